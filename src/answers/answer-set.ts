@@ -1,0 +1,130 @@
+/**
+ * An answer set: all RRsets of one owner name, compiled to the bytes that a reply carries, so that answering is
+ * choosing and copying. The main thread builds them, an answering thread reads them in place.
+ *
+ *   set    := u8 rrsets, rrset...
+ *   rrset  := u16 TYPE, u8 policy, u32 bodyBytes, body
+ *   body   := u32 choices, u32 offset of each choice within the body, choice...
+ *   choice := u8 answers, u8 additionals, answer..., additional...
+ *   answer := u16 bytes, record tail (TYPE CLASS TTL RDLENGTH RDATA; its owner is the RRset's)
+ *   additional := u8 bytes, labels in front of the RRset's owner name, u16 bytes, record tail
+ *
+ * A choice is what one instance brings: one record as a rule, an SRV record with its target's addresses, or all
+ * addresses of one alias. Additional owners are kept relative to the owner name (the SRV target of an instance is
+ * `<instance>.<owner>`), so that they compress against the question in every reply.
+ */
+import { readU16, readU32, writeU16, writeU32 } from '../wire/bytes.ts';
+
+/** How many of an RRset's choices an answer carries: `all`, up to eight at random, or one at random. */
+export const POLICY = { all: 0, multivalue: 1, weighted: 2 } as const;
+export type Policy = keyof typeof POLICY;
+
+export interface Additional {
+  /** Labels in front of the owner name, in wire form without the root; empty for the owner itself. */
+  readonly prefix: Uint8Array;
+  readonly tail: Uint8Array;
+}
+
+export interface Choice {
+  /** Record tails, see `recordTail`; 1 to 255. */
+  readonly answers: readonly Uint8Array[];
+  readonly additionals: readonly Additional[];
+}
+
+export interface Rrset {
+  readonly type: number;
+  readonly policy: Policy;
+  readonly choices: readonly Choice[];
+}
+
+const RRSET_HEADER_BYTES = 7;
+
+/** Compiles RRsets, at most 255 with at least one choice each, into one set. */
+export function encodeAnswerSet(rrsets: readonly Rrset[]): Uint8Array {
+  let size = 1;
+  for (const rrset of rrsets) size += RRSET_HEADER_BYTES + bodyBytes(rrset);
+  const out = new Uint8Array(size);
+  out[0] = rrsets.length;
+  let at = 1;
+  for (const rrset of rrsets) {
+    writeU16(out, at, rrset.type);
+    out[at + 2] = POLICY[rrset.policy];
+    writeU32(out, at + 3, bodyBytes(rrset));
+    const body = at + RRSET_HEADER_BYTES;
+    writeU32(out, body, rrset.choices.length);
+    let table = body + 4;
+    at = table + 4 * rrset.choices.length;
+    for (const choice of rrset.choices) {
+      writeU32(out, table, at - body);
+      table += 4;
+      at = writeChoice(out, at, choice);
+    }
+  }
+  return out;
+}
+
+function writeChoice(out: Uint8Array, start: number, choice: Choice): number {
+  let at = start;
+  out[at++] = choice.answers.length;
+  out[at++] = choice.additionals.length;
+  for (const tail of choice.answers) at = writeTail(out, at, tail);
+  for (const additional of choice.additionals) {
+    out[at++] = additional.prefix.length;
+    out.set(additional.prefix, at);
+    at = writeTail(out, at + additional.prefix.length, additional.tail);
+  }
+  return at;
+}
+
+function writeTail(out: Uint8Array, at: number, tail: Uint8Array): number {
+  writeU16(out, at, tail.length);
+  out.set(tail, at + 2);
+  return at + 2 + tail.length;
+}
+
+function bodyBytes(rrset: Rrset): number {
+  let size = 4 + 4 * rrset.choices.length;
+  for (const choice of rrset.choices) {
+    size += 2;
+    for (const tail of choice.answers) size += 2 + tail.length;
+    for (const additional of choice.additionals) size += 3 + additional.prefix.length + additional.tail.length;
+  }
+  return size;
+}
+
+/**
+ * Where the RRset of `type` starts within the set at `set`, or 0 where the name has none.
+ * Offsets into `bytes` are good until the bytes change.
+ */
+export function findRrset(bytes: Uint8Array, set: number, type: number): number {
+  let at = set + 1;
+  for (let left = bytes[set] as number; left > 0; left--) {
+    if (readU16(bytes, at) === type) return at;
+    at += RRSET_HEADER_BYTES + readU32(bytes, at + 3);
+  }
+  return 0;
+}
+
+/** Whether the set at `set` holds no record: an empty non-terminal. */
+export function isEmptySet(bytes: Uint8Array, set: number): boolean {
+  return bytes[set] === 0;
+}
+
+/** Offset of the first RRset of a set that is not empty. */
+export function firstRrset(set: number): number {
+  return set + 1;
+}
+
+export function rrsetPolicy(bytes: Uint8Array, rrset: number): number {
+  return bytes[rrset + 2] as number;
+}
+
+export function choiceCount(bytes: Uint8Array, rrset: number): number {
+  return readU32(bytes, rrset + RRSET_HEADER_BYTES);
+}
+
+/** Offset of choice `index`: its two counts, then its answers. */
+export function choiceAt(bytes: Uint8Array, rrset: number, index: number): number {
+  const body = rrset + RRSET_HEADER_BYTES;
+  return body + readU32(bytes, body + 4 + 4 * index);
+}

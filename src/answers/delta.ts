@@ -1,0 +1,104 @@
+/**
+ * What the main thread publishes: changes to zones and answer sets as one run of bytes, which crosses to an
+ * answering thread without being copied. A snapshot is a delta that begins with a reset.
+ *
+ *   delta := change...
+ *   change := u8 kind, u8 bytes, apex, [u8 bytes, owner], [u32 bytes, answer set]
+ */
+import { readU32, writeU32 } from '../wire/bytes.ts';
+
+const KIND = { reset: 0, putZone: 1, dropZone: 2, putSet: 3, dropSet: 4 } as const;
+const NO_NAME = new Uint8Array(0);
+
+export type DeltaChange =
+  | { kind: 'reset' }
+  | { kind: 'put-zone' | 'drop-zone'; apex: Uint8Array }
+  | { kind: 'drop-set'; apex: Uint8Array; owner: Uint8Array }
+  | { kind: 'put-set'; apex: Uint8Array; owner: Uint8Array; set: Uint8Array };
+
+/** Collects changes. Names are in wire form, lower case. */
+export class DeltaWriter {
+  #bytes = new Uint8Array(1024);
+  #at = 0;
+
+  get isEmpty(): boolean {
+    return this.#at === 0;
+  }
+
+  /** Everything known before is forgotten. */
+  reset(): void {
+    this.#head(KIND.reset, NO_NAME);
+  }
+
+  putZone(apex: Uint8Array): void {
+    this.#head(KIND.putZone, apex);
+  }
+
+  dropZone(apex: Uint8Array): void {
+    this.#head(KIND.dropZone, apex);
+  }
+
+  putSet(apex: Uint8Array, owner: Uint8Array, set: Uint8Array): void {
+    this.#head(KIND.putSet, apex);
+    this.#name(owner);
+    this.#reserve(4 + set.length);
+    writeU32(this.#bytes, this.#at, set.length);
+    this.#bytes.set(set, this.#at + 4);
+    this.#at += 4 + set.length;
+  }
+
+  dropSet(apex: Uint8Array, owner: Uint8Array): void {
+    this.#head(KIND.dropSet, apex);
+    this.#name(owner);
+  }
+
+  /** The delta in memory of its own, so that each thread can be handed a copy. */
+  finish(): Uint8Array {
+    return this.#bytes.slice(0, this.#at);
+  }
+
+  #head(kind: number, apex: Uint8Array): void {
+    this.#reserve(1);
+    this.#bytes[this.#at++] = kind;
+    this.#name(apex);
+  }
+
+  #name(name: Uint8Array): void {
+    this.#reserve(1 + name.length);
+    this.#bytes[this.#at] = name.length;
+    this.#bytes.set(name, this.#at + 1);
+    this.#at += 1 + name.length;
+  }
+
+  #reserve(more: number): void {
+    if (this.#at + more <= this.#bytes.length) return;
+    let capacity = this.#bytes.length * 2;
+    while (capacity < this.#at + more) capacity *= 2;
+    const next = new Uint8Array(capacity);
+    next.set(this.#bytes.subarray(0, this.#at));
+    this.#bytes = next;
+  }
+}
+
+/** Reads a delta; what it yields points into the delta's bytes. @throws Error on an unknown kind or a short delta */
+export function* readDelta(bytes: Uint8Array): Generator<DeltaChange> {
+  let at = 0;
+  const take = (length: number): Uint8Array => {
+    if (at + length > bytes.length) throw new Error('a delta ends in the middle of a change');
+    at += length;
+    return bytes.subarray(at - length, at);
+  };
+  const takeName = (): Uint8Array => take(take(1)[0] as number);
+  while (at < bytes.length) {
+    const kind = take(1)[0] as number;
+    const apex = takeName();
+    if (kind === KIND.reset) yield { kind: 'reset' };
+    else if (kind === KIND.putZone) yield { kind: 'put-zone', apex };
+    else if (kind === KIND.dropZone) yield { kind: 'drop-zone', apex };
+    else if (kind === KIND.dropSet) yield { kind: 'drop-set', apex, owner: takeName() };
+    else if (kind === KIND.putSet) {
+      const owner = takeName();
+      yield { kind: 'put-set', apex, owner, set: take(readU32(take(4), 0)) };
+    } else throw new Error(`a delta has a change of the unknown kind ${kind}`);
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * The zones of one answering thread. A zone is a table of owner names; the name's place in the tree decides between
+ * an answer, NODATA and NXDOMAIN, so empty non-terminals are entries too, kept for as long as a name lies below
+ * them (RFC 8020).
+ */
+import { readU32, writeU32 } from '../wire/bytes.ts';
+import { NameView } from '../wire/names.ts';
+import { readDelta } from './delta.ts';
+import { NameTable } from './name-table.ts';
+
+/** What a look-up found; reused, so read it before the next one. */
+export interface Lookup {
+  /** The zone whose name is the longest suffix of the name asked, or null: not ours. */
+  zone: Zone | null;
+  /** Which label of the name the zone's apex starts at. */
+  apexLabel: number;
+  /** Offset of the name's answer set in `zone.names.bytes`, or 0: the name does not exist. */
+  set: number;
+}
+
+export class Zone {
+  readonly names = new NameTable();
+  readonly apex: Uint8Array;
+  readonly #apexHash: number;
+  readonly #apexLabels: number;
+  readonly #view = new NameView();
+
+  constructor(apex: Uint8Array) {
+    this.apex = apex;
+    this.#view.read(apex, 0, apex.length);
+    this.#apexHash = this.#view.hashes[0] as number;
+    this.#apexLabels = this.#view.count;
+    this.names.put(this.#apexHash, apex, 0, apex.length, EMPTY_SET);
+  }
+
+  /** Offset of the apex's own answer set. */
+  apexSet(): number {
+    return this.names.valueAt(this.names.find(this.#apexHash, this.apex, 0, this.apex.length));
+  }
+
+  /** @param owner wire form, inside the zone; @param set encoded answer set with at least one RRset */
+  put(owner: Uint8Array, set: Uint8Array): void {
+    this.#read(owner);
+    const isNew = this.#entry(owner, 0) === 0;
+    this.#put(owner, 0, set);
+    if (isNew) this.#adopt(owner);
+  }
+
+  /** Takes the owner's records away; the name stays while names lie below it. */
+  drop(owner: Uint8Array): void {
+    this.#read(owner);
+    const entry = this.#entry(owner, 0);
+    if (entry === 0) return;
+    if (this.names.children(entry) > 0 || this.#view.count === this.#apexLabels) this.#put(owner, 0, EMPTY_SET);
+    else this.#prune(owner);
+  }
+
+  #read(owner: Uint8Array): void {
+    if (!this.#view.read(owner, 0, owner.length)) throw new Error('an owner name of a delta is not a name');
+  }
+
+  #entry(owner: Uint8Array, label: number): number {
+    const at = this.#view.offsets[label] as number;
+    return this.names.find(this.#view.hashes[label] as number, owner, at, owner.length - at);
+  }
+
+  #put(owner: Uint8Array, label: number, set: Uint8Array): number {
+    const at = this.#view.offsets[label] as number;
+    return this.names.put(this.#view.hashes[label] as number, owner, at, owner.length - at, set);
+  }
+
+  /** Counts a new name at its parent, and makes parents down from the apex that are not there yet. */
+  #adopt(owner: Uint8Array): void {
+    const apexLabel = this.#view.count - this.#apexLabels;
+    for (let label = 1; label <= apexLabel; label++) {
+      let parent = this.#entry(owner, label);
+      const existed = parent !== 0;
+      if (!existed) parent = this.#put(owner, label, EMPTY_SET);
+      this.names.setChildren(parent, this.names.children(parent) + 1);
+      if (existed) return;
+    }
+  }
+
+  /** Removes a name without children, and the empty non-terminals that it alone kept. */
+  #prune(owner: Uint8Array): void {
+    const apexLabel = this.#view.count - this.#apexLabels;
+    for (let label = 0; label < apexLabel; label++) {
+      const at = this.#view.offsets[label] as number;
+      this.names.remove(this.#view.hashes[label] as number, owner, at, owner.length - at);
+      const parent = this.#entry(owner, label + 1);
+      const left = this.names.children(parent) - 1;
+      this.names.setChildren(parent, left);
+      if (left > 0 || this.names.bytes[this.names.valueAt(parent)] !== 0) return;
+    }
+  }
+}
+
+const EMPTY_SET = Uint8Array.of(0);
+
+export class ZoneSet {
+  /** False until the first snapshot: nothing that would be said before it could be true. */
+  isFilled = false;
+  // The value of an apex is its u32 index into `#zones`.
+  readonly #apexes = new NameTable();
+  readonly #zones: (Zone | null)[] = [];
+  readonly #view = new NameView();
+  readonly #lookup: Lookup = { zone: null, apexLabel: 0, set: 0 };
+
+  /** The longest zone of the name in `view` (read from `message`), and its entry in it. */
+  find(message: Uint8Array, view: NameView): Lookup {
+    const lookup = this.#lookup;
+    lookup.zone = null;
+    lookup.set = 0;
+    for (let label = 0; label <= view.count; label++) {
+      const at = view.offsets[label] as number;
+      const entry = this.#apexes.find(view.hashes[label] as number, message, at, view.end - at);
+      if (entry === 0) continue;
+      const zone = this.#zones[this.#indexOf(entry)] as Zone;
+      const start = view.offsets[0] as number;
+      const found = zone.names.find(view.hashes[0] as number, message, start, view.end - start);
+      lookup.zone = zone;
+      lookup.apexLabel = label;
+      lookup.set = found === 0 ? 0 : zone.names.valueAt(found);
+      break;
+    }
+    return lookup;
+  }
+
+  /** Swaps in one delta, whole: no query is answered in between. @throws Error on a delta that is not well formed */
+  apply(delta: Uint8Array): void {
+    for (const change of readDelta(delta)) {
+      switch (change.kind) {
+        case 'reset':
+          this.#reset();
+          break;
+        case 'put-zone':
+          if (this.#zoneAt(change.apex) === null) this.#putZone(change.apex);
+          break;
+        case 'drop-zone':
+          this.#dropZone(change.apex);
+          break;
+        case 'put-set':
+          this.#zoneAt(change.apex)?.put(change.owner, change.set);
+          break;
+        case 'drop-set':
+          this.#zoneAt(change.apex)?.drop(change.owner);
+          break;
+      }
+    }
+    this.isFilled = true;
+  }
+
+  #reset(): void {
+    for (const zone of this.#zones) if (zone !== null) this.#dropZone(zone.apex);
+    this.#zones.length = 0;
+  }
+
+  #zoneAt(apex: Uint8Array): Zone | null {
+    this.#view.read(apex, 0, apex.length);
+    const entry = this.#apexes.find(this.#view.hashes[0] as number, apex, 0, apex.length);
+    return entry === 0 ? null : (this.#zones[this.#indexOf(entry)] as Zone);
+  }
+
+  #putZone(apex: Uint8Array): void {
+    const free = this.#zones.indexOf(null);
+    const index = free === -1 ? this.#zones.length : free;
+    this.#zones[index] = new Zone(apex);
+    const value = new Uint8Array(4);
+    writeU32(value, 0, index);
+    this.#apexes.put(this.#view.hashes[0] as number, apex, 0, apex.length, value);
+  }
+
+  #dropZone(apex: Uint8Array): void {
+    this.#view.read(apex, 0, apex.length);
+    const entry = this.#apexes.find(this.#view.hashes[0] as number, apex, 0, apex.length);
+    if (entry === 0) return;
+    this.#zones[this.#indexOf(entry)] = null;
+    this.#apexes.remove(this.#view.hashes[0] as number, apex, 0, apex.length);
+  }
+
+  #indexOf(entry: number): number {
+    return readU32(this.#apexes.bytes, this.#apexes.valueAt(entry));
+  }
+}

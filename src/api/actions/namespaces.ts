@@ -1,0 +1,88 @@
+/** Actions on namespaces (Cloud Map API: section "namespaces"). */
+import { z } from 'zod';
+import type { Namespace, NamespaceType } from '../../registry/model.ts';
+import { createNamespace, deleteNamespace, requireNamespace } from '../../registry/namespaces.ts';
+import type { Registry } from '../../registry/registry.ts';
+import { type Action, action } from '../action.ts';
+import { compileFilters, filterList, ownerFilter, textFilter } from '../filters.ts';
+import { pageInput, pageOf } from '../page.ts';
+import {
+  description,
+  idOrArn,
+  namespaceShape,
+  namespaceSummary,
+  recordTtl,
+  resourceId,
+  tagList,
+  toTags,
+} from '../shapes.ts';
+
+const createInput = {
+  Name: z.string().min(1).max(1024),
+  CreatorRequestId: resourceId.optional(),
+  Description: description.optional(),
+  Tags: tagList.optional(),
+};
+const dnsProperties = z.object({ DnsProperties: z.object({ SOA: z.object({ TTL: recordTtl }) }) });
+
+interface CreateInput {
+  readonly Name: string;
+  readonly CreatorRequestId?: string | undefined;
+  readonly Description?: string | undefined;
+  readonly Tags?: z.output<typeof tagList> | undefined;
+  readonly Vpc?: string;
+  readonly Properties?: z.output<typeof dnsProperties> | undefined;
+}
+
+async function create(type: NamespaceType, input: CreateInput, registry: Registry): Promise<object> {
+  const command = {
+    type,
+    name: input.Name,
+    description: input.Description ?? null,
+    vpc: input.Vpc ?? null,
+    soaTtlSeconds: input.Properties?.DnsProperties.SOA.TTL ?? null,
+    tags: toTags(input.Tags),
+    creatorRequestId: input.CreatorRequestId ?? null,
+  };
+  const { operationId } = await registry.submit((state, context) => createNamespace(state, command, context));
+  return { OperationId: operationId };
+}
+
+export const namespaceActions: Readonly<Record<string, Action>> = {
+  CreateHttpNamespace: action(z.object(createInput), (input, registry) => create('HTTP', input, registry)),
+
+  CreatePrivateDnsNamespace: action(
+    z.object({ ...createInput, Vpc: resourceId, Properties: dnsProperties.optional() }),
+    (input, registry) => create('DNS_PRIVATE', input, registry),
+  ),
+
+  CreatePublicDnsNamespace: action(
+    z.object({ ...createInput, Properties: dnsProperties.optional() }),
+    (input, registry) => create('DNS_PUBLIC', input, registry),
+  ),
+
+  DeleteNamespace: action(z.object({ Id: idOrArn }), async ({ Id }, registry) => {
+    const { operationId } = await registry.submit((state, context) => deleteNamespace(state, { id: Id }, context));
+    return { OperationId: operationId };
+  }),
+
+  GetNamespace: action(z.object({ Id: idOrArn }), ({ Id }, registry) => ({
+    Namespace: namespaceShape(requireNamespace(registry.state, registry, Id), registry),
+  })),
+
+  ListNamespaces: action(z.object({ Filters: filterList, ...pageInput }), (input, registry) => {
+    const passes = compileFilters<Namespace>(input.Filters, {
+      TYPE: textFilter(['EQ', 'BEGINS_WITH'], ({ type }) => type, ['HTTP', 'DNS_PUBLIC', 'DNS_PRIVATE']),
+      NAME: textFilter(['EQ', 'BEGINS_WITH'], ({ name }) => name),
+      HTTP_NAME: textFilter(['EQ', 'BEGINS_WITH'], ({ httpName }) => httpName),
+      RESOURCE_OWNER: ownerFilter(),
+    });
+    const { items, ...next } = pageOf(
+      registry.state.namespaces().filter(passes),
+      ({ id }) => id,
+      input,
+      'ListNamespaces',
+    );
+    return { Namespaces: items.map((namespace) => namespaceSummary(namespace, registry)), ...next };
+  }),
+};

@@ -1,0 +1,62 @@
+/** Pages of lists: opaque tokens that say behind which key to go on, so that items may come and go between pages. */
+import { z } from 'zod';
+import { invalidInput } from '../registry/errors.ts';
+
+const DEFAULT_PAGE = 100;
+
+/** The paging members of a request. */
+export const pageInput = {
+  MaxResults: z.int().min(1).max(100).optional(),
+  NextToken: z.string().max(4096).optional(),
+};
+
+export interface PageInput {
+  readonly MaxResults?: number | undefined;
+  readonly NextToken?: string | undefined;
+}
+
+/**
+ * The items behind the token, at most MaxResults of them, in the order of their keys.
+ * @param scope which list it is: a token of another one is refused
+ * @throws ServiceError InvalidInput on a token that this list did not give
+ */
+export function pageOf<T>(
+  items: Iterable<T>,
+  keyOf: (item: T) => string,
+  input: PageInput,
+  scope: string,
+): { items: T[]; NextToken?: string } {
+  const after = input.NextToken === undefined ? null : readToken(input.NextToken, scope);
+  const size = input.MaxResults ?? DEFAULT_PAGE;
+  const rest: { key: string; item: T }[] = [];
+  for (const item of items) {
+    const key = keyOf(item);
+    if (after === null || key > after) rest.push({ key, item });
+  }
+  rest.sort((a, b) => (a.key < b.key ? -1 : 1));
+  const page = rest.slice(0, size);
+  const last = page.at(-1);
+  return {
+    items: page.map(({ item }) => item),
+    ...(rest.length > size && last !== undefined ? { NextToken: writeToken(scope, last.key) } : {}),
+  };
+}
+
+function writeToken(scope: string, key: string): string {
+  return Buffer.from(JSON.stringify([scope, key])).toString('base64url');
+}
+
+const tokenContent = z.tuple([z.string(), z.string()]);
+
+function readToken(token: string, scope: string): string {
+  let content: unknown;
+  try {
+    content = JSON.parse(Buffer.from(token, 'base64url').toString());
+  } catch {
+    throw invalidInput('The NextToken is not one that this operation gave.');
+  }
+  const parsed = tokenContent.safeParse(content);
+  if (!parsed.success || parsed.data[0] !== scope)
+    throw invalidInput('The NextToken is not one that this operation gave.');
+  return parsed.data[1];
+}

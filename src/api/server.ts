@@ -1,0 +1,110 @@
+/** The HTTP server that the API and the admin routes share: its addresses, and what it refuses whoever asks. */
+import { createServer, type Server } from 'node:http';
+import { isIPv6 } from 'node:net';
+import { type FastifyInstance, fastify } from 'fastify';
+
+export interface HttpAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** An HTTP listener could not be bound. */
+export class HttpBindError extends Error {
+  override readonly name = 'HttpBindError';
+  readonly address: HttpAddress;
+  /** The system's error code, such as EADDRINUSE. */
+  readonly code: string;
+
+  constructor(address: HttpAddress, cause: NodeJS.ErrnoException) {
+    super(cause.message, { cause });
+    this.address = address;
+    this.code = cause.code ?? '';
+  }
+}
+
+export interface HttpListeners {
+  readonly addresses: readonly HttpAddress[];
+  /** Wildcard IPv6 addresses that the machine has no IPv6 for. */
+  readonly skipped: readonly HttpAddress[];
+  /** Stops accepting and waits for requests under way, at most `timeoutMs`. */
+  close(timeoutMs: number): Promise<void>;
+}
+
+export function createApp(): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    // A client behind a proxy setting sends the whole URL (RFC 9112 s3.2.2); the path alone routes.
+    rewriteUrl: ({ url = '/' }) => url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '').replace(/^(?!\/)/, '/'),
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    if (!isFromAnotherSite(request.headers)) return;
+    reply.code(403).header('content-type', 'application/json');
+    return reply.send(
+      JSON.stringify({
+        __type: 'AccessDeniedException',
+        Message: 'Requests that a browser sends from another site are refused.',
+      }),
+    );
+  });
+  return app;
+}
+
+/**
+ * A web page that somebody visits must not be able to change the registry behind their back. Browsers say where a
+ * request comes from; other clients send neither header.
+ */
+function isFromAnotherSite(headers: Readonly<Record<string, string | string[] | undefined>>): boolean {
+  const site = headers['sec-fetch-site'];
+  if (site !== undefined) return site !== 'same-origin' && site !== 'none';
+  const { origin, host } = headers;
+  return origin !== undefined && origin !== `http://${String(host)}`;
+}
+
+/**
+ * Binds every address, exclusively.
+ * @throws HttpBindError; then none stays bound
+ */
+export async function listenHttp(app: FastifyInstance, wanted: readonly HttpAddress[]): Promise<HttpListeners> {
+  await app.ready();
+  const servers: Server[] = [];
+  const addresses: HttpAddress[] = [];
+  const skipped: HttpAddress[] = [];
+  for (const address of wanted) {
+    const server = createServer((request, response) => app.routing(request, response));
+    try {
+      addresses.push({ address: address.address, port: await bind(server, address) });
+      servers.push(server);
+    } catch (cause) {
+      const { code = '' } = cause as NodeJS.ErrnoException;
+      if (address.address === '::' && (code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL')) {
+        skipped.push(address);
+        continue;
+      }
+      for (const bound of servers) bound.close();
+      throw new HttpBindError(address, cause as NodeJS.ErrnoException);
+    }
+  }
+  return {
+    addresses,
+    skipped,
+    close: async (timeoutMs) => {
+      const timer = setTimeout(() => {
+        for (const server of servers) server.closeAllConnections();
+      }, timeoutMs);
+      // close() ends idle connections itself and waits for the others.
+      await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
+      clearTimeout(timer);
+      await app.close();
+    },
+  };
+}
+
+function bind(server: Server, { address, port }: HttpAddress): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ port, host: address, ipv6Only: isIPv6(address), exclusive: true }, () => {
+      server.off('error', reject);
+      resolve((server.address() as { port: number }).port);
+    });
+  });
+}

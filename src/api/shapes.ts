@@ -1,0 +1,151 @@
+/** Shapes that several actions share, in and out (Cloud Map: the service model). Wire members are PascalCase here alone. */
+import { z } from 'zod';
+import { visibleStatus } from '../registry/health-status.ts';
+import { arnOf } from '../registry/ids.ts';
+import {
+  INSTANCE_ID,
+  MAX_DESCRIPTION,
+  MAX_FAILURE_THRESHOLD,
+  MAX_ID,
+  MAX_ID_OR_ARN,
+  MAX_RESOURCE_PATH,
+  MAX_TAGS_PER_REQUEST,
+  MAX_TTL_SECONDS,
+} from '../registry/limits.ts';
+import type { Instance, Namespace, Operation, Service } from '../registry/model.ts';
+import { RECORD_TYPES } from '../registry/record-types.ts';
+import type { Registry } from '../registry/registry.ts';
+
+// --- in ---
+
+export const idOrArn = z.string().max(MAX_ID_OR_ARN);
+export const resourceId = z.string().max(MAX_ID);
+export const newInstanceId = resourceId.regex(INSTANCE_ID);
+export const description = z.string().max(MAX_DESCRIPTION);
+export const ownerAccount = z.string().regex(/^\d{12}$/);
+export const recordTtl = z.int().min(0).max(MAX_TTL_SECONDS);
+export const tagList = z
+  .array(z.object({ Key: z.string().min(1).max(128), Value: z.string().max(256) }))
+  .max(MAX_TAGS_PER_REQUEST);
+/** Attributes' own limits are the registry's, which names the attribute in its errors. */
+export const attributeMap = z.record(z.string(), z.string());
+export const dnsRecords = z.array(z.object({ Type: z.enum(RECORD_TYPES), TTL: recordTtl }));
+export const healthCheckConfig = z.object({
+  Type: z.enum(['HTTP', 'HTTPS', 'TCP']),
+  ResourcePath: z.string().max(MAX_RESOURCE_PATH).optional(),
+  FailureThreshold: z.int().min(1).max(MAX_FAILURE_THRESHOLD).optional(),
+});
+export const customHealthStatus = z.enum(['HEALTHY', 'UNHEALTHY']);
+
+export function toTags(tags: z.output<typeof tagList> | undefined): { key: string; value: string }[] {
+  return (tags ?? []).map(({ Key, Value }) => ({ key: Key, value: Value }));
+}
+
+// --- out ---
+
+/** Epoch ms to the wire's epoch seconds with fraction. */
+export function toTimestamp(epochMs: number): number {
+  return epochMs / 1000;
+}
+
+/** Without the members that are null or undefined: absent optionals are left out. */
+function present<T extends object>(members: T): Partial<T> {
+  return Object.fromEntries(
+    Object.entries(members).filter(([, value]) => value !== null && value !== undefined),
+  ) as Partial<T>;
+}
+
+export function namespaceSummary(namespace: Namespace, { options, state }: Registry): object {
+  const { hostedZoneId, soaTtlSeconds } = namespace;
+  return present({
+    Id: namespace.id,
+    Arn: arnOf(options, 'namespace', namespace.id),
+    ResourceOwner: options.accountId,
+    Name: namespace.name,
+    Type: namespace.type,
+    Description: namespace.description,
+    ServiceCount: state.serviceCount(namespace.id),
+    Properties: {
+      DnsProperties: present({ HostedZoneId: hostedZoneId, SOA: present({ TTL: soaTtlSeconds }) }),
+      HttpProperties: { HttpName: namespace.httpName },
+    },
+    CreateDate: toTimestamp(namespace.createdAt),
+  });
+}
+
+export function namespaceShape(namespace: Namespace, registry: Registry): object {
+  return { ...namespaceSummary(namespace, registry), ...present({ CreatorRequestId: namespace.creatorRequestId }) };
+}
+
+export function serviceSummary(service: Service, { options, state }: Registry): object {
+  const { dns, healthCheck } = service;
+  return present({
+    Id: service.id,
+    Arn: arnOf(options, 'service', service.id),
+    ResourceOwner: options.accountId,
+    Name: service.name,
+    Type: service.type,
+    Description: service.description,
+    InstanceCount: state.instancesOf(service.id).size,
+    DnsConfig:
+      dns === null
+        ? {}
+        : {
+            NamespaceId: service.namespaceId,
+            RoutingPolicy: dns.routingPolicy,
+            DnsRecords: dns.records.map(({ type, ttlSeconds }) => ({ Type: type, TTL: ttlSeconds })),
+          },
+    HealthCheckConfig:
+      healthCheck === null
+        ? null
+        : present({
+            Type: healthCheck.type,
+            ResourcePath: healthCheck.path,
+            FailureThreshold: healthCheck.failureThreshold,
+          }),
+    // Always 1, whatever was sent.
+    HealthCheckCustomConfig: service.hasCustomHealthCheck ? { FailureThreshold: 1 } : null,
+    CreateDate: toTimestamp(service.createdAt),
+    CreatedByAccount: options.accountId,
+  });
+}
+
+export function serviceShape(service: Service, registry: Registry): object {
+  return {
+    ...serviceSummary(service, registry),
+    NamespaceId: service.namespaceId,
+    ...present({ CreatorRequestId: service.creatorRequestId }),
+  };
+}
+
+export function instanceSummary(instance: Instance, { options }: Registry): object {
+  return { Id: instance.id, Attributes: instance.attributes, CreatedByAccount: options.accountId };
+}
+
+export function instanceShape(instance: Instance, registry: Registry): object {
+  return { ...instanceSummary(instance, registry), ...present({ CreatorRequestId: instance.creatorRequestId }) };
+}
+
+export function discoveredInstance(namespace: Namespace, service: Service, instance: Instance): object {
+  return {
+    InstanceId: instance.id,
+    NamespaceName: namespace.httpName,
+    ServiceName: service.name,
+    HealthStatus: visibleStatus(service, instance),
+    Attributes: instance.attributes,
+  };
+}
+
+export function operationShape(operation: Operation, { options }: Registry): object {
+  return present({
+    Id: operation.id,
+    OwnerAccount: options.accountId,
+    Type: operation.type,
+    Status: operation.status,
+    ErrorMessage: operation.error?.message,
+    ErrorCode: operation.error?.code,
+    CreateDate: toTimestamp(operation.createdAt),
+    UpdateDate: toTimestamp(operation.updatedAt),
+    Targets: operation.targets,
+  });
+}

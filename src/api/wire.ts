@@ -1,0 +1,159 @@
+/** AWS JSON 1.1: the target header picks the action, its schema reads the body, errors get their wire form. */
+import { randomUUID } from 'node:crypto';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { z } from 'zod';
+import type { Log } from '../log.ts';
+import { ServiceError } from '../registry/errors.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { Action } from './action.ts';
+import { discoveryActions } from './actions/discovery.ts';
+import { instanceActions } from './actions/instances.ts';
+import { namespaceActions } from './actions/namespaces.ts';
+import { operationActions } from './actions/operations.ts';
+import { serviceActions } from './actions/services.ts';
+
+export const TARGET_PREFIX = 'Route53AutoNaming_v20170314.';
+const CONTENT_TYPE = 'application/x-amz-json-1.1';
+
+/** Every action there is, by its wire name. */
+export const ACTIONS: ReadonlyMap<string, Action> = new Map(
+  Object.entries({
+    ...namespaceActions,
+    ...serviceActions,
+    ...instanceActions,
+    ...discoveryActions,
+    ...operationActions,
+  }),
+);
+
+/** Of the same API, and not built yet. */
+export const MISSING_ACTIONS: readonly string[] = [
+  'DeleteServiceAttributes',
+  'DiscoverInstancesRevision',
+  'GetServiceAttributes',
+  'ListTagsForResource',
+  'TagResource',
+  'UntagResource',
+  'UpdateHttpNamespace',
+  'UpdatePrivateDnsNamespace',
+  'UpdatePublicDnsNamespace',
+  'UpdateService',
+  'UpdateServiceAttributes',
+];
+
+/** An error of the protocol rather than of the service. */
+class ProtocolError extends Error {
+  override readonly name = 'ProtocolError';
+  readonly code: string;
+  readonly status: number;
+
+  constructor(code: string, status: number, message: string) {
+    super(message);
+    this.code = code;
+    this.status = status;
+  }
+}
+
+/**
+ * Serves the API at `POST /`.
+ * @param registry the registry, or null while the state is not loaded
+ */
+export function registerApi(app: FastifyInstance, registry: () => Registry | null, log: Log): void {
+  // Clients send the API's own content type, curl sends a form's: the body is read as JSON whatever it is called.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
+
+  app.post('/', async (request, reply) => {
+    const loaded = registry();
+    if (loaded === null) throw new ProtocolError('ServiceUnavailable', 503, 'The state is being loaded.');
+    const action = pickAction(request.headers['x-amz-target']);
+    const input = readInput(action.schema, parseBody(request.body));
+    return send(reply, 200, await action.handle(input, loaded));
+  });
+
+  app.setNotFoundHandler((request, reply) => {
+    const isApi = request.url.split('?', 1)[0] === '/';
+    if (isApi) reply.header('allow', 'POST');
+    const error = isApi
+      ? new ProtocolError('MethodNotAllowed', 405, `The API takes POST, not ${request.method}.`)
+      : new ProtocolError('NotFound', 404, `There is nothing at ${request.url}.`);
+    return sendError(reply, error);
+  });
+
+  app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
+    if (error instanceof ServiceError || error instanceof ProtocolError) return sendError(reply, error);
+    // What fastify itself refuses: a body that is too large or does not come whole.
+    if (error.statusCode !== undefined && error.statusCode < 500) {
+      return sendError(reply, new ProtocolError('SerializationException', 400, error.message));
+    }
+    log.error({ err: error }, 'a request failed');
+    return sendError(
+      reply,
+      new ProtocolError('InternalFailure', 500, 'The request could not be carried out; the log says why.'),
+    );
+  });
+}
+
+function pickAction(target: string | string[] | undefined): Action {
+  const text = String(target ?? '');
+  const name = text.startsWith(TARGET_PREFIX) ? text.slice(TARGET_PREFIX.length) : '';
+  const found = ACTIONS.get(name);
+  if (found !== undefined) return found;
+  const reason = MISSING_ACTIONS.includes(name)
+    ? `This version of cloudmapd does not have the operation ${name} yet.`
+    : `X-Amz-Target is "${text}"; ${TARGET_PREFIX}<operation> is expected.`;
+  throw new ProtocolError('UnknownOperationException', 400, reason);
+}
+
+function parseBody(body: unknown): unknown {
+  // GET-like calls come with an empty body as well as with {}.
+  if (typeof body !== 'string' || body === '') return {};
+  try {
+    return withoutNulls(JSON.parse(body));
+  } catch (cause) {
+    throw new ProtocolError('SerializationException', 400, `The body is not JSON: ${(cause as Error).message}`);
+  }
+}
+
+/** JSON null is an absent member. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (value === null || typeof value !== 'object') return value;
+  const members: Record<string, unknown> = {};
+  for (const [key, member] of Object.entries(value)) {
+    // Defined, not assigned: a member may be called __proto__.
+    if (member !== null) Object.defineProperty(members, key, { value: withoutNulls(member), enumerable: true });
+  }
+  return members;
+}
+
+function readInput(schema: z.ZodType, body: unknown): unknown {
+  const result = schema.safeParse(body, { reportInput: true });
+  if (result.success) return result.data;
+  const issue = result.error.issues[0] as z.core.$ZodIssue;
+  const member = issue.path.join('.');
+  if (issue.code === 'invalid_type' && issue.input !== undefined && !isNumberOutOfType(issue)) {
+    throw new ProtocolError('SerializationException', 400, `${member || 'The body'}: ${issue.message}`);
+  }
+  const problem = issue.code === 'invalid_type' ? 'is required' : issue.message;
+  throw new ServiceError('InvalidInput', `${member}: ${problem}`);
+}
+
+/** A number with a fraction, or beyond 2^53, has the right JSON type. */
+function isNumberOutOfType(issue: z.core.$ZodIssue): boolean {
+  return issue.code === 'invalid_type' && typeof issue.input === 'number' && ['int', 'number'].includes(issue.expected);
+}
+
+function sendError(reply: FastifyReply, error: ServiceError | ProtocolError): FastifyReply {
+  const members = error instanceof ServiceError ? error.members : {};
+  const status = error instanceof ServiceError ? 400 : error.status;
+  return send(reply, status, { __type: error.code, Message: error.message, ...members });
+}
+
+function send(reply: FastifyReply, status: number, body: object): FastifyReply {
+  return reply
+    .code(status)
+    .header('content-type', CONTENT_TYPE)
+    .header('x-amzn-requestid', randomUUID())
+    .send(JSON.stringify(body));
+}

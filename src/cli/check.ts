@@ -1,0 +1,25 @@
+/** `cloudmapd check FILE`: what `serve` would say of the file, without touching anything. */
+import { loadConfiguration, SettingError } from '../config.ts';
+import { checkContent } from '../declared/declare.ts';
+import { ConfigFileError } from '../declared/yaml.ts';
+import { EXIT_USAGE } from './exit-codes.ts';
+
+export function check(file: string): void {
+  try {
+    const { content, yaml } = loadConfiguration({ config: file }, {});
+    if (yaml !== null) checkContent(content, yaml);
+    const services = content.namespaces.flatMap((namespace) => namespace.services);
+    const instances = services.flatMap((service) => service.instances);
+    process.stdout.write(
+      `${file}: ok: ${count(content.namespaces.length, 'namespace')}, ${count(services.length, 'service')}, ${count(instances.length, 'instance')}\n`,
+    );
+  } catch (error) {
+    if (!(error instanceof SettingError || error instanceof ConfigFileError)) throw error;
+    process.stderr.write(`cloudmapd: ${error.message}\n`);
+    process.exitCode = EXIT_USAGE;
+  }
+}
+
+export function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}

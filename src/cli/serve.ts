@@ -1,0 +1,37 @@
+/** `cloudmapd serve`: the daemon in this process, its start lines on stdout, its end by signal. */
+import { loadConfiguration, SettingError } from '../config.ts';
+import { type Daemon, startDaemon } from '../daemon.ts';
+import { ConfigFileError } from '../declared/yaml.ts';
+import { createLog } from '../log.ts';
+import { EXIT_USAGE } from './exit-codes.ts';
+import { startLines } from './start-lines.ts';
+
+/** The process must be gone five seconds after the signal, whatever hangs. */
+const STOP_TIMEOUT_MS = 4500;
+
+export async function serve(
+  flags: Readonly<Record<string, string | undefined>>,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<void> {
+  let daemon: Daemon;
+  try {
+    const configuration = loadConfiguration(flags, env);
+    daemon = await startDaemon(configuration, createLog(configuration.settings.log));
+  } catch (error) {
+    if (!(error instanceof SettingError || error instanceof ConfigFileError)) throw error;
+    process.stderr.write(`cloudmapd: ${error.message}\n`);
+    process.exitCode = EXIT_USAGE;
+    return;
+  }
+  process.stdout.write(`${startLines(daemon).join('\n')}\n`);
+
+  let isStopping = false;
+  const stop = (): void => {
+    if (isStopping) return;
+    isStopping = true;
+    setTimeout(() => process.exit(0), STOP_TIMEOUT_MS).unref();
+    void daemon.close().then(() => process.exit(0));
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}

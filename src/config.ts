@@ -1,0 +1,249 @@
+/** Settings of `cloudmapd serve`: flag over environment over file over default, each checked by one schema. */
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { Address4, Address6 } from 'ip-address';
+import { z } from 'zod';
+import { CONTENT_KEYS, type DeclaredContent, NO_CONTENT, readContent } from './declared/schema.ts';
+import { parseYaml, type YamlFile } from './declared/yaml.ts';
+import { LOG_LEVELS } from './log.ts';
+import { STORE_KINDS } from './store/open.ts';
+
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** A setting that cannot be used; the message names it and the mend. */
+export class SettingError extends Error {
+  override readonly name = 'SettingError';
+}
+
+/** From text as flags and the environment have it, or from YAML's own types. */
+const number = (schema: z.ZodType<number, number>) =>
+  z.preprocess((value) => (typeof value === 'string' && /^\d+$/.test(value.trim()) ? Number(value) : value), schema);
+const milliseconds = number(
+  z
+    .int()
+    .min(0)
+    .max(2 ** 31 - 1),
+);
+const quota = number(z.int().min(0));
+const seconds = number(
+  z
+    .int()
+    .min(0)
+    .max(2 ** 31 - 1),
+);
+
+/** A comma list as text, or a YAML sequence. */
+const list = z.preprocess(
+  (value) => (typeof value === 'string' ? value.split(',').map((item) => item.trim()) : value),
+  z.array(z.string().min(1)).min(1),
+);
+
+const endpoints = (defaultPort: number | null) =>
+  list.transform((items, context): Endpoint[] =>
+    items.map((item) => {
+      const endpoint = parseEndpoint(item, defaultPort);
+      if (endpoint === null) {
+        const form = defaultPort === null ? 'ip:port or [ipv6]:port' : 'ip, ip:port or [ipv6]:port';
+        context.addIssue({ code: 'custom', message: `"${item}" is not of the form ${form}` });
+        return z.NEVER;
+      }
+      return endpoint;
+    }),
+  );
+
+const DNS_PORT = 53;
+
+const upstreams = z.preprocess(
+  (value) => (Array.isArray(value) && value.length === 1 ? value[0] : value),
+  z.union([z.literal(['none', 'system']), endpoints(DNS_PORT)]),
+);
+
+const cidrs = list.transform((items, context) =>
+  items.map((item) => {
+    const block = parseCidr(item);
+    if (block !== null) return block;
+    context.addIssue({ code: 'custom', message: `"${item}" is no address block such as 10.0.0.0/8` });
+    return z.NEVER;
+  }),
+);
+
+/** Loopback, private, link-local (RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291). */
+const LOCAL_CLIENTS =
+  '127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,169.254.0.0/16,::1/128,fc00::/7,fe80::/10';
+
+/**
+ * Every setting with its meaning, by its key in the file; the environment's `CLOUDMAPD_DATA_DIR` and the flag
+ * `--data-dir` are made from `dataDir`.
+ */
+const SETTINGS = {
+  http: {
+    schema: endpoints(null),
+    default: '127.0.0.1:8053',
+    help: 'API, admin: comma list of addresses; port 0 = any',
+  },
+  dns: { schema: endpoints(null), default: '127.0.0.1:1053', help: 'DNS over UDP and TCP: comma list; port 0 = any' },
+  dataDir: { schema: z.string().min(1), default: './data', help: 'where the embedded store keeps its file' },
+  store: { schema: z.enum(STORE_KINDS), default: 'sqlite', help: 'sqlite or memory' },
+  region: { schema: z.string().regex(/^[a-z0-9-]+$/), default: 'us-east-1', help: 'in ARNs' },
+  accountId: {
+    schema: z.string().regex(/^\d{12}$/, 'twelve digits are expected'),
+    default: '123456789012',
+    help: 'in ARNs and owners',
+  },
+  upstreams: { schema: upstreams, default: 'none', help: 'none, system, or ip[:port] comma list' },
+  recursionClients: { schema: cidrs, default: LOCAL_CLIENTS, help: 'address blocks whose queries are forwarded' },
+  dnsFallback: {
+    schema: z.enum(['last-healthy', 'all']),
+    default: 'last-healthy',
+    help: 'answered when no instance is healthy',
+  },
+  dnsMaxTtl: { schema: seconds.optional(), default: undefined, help: 'caps answered TTLs, in seconds' },
+  soaTtl: { schema: seconds, default: 5, help: 'SOA TTL and negative TTL where a namespace sets none, in seconds' },
+  newInstance: {
+    schema: z.enum(['healthy', 'unhealthy']),
+    default: 'healthy',
+    help: 'status of a checked instance before its first verdict',
+  },
+  healthIntervalMs: { schema: milliseconds, default: 2000, help: 'between two probes of an instance (AWS: 30000)' },
+  customHealthDelayMs: {
+    schema: milliseconds,
+    default: 0,
+    help: 'until a custom status takes effect (AWS: about 30000)',
+  },
+  operationDelayMs: { schema: milliseconds, default: 0, help: 'how long an operation stays PENDING' },
+  quotaNamespaces: { schema: quota, default: 50, help: '0 = unlimited' },
+  quotaInstancesPerNamespace: { schema: quota, default: 2000, help: '0 = unlimited' },
+  quotaInstancesPerService: { schema: quota, default: 1000, help: '0 = unlimited' },
+  log: { schema: z.enum(LOG_LEVELS), default: 'info', help: 'debug, info, warn or error; on stderr' },
+} as const;
+
+export type SettingKey = keyof typeof SETTINGS;
+export const SETTING_KEYS = Object.keys(SETTINGS) as SettingKey[];
+
+export type Settings = { readonly [K in SettingKey]: z.output<(typeof SETTINGS)[K]['schema']> };
+
+export interface Configuration {
+  readonly settings: Settings;
+  readonly content: DeclaredContent;
+  /** Null: no file was given. */
+  readonly yaml: YamlFile | null;
+}
+
+/** What commands offer as flags: `--data-dir <value>` and its help. */
+export function settingFlags(): { flag: string; help: string; key: SettingKey }[] {
+  return SETTING_KEYS.map((key) => {
+    const { help, default: fallback } = SETTINGS[key];
+    const shown = key === 'recursionClients' ? 'loopback, private, link-local' : (fallback ?? 'unset');
+    return { key, flag: flagOf(key), help: `${help} (${envOf(key)}; default ${shown})` };
+  });
+}
+
+/**
+ * Reads the file that the flag or the environment names, and puts the settings together.
+ * @param flags by setting key, and `config`
+ * @throws SettingError, ConfigFileError
+ */
+export function loadConfiguration(
+  flags: Readonly<Record<string, string | undefined>>,
+  env: Readonly<Record<string, string | undefined>>,
+): Configuration {
+  const file = flags.config ?? nonEmpty(env.CLOUDMAPD_CONFIG);
+  const yaml =
+    file === undefined ? null : readYamlFile(file, flags.config === undefined ? 'CLOUDMAPD_CONFIG' : '--config');
+  const settings = {} as Record<SettingKey, unknown>;
+  for (const key of SETTING_KEYS) settings[key] = readSetting(key, flags, env, yaml);
+  if (yaml !== null) refuseUnknownKeys(yaml);
+  return { settings: settings as Settings, content: yaml === null ? NO_CONTENT : readContent(yaml), yaml };
+}
+
+function readYamlFile(file: string, source: string): YamlFile {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new SettingError(`${source}: cannot read "${file}": ${(cause as Error).message}`, { cause });
+  }
+  return parseYaml(file, text);
+}
+
+function readSetting(
+  key: SettingKey,
+  flags: Readonly<Record<string, string | undefined>>,
+  env: Readonly<Record<string, string | undefined>>,
+  yaml: YamlFile | null,
+): unknown {
+  const { schema, default: fallback } = SETTINGS[key];
+  const inFile = fileValue(yaml, key);
+  const fail = (problem: string): Error => {
+    if (flags[key] !== undefined) return new SettingError(`${flagOf(key)}: ${problem}`);
+    if (nonEmpty(env[envOf(key)]) !== undefined) return new SettingError(`${envOf(key)}: ${problem}`);
+    return (yaml as YamlFile).errorAt([key], problem);
+  };
+  const value = flags[key] ?? nonEmpty(env[envOf(key)]) ?? inFile ?? fallback;
+  if (key === 'store' && value === 'etcd') throw fail('etcd is not built yet: use sqlite or memory');
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  throw fail(`${describe(value)} cannot be used: ${problemOf(result.error)}`);
+}
+
+function describe(value: unknown): string {
+  return typeof value === 'string' ? `"${value}"` : JSON.stringify(value);
+}
+
+/** Of a union's issues, those of the alternative that came furthest say most. */
+function problemOf(error: z.ZodError): string {
+  const issue = error.issues[0] as z.core.$ZodIssue;
+  if (issue.code !== 'invalid_union') return issue.message;
+  return issue.errors.at(-1)?.[0]?.message ?? issue.message;
+}
+
+function fileValue(yaml: YamlFile | null, key: string): unknown {
+  const root = yaml?.value;
+  if (root === null || typeof root !== 'object' || Array.isArray(root)) return undefined;
+  const value = (root as Record<string, unknown>)[key];
+  // YAML reads twelve digits as a number, and an empty value as null.
+  if (value === null) return undefined;
+  return key === 'accountId' && typeof value === 'number' ? String(value).padStart(12, '0') : value;
+}
+
+function refuseUnknownKeys(yaml: YamlFile): void {
+  const root = yaml.value ?? {};
+  if (typeof root !== 'object' || Array.isArray(root))
+    throw yaml.errorAt([], 'a mapping of settings and content is expected');
+  for (const key of Object.keys(root)) {
+    if (!(key in SETTINGS) && !CONTENT_KEYS.includes(key)) throw yaml.errorAt([key], 'is not a known key');
+  }
+}
+
+function envOf(key: string): string {
+  return `CLOUDMAPD_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}
+
+function flagOf(key: string): string {
+  return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** An empty variable is an unset one, as compose files write it. */
+function nonEmpty(value: string | undefined): string | undefined {
+  return value === '' ? undefined : value;
+}
+
+/** `defaultPort` null: the text must have one. Null: not of the form. */
+export function parseEndpoint(text: string, defaultPort: number | null): Endpoint | null {
+  const bracketed = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(text);
+  const plain = /^([0-9.]+)(?::(\d{1,5}))?$/.exec(text);
+  const [, address = text, port] = bracketed ?? plain ?? [];
+  if (isIP(address) === 0 || address.includes('%')) return null;
+  const number = port === undefined ? defaultPort : Number(port);
+  return number === null || number > 65_535 ? null : { address, port: number };
+}
+
+/** With its prefix length, also where the text is an address alone; null: no such block. */
+function parseCidr(text: string): string | null {
+  if (Address4.isValid(text)) return text.includes('/') ? text : `${text}/32`;
+  if (Address6.isValid(text) && !text.includes('%')) return text.includes('/') ? text : `${text}/128`;
+  return null;
+}

@@ -1,0 +1,210 @@
+/** Joins all parts in the order in which they depend on each other, and stops them in reverse. */
+import { randomInt } from 'node:crypto';
+import { getServers } from 'node:dns';
+import { isIPv6 } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { type Readiness, registerProbes } from './admin/probes.ts';
+import { createApp, HttpBindError, listenHttp } from './api/server.ts';
+import { registerApi } from './api/wire.ts';
+import { type Configuration, type Endpoint, parseEndpoint, SettingError, type Settings } from './config.ts';
+import { declare } from './declared/declare.ts';
+import { watchOverrides } from './declared/overrides.ts';
+import { scheduleCustomHealth } from './health/custom-health.ts';
+import type { Log } from './log.ts';
+import { BindError } from './publish/answering-thread.ts';
+import { formatAddress, Publisher } from './publish/publisher.ts';
+import type { RegistryOptions } from './registry/decision.ts';
+import { Registry } from './registry/registry.ts';
+import { scheduleOperations } from './registry/schedule.ts';
+import { openStore } from './store/open.ts';
+import { StoreError } from './store/store.ts';
+import type { CompileOptions } from './synthesis/compile.ts';
+import { Synthesizer } from './synthesis/synthesizer.ts';
+
+export interface Daemon {
+  readonly registry: Registry;
+  readonly publisher: Publisher;
+  /** Bound addresses, such as `127.0.0.1:8053`. */
+  readonly http: readonly string[];
+  readonly dns: readonly string[];
+  /** The file that the declared content came from. */
+  readonly configFile: string | null;
+  /** Stops accepting, finishes what is in flight, closes the store. */
+  close(): Promise<void>;
+}
+
+/** HTTP requests under way get so long. */
+const DRAIN_TIMEOUT_MS = 2000;
+const DNS_PORT = 53;
+
+/**
+ * Starts everything. Nothing is written to disk before every listener is bound.
+ * @throws SettingError, ConfigFileError; then nothing is left running
+ */
+export async function startDaemon(configuration: Configuration, log: Log): Promise<Daemon> {
+  const { settings, content, yaml } = configuration;
+  const closers: (() => Promise<void> | void)[] = [];
+  const close = async (): Promise<void> => {
+    for (const closer of closers.splice(0).reverse()) await closer();
+  };
+  try {
+    let served: Registry | null = null;
+    let readiness: Readiness = { isReady: false, reason: 'the listeners are being bound', http: [], dns: [] };
+
+    const app = createApp();
+    registerApi(app, () => served, log);
+    registerProbes(app, () =>
+      readiness.isReady && !publisher.isReady
+        ? { ...readiness, isReady: false, reason: 'no thread answers DNS' }
+        : readiness,
+    );
+    const listeners = await listenHttp(app, settings.http);
+    closers.push(() => listeners.close(DRAIN_TIMEOUT_MS));
+
+    const publisher = await Publisher.start(
+      {
+        listen: settings.dns,
+        forwarding: { upstreams: resolveUpstreams(settings, log), clients: settings.recursionClients },
+        seed: randomInt(2 ** 32),
+      },
+      {
+        onReplaced: (reason) => log.error({ err: reason }, 'an answering thread was lost and is being replaced'),
+        onReplaceFailed: (error) =>
+          log.error({ err: error }, 'an answering thread could not be replaced, trying again'),
+      },
+    );
+    closers.push(() => publisher.close());
+    for (const address of [...listeners.skipped, ...publisher.skipped]) {
+      log.warn(`${formatAddress(address)} is left out: this machine has no IPv6`);
+    }
+
+    readiness = { ...readiness, reason: 'the state is being loaded' };
+    const store = openStore(settings.store, settings.dataDir);
+    closers.push(() => store.close());
+    const clock = Date.now;
+    const registry = await Registry.open({
+      store,
+      options: registryOptions(settings, content.ec2Instances),
+      clock,
+      random: (bound) => randomInt(bound),
+    });
+    await declare(registry, content, yaml);
+
+    const synthesizer = new Synthesizer(registry.state, compileOptions(settings, publisher.addresses), clock);
+    await publisher.fill(() => synthesizer.snapshot());
+    registry.subscribe(async (changes) => {
+      const delta = synthesizer.delta(changes);
+      if (delta !== null) await publisher.publish(delta);
+    });
+    watchOverrides(registry, (key, isGone) => {
+      log.info(
+        `${key} is declared in ${yaml?.file ?? 'a file'} and was ${isGone ? 'removed' : 'changed'} through the API; the next start sets it back`,
+      );
+    });
+    const onError = (error: unknown): void => log.error({ err: error }, 'a change that was due could not be made');
+    const schedules = [scheduleOperations(registry, clock, onError), scheduleCustomHealth(registry, clock, onError)];
+    closers.push(async () => {
+      for (const schedule of schedules) schedule.close();
+      await registry.settle();
+    });
+
+    served = registry;
+    const http = listeners.addresses.map(formatAddress);
+    const dns = publisher.addresses.map(formatAddress);
+    readiness = { isReady: true, reason: '', http, dns };
+    closers.push(() => {
+      readiness = { isReady: false, reason: 'the daemon is stopping', http: [], dns: [] };
+    });
+    // Requests under way still need the registry, so the listeners are the first to be closed.
+    closers.push(() => listeners.close(DRAIN_TIMEOUT_MS));
+    return { registry, publisher, http, dns, configFile: yaml?.file ?? null, close };
+  } catch (error) {
+    await close();
+    throw asSettingError(error, settings);
+  }
+}
+
+/** What a person can mend by a setting, in one line that names it. */
+function asSettingError(error: unknown, settings: Settings): unknown {
+  if (error instanceof HttpBindError) return bindProblem('CLOUDMAPD_HTTP', '--http', error, 'TCP');
+  if (error instanceof BindError) return bindProblem('CLOUDMAPD_DNS', '--dns', error, error.transport);
+  if (error instanceof StoreError) {
+    return new SettingError(
+      `CLOUDMAPD_DATA_DIR: ${error.message}: choose another folder with CLOUDMAPD_DATA_DIR or --data-dir (now "${settings.dataDir}")`,
+      { cause: error },
+    );
+  }
+  return error;
+}
+
+function bindProblem(env: string, flag: string, error: HttpBindError | BindError, transport: string): SettingError {
+  const where = `${formatAddress(error.address)} (${transport})`;
+  const problem =
+    {
+      EADDRINUSE: `${where} is in use by another process: stop that one`,
+      EACCES: `${where} needs a privilege (CAP_NET_BIND_SERVICE) that this process does not have: grant it`,
+      EADDRNOTAVAIL: `${where} is no address of this machine: add it`,
+    }[error.code] ?? `${where} cannot be bound (${error.message}): mend that`;
+  return new SettingError(`${env}: ${problem}, or choose another address with ${env} or ${flag}`, { cause: error });
+}
+
+function registryOptions(settings: Settings, ec2Instances: Readonly<Record<string, string>>): RegistryOptions {
+  return {
+    region: settings.region,
+    accountId: settings.accountId,
+    operationDelayMs: settings.operationDelayMs,
+    customHealthDelayMs: settings.customHealthDelayMs,
+    newInstanceStatus: settings.newInstance === 'healthy' ? 'HEALTHY' : 'UNHEALTHY',
+    quotas: {
+      namespaces: settings.quotaNamespaces,
+      instancesPerNamespace: settings.quotaInstancesPerNamespace,
+      instancesPerService: settings.quotaInstancesPerService,
+    },
+    ec2Instances,
+  };
+}
+
+function compileOptions(settings: Settings, dns: readonly Endpoint[]): CompileOptions {
+  const addresses = dns.flatMap(({ address }) => nameServerAddresses(address));
+  return {
+    fallback: settings.dnsFallback,
+    maxTtlSeconds: settings.dnsMaxTtl ?? null,
+    soaTtlSeconds: settings.soaTtl,
+    nameServers: {
+      ipv4: [...new Set(addresses.filter((address) => !isIPv6(address)))],
+      ipv6: [...new Set(addresses.filter(isIPv6))],
+    },
+  };
+}
+
+/** Where a listener can be reached: its own address, or for a wildcard those of the machine. */
+function nameServerAddresses(address: string): string[] {
+  if (address !== '0.0.0.0' && address !== '::') return [address];
+  const family = isIPv6(address) ? 'IPv6' : 'IPv4';
+  const own = Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .filter((info) => info.family === family && !info.internal && !info.address.startsWith('fe80:'))
+    .map((info) => info.address);
+  return own.length > 0 ? own : [family === 'IPv6' ? '::1' : '127.0.0.1'];
+}
+
+/** The upstreams without ourselves: a query forwarded to ourselves would come back for as long as there is time. */
+function resolveUpstreams(settings: Settings, log: Log): Endpoint[] {
+  const { upstreams } = settings;
+  if (upstreams === 'none') return [];
+  const wanted = upstreams === 'system' ? getServers().map((server) => parseEndpoint(server, DNS_PORT)) : upstreams;
+  return wanted.filter((upstream): upstream is Endpoint => {
+    if (upstream === null) return false;
+    const isSelf = settings.dns.some(
+      ({ address, port }) =>
+        port === upstream.port && (address === upstream.address || isWildcardFor(address, upstream)),
+    );
+    if (isSelf) log.warn(`CLOUDMAPD_UPSTREAMS: ${formatAddress(upstream)} is this daemon itself and is left out`);
+    return !isSelf;
+  });
+}
+
+function isWildcardFor(address: string, upstream: Endpoint): boolean {
+  if (address === '0.0.0.0') return upstream.address.startsWith('127.');
+  return address === '::' && upstream.address === '::1';
+}

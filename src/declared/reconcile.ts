@@ -1,0 +1,233 @@
+/**
+ * Declared content into the registry: missing is created, changed is set back, removed is deleted; what was made
+ * through the API is never touched.
+ */
+import type { Context, Decision } from '../registry/decision.ts';
+import { Draft } from '../registry/draft.ts';
+import { ServiceError } from '../registry/errors.ts';
+import { hostedZoneId, namespaceId, serviceId } from '../registry/ids.ts';
+import { buildInstance, checkInstance, putInstance, removeInstance } from '../registry/instances.ts';
+import type { Namespace, Service } from '../registry/model.ts';
+import { checkNamespaceName, findSameNamespace, putNewNamespace, removeNamespace } from '../registry/namespaces.ts';
+import { digestOf } from '../registry/operations.ts';
+import { checkService, findSameService, removeService, type ServiceSpec } from '../registry/services.ts';
+import type { State } from '../registry/state.ts';
+import { checkTags } from '../registry/tags.ts';
+import type { DeclaredContent, DeclaredInstance, DeclaredNamespace, DeclaredService } from './schema.ts';
+import type { KeyPath } from './yaml.ts';
+
+/** Declared content that the registry's rules refuse; `path` says which part of it. */
+export class DeclaredError extends Error {
+  override readonly name = 'DeclaredError';
+  readonly path: KeyPath;
+
+  constructor(path: KeyPath, message: string) {
+    super(message);
+    this.path = path;
+  }
+}
+
+/** @throws DeclaredError; nothing is changed then */
+export function reconcile(state: State, content: DeclaredContent, context: Context): Decision<null> {
+  const draft = new Draft(state);
+  try {
+    const run = new Reconciler(draft, context);
+    run.removeUndeclared(content);
+    for (const [index, namespace] of content.namespaces.entries()) run.putNamespace(namespace, ['namespaces', index]);
+    return { changes: draft.changes, result: null };
+  } finally {
+    draft.rollBack();
+  }
+}
+
+class Reconciler {
+  readonly #draft: Draft;
+  readonly #state: State;
+  readonly #context: Context;
+  readonly #seen = new Set<string>();
+
+  constructor(draft: Draft, context: Context) {
+    this.#draft = draft;
+    this.#state = draft.state;
+    this.#context = context;
+  }
+
+  /** First, so that what takes a removed thing's place finds it free. */
+  removeUndeclared(content: DeclaredContent): void {
+    const state = this.#state;
+    for (const namespace of [...state.namespaces()]) {
+      const declared = content.namespaces.find((other) => isSameNamespace(namespace, other));
+      for (const service of state.servicesOf(namespace.id)) {
+        const declaredService = declared?.services.find(({ name }) => name === service.name);
+        for (const instance of [...state.instancesOf(service.id).values()]) {
+          if (instance.manager !== 'file') continue;
+          if (declaredService?.instances.some(({ id }) => id === instance.id)) continue;
+          this.#draft.add(removeInstance(state, service.id, instance.id, this.#context.now));
+        }
+        if (service.manager === 'file' && declaredService === undefined) this.#dropService(service);
+      }
+      if (namespace.manager === 'file' && declared === undefined) this.#dropNamespace(namespace);
+    }
+  }
+
+  /** A service in which the API has registered instances becomes the API's own. */
+  #dropService(service: Service): void {
+    const isEmpty = this.#state.instancesOf(service.id).size === 0;
+    this.#draft.add(
+      isEmpty
+        ? removeService(this.#state, service.id)
+        : [{ kind: 'service', id: service.id, value: { ...service, manager: 'api' } }],
+    );
+  }
+
+  #dropNamespace(namespace: Namespace): void {
+    const isEmpty = this.#state.serviceCount(namespace.id) === 0;
+    this.#draft.add(
+      isEmpty
+        ? removeNamespace(this.#state, namespace.id)
+        : [{ kind: 'namespace', id: namespace.id, value: { ...namespace, manager: 'api' } }],
+    );
+  }
+
+  putNamespace(declared: DeclaredNamespace, path: KeyPath): void {
+    const { name, type } = declared;
+    const wanted = { name, type, vpc: declared.vpc ?? null };
+    const existing = findSameNamespace(this.#state, wanted);
+    this.#requireOwn(existing, `${type} ${name} ${wanted.vpc}`, `the namespace "${name}"`, [...path, 'name']);
+    this.#at([...path, 'name'], () => checkNamespaceName(type, name));
+    const described = {
+      description: declared.description ?? null,
+      soaTtlSeconds: declared.soaTtl ?? null,
+      tags: this.#tags(declared.tags, name, path),
+    };
+    let namespace: Namespace;
+    if (existing === undefined) {
+      namespace = {
+        id: namespaceId(this.#context.random),
+        httpName: name,
+        hostedZoneId: type === 'HTTP' ? null : hostedZoneId(this.#context.random),
+        creatorRequestId: null,
+        operationId: null,
+        createdAt: this.#context.now,
+        manager: 'file',
+        ...wanted,
+        ...described,
+      };
+      this.#draft.add(putNewNamespace(this.#state, namespace, this.#context));
+    } else {
+      namespace = { ...existing, ...described };
+      if (isChanged(namespace, existing)) this.#draft.add([{ kind: 'namespace', id: existing.id, value: namespace }]);
+    }
+    for (const [index, service] of declared.services.entries()) {
+      this.#putService(namespace, service, [...path, 'services', index]);
+    }
+  }
+
+  #putService(namespace: Namespace, declared: DeclaredService, path: KeyPath): void {
+    const { name } = declared;
+    const spec: ServiceSpec = {
+      name,
+      isHttpOnly: false,
+      description: declared.description ?? null,
+      dns:
+        declared.dns === undefined
+          ? null
+          : {
+              routingPolicy: declared.dns.routingPolicy ?? null,
+              records: declared.dns.records.map(({ type, ttl }) => ({ type, ttlSeconds: ttl })),
+            },
+      healthCheck:
+        declared.healthCheck === undefined
+          ? null
+          : {
+              type: declared.healthCheck.type,
+              path: declared.healthCheck.path ?? null,
+              failureThreshold: declared.healthCheck.failureThreshold ?? null,
+            },
+      hasCustomHealthCheck: declared.healthCheckCustom !== undefined,
+    };
+    const dns = this.#at(path, () => checkService(namespace, spec));
+    const existing = this.#at([...path, 'name'], () => findSameService(this.#state, namespace.id, name, dns));
+    this.#requireOwn(existing, `${namespace.id} ${existing?.name ?? name}`, `the service "${name}"`, [...path, 'name']);
+    const described = {
+      type: dns === null ? ('HTTP' as const) : ('DNS_HTTP' as const),
+      description: spec.description,
+      dns,
+      healthCheck: spec.healthCheck,
+      hasCustomHealthCheck: spec.hasCustomHealthCheck,
+      attributes: declared.attributes,
+      tags: this.#tags(declared.tags, name, path),
+    };
+    let service: Service;
+    if (existing === undefined) {
+      service = {
+        id: serviceId(this.#context.random),
+        namespaceId: namespace.id,
+        name,
+        creatorRequestId: null,
+        requestDigest: null,
+        createdAt: this.#context.now,
+        manager: 'file',
+        ...described,
+      };
+      this.#draft.add([{ kind: 'service', id: service.id, value: service }]);
+    } else {
+      service = { ...existing, ...described };
+      if (isChanged(service, existing)) this.#draft.add([{ kind: 'service', id: service.id, value: service }]);
+    }
+    for (const [index, instance] of declared.instances.entries()) {
+      this.#putInstance(namespace, service, instance, [...path, 'instances', index]);
+    }
+  }
+
+  #putInstance(namespace: Namespace, service: Service, declared: DeclaredInstance, path: KeyPath): void {
+    const { id } = declared;
+    const existing = this.#state.instance(service.id, id);
+    this.#requireOwn(existing, `${service.id} ${id}`, `the instance "${id}"`, [...path, 'id']);
+    const attributes = this.#at([...path, 'attributes'], () =>
+      checkInstance(this.#state, namespace, service, id, declared.attributes, this.#context),
+    );
+    if (existing !== undefined && !isChanged(attributes, existing.attributes)) return;
+    const origin = { creatorRequestId: null, operationId: null, manager: 'file' as const };
+    const instance = buildInstance(service, id, attributes, this.#context, origin);
+    this.#draft.add(putInstance(this.#state, instance, this.#context.now));
+  }
+
+  /** @throws DeclaredError where the thing is declared twice, or was made through the API */
+  #requireOwn(existing: { manager: string } | undefined, key: string, what: string, path: KeyPath): void {
+    if (this.#seen.has(key)) throw new DeclaredError(path, `${what} is declared twice`);
+    this.#seen.add(key);
+    if (existing !== undefined && existing.manager !== 'file') {
+      throw new DeclaredError(
+        path,
+        `${what} exists already and was made through the API: delete it there, or choose another name`,
+      );
+    }
+  }
+
+  #tags(tags: Readonly<Record<string, string>>, resource: string, path: KeyPath): Record<string, string> {
+    const list = Object.entries(tags).map(([key, value]) => ({ key, value }));
+    return this.#at([...path, 'tags'], () => checkTags(list, resource));
+  }
+
+  #at<T>(path: KeyPath, check: () => T): T {
+    try {
+      return check();
+    } catch (error) {
+      if (error instanceof ServiceError) throw new DeclaredError(path, error.message);
+      throw error;
+    }
+  }
+}
+
+function isSameNamespace(namespace: Namespace, declared: DeclaredNamespace): boolean {
+  const isSameName =
+    namespace.type === 'HTTP'
+      ? namespace.name === declared.name
+      : namespace.name.toLowerCase() === declared.name.toLowerCase();
+  return isSameName && namespace.type === declared.type && namespace.vpc === (declared.vpc ?? null);
+}
+
+function isChanged(next: unknown, previous: unknown): boolean {
+  return digestOf(next) !== digestOf(previous);
+}

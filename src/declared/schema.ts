@@ -1,0 +1,86 @@
+/** Declared content as the YAML file writes it. What the API's rules say of it is checked when it is reconciled. */
+import { z } from 'zod';
+import {
+  MAX_DESCRIPTION,
+  MAX_FAILURE_THRESHOLD,
+  MAX_ID,
+  MAX_RESOURCE_PATH,
+  MAX_SERVICE_ATTRIBUTES,
+  MAX_TTL_SECONDS,
+} from '../registry/limits.ts';
+import { RECORD_TYPES } from '../registry/record-types.ts';
+import type { YamlFile } from './yaml.ts';
+
+/** Numbers are written without quotes easily, and mean the same. */
+const text = z.union([z.string(), z.number().transform(String), z.boolean().transform(String)]);
+const textMap = z.record(z.string(), text);
+const ttl = z.int().min(0).max(MAX_TTL_SECONDS);
+const description = z.string().max(MAX_DESCRIPTION);
+
+const instance = z.strictObject({ id: text, attributes: textMap.default({}) });
+
+const service = z.strictObject({
+  name: z.string(),
+  description: description.optional(),
+  dns: z
+    .strictObject({
+      routingPolicy: z.enum(['MULTIVALUE', 'WEIGHTED']).optional(),
+      records: z.array(z.strictObject({ type: z.enum(RECORD_TYPES), ttl })).min(1),
+    })
+    .optional(),
+  healthCheck: z
+    .strictObject({
+      type: z.enum(['HTTP', 'HTTPS', 'TCP']),
+      path: z.string().max(MAX_RESOURCE_PATH).optional(),
+      failureThreshold: z.int().min(1).max(MAX_FAILURE_THRESHOLD).optional(),
+    })
+    .optional(),
+  healthCheckCustom: z.strictObject({ failureThreshold: z.int().optional() }).nullish(),
+  attributes: textMap
+    .refine((map) => Object.keys(map).length <= MAX_SERVICE_ATTRIBUTES, `at most ${MAX_SERVICE_ATTRIBUTES} attributes`)
+    .default({}),
+  tags: textMap.default({}),
+  instances: z.array(instance).default([]),
+});
+
+const namespace = z.strictObject({
+  name: z.string(),
+  type: z.enum(['DNS_PRIVATE', 'DNS_PUBLIC', 'HTTP']),
+  description: description.optional(),
+  vpc: z.string().max(MAX_ID).optional(),
+  soaTtl: ttl.optional(),
+  tags: textMap.default({}),
+  services: z.array(service).default([]),
+});
+
+const content = z.object({
+  namespaces: z.array(namespace).nullish(),
+  ec2Instances: z.record(z.string(), z.ipv4()).nullish(),
+});
+
+export type DeclaredNamespace = z.output<typeof namespace>;
+export type DeclaredService = z.output<typeof service>;
+export type DeclaredInstance = z.output<typeof instance>;
+
+export interface DeclaredContent {
+  readonly namespaces: readonly DeclaredNamespace[];
+  /** EC2 instance id -> IPv4 address. */
+  readonly ec2Instances: Readonly<Record<string, string>>;
+}
+
+/** Keys of the file that are content; every other one is a setting. */
+export const CONTENT_KEYS: readonly string[] = Object.keys(content.shape);
+
+export const NO_CONTENT: DeclaredContent = { namespaces: [], ec2Instances: {} };
+
+/** @throws ConfigFileError that names line and key */
+export function readContent(yaml: YamlFile): DeclaredContent {
+  const result = content.safeParse(yaml.value ?? {});
+  if (result.success) {
+    return { namespaces: result.data.namespaces ?? [], ec2Instances: result.data.ec2Instances ?? {} };
+  }
+  const issue = result.error.issues[0] as z.core.$ZodIssue;
+  const path = issue.path as (string | number)[];
+  if (issue.code === 'unrecognized_keys') throw yaml.errorAt([...path, issue.keys[0] as string], 'is not a known key');
+  throw yaml.errorAt(path, issue.message);
+}

@@ -1,0 +1,50 @@
+/** A YAML file whose values know the line that they stand on. */
+import { isNode, LineCounter, type ParsedNode, parseDocument } from 'yaml';
+
+/** A mistake in a configuration file: which file, line and key, and what is wrong. */
+export class ConfigFileError extends Error {
+  override readonly name = 'ConfigFileError';
+
+  constructor(file: string, line: number, key: string, problem: string) {
+    super(`${file}:${line}: ${key === '' ? '' : `${key}: `}${problem}`);
+  }
+}
+
+export type KeyPath = readonly (string | number)[];
+
+export interface YamlFile {
+  readonly file: string;
+  /** Plain data; null where the file is empty. */
+  readonly value: unknown;
+  /** An error that points to the value at `path`, or to the closest one above it that is there. */
+  errorAt(path: KeyPath, problem: string): ConfigFileError;
+}
+
+/** @throws ConfigFileError where the text is no YAML, or a mapping has a key twice */
+export function parseYaml(file: string, text: string): YamlFile {
+  const lines = new LineCounter();
+  const document = parseDocument<ParsedNode>(text, { lineCounter: lines, prettyErrors: false });
+  const lineOf = (offset: number): number => Math.max(1, lines.linePos(offset).line);
+  const [error] = document.errors;
+  if (error !== undefined) throw new ConfigFileError(file, lineOf(error.pos[0]), '', error.message);
+  const nodeAt = (path: KeyPath): ParsedNode | null => {
+    for (let length = path.length; length >= 0; length--) {
+      const node = length === 0 ? document.contents : document.getIn(path.slice(0, length), true);
+      if (isNode(node)) return node as ParsedNode;
+    }
+    return null;
+  };
+  return {
+    file,
+    value: document.toJS(),
+    errorAt: (path, problem) =>
+      new ConfigFileError(file, lineOf(nodeAt(path)?.range[0] ?? 0), formatPath(path), problem),
+  };
+}
+
+function formatPath(path: KeyPath): string {
+  return path.reduce<string>(
+    (text, key) => (typeof key === 'number' ? `${text}[${key}]` : text === '' ? key : `${text}.${key}`),
+    '',
+  );
+}

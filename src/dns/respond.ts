@@ -1,0 +1,304 @@
+/**
+ * One query in, one reply out, on bytes alone: nothing is decoded into objects, allocated or awaited, and UDP and
+ * TCP share it, so that behaviour cannot differ between them.
+ *
+ * In outline: the message is screened (RFC 1035, 5625, 6891, 9619); the zone is the longest one that the QNAME ends
+ * in; the answer set compiled for the name gives the RRset, whose choices are drawn and copied behind the question,
+ * each owner a pointer into it; CNAMEs are followed while they lead into our zones; what does not fit the transport
+ * is left out, additional records first and without TC, then the whole answer with TC (RFC 2181 s9).
+ */
+import { choiceAt, choiceCount, findRrset, firstRrset, isEmptySet, rrsetPolicy } from '../answers/answer-set.ts';
+import { type Random, Selection } from '../answers/selection.ts';
+import type { Zone, ZoneSet } from '../answers/zone-set.ts';
+import { copyBytes, readU16, writeU16 } from '../wire/bytes.ts';
+import { EdnsView, headerRcode, OPT_BYTES, UDP_PAYLOAD_BYTES, writeOpt } from '../wire/edns.ts';
+import {
+  CLASS_IN,
+  FLAG,
+  HEADER_BYTES,
+  MAX_MESSAGE_BYTES,
+  MIN_UDP_BYTES,
+  POINTER,
+  QUESTION_TAIL_BYTES,
+  RCODE,
+  TYPE,
+} from '../wire/header.ts';
+import { NameView } from '../wire/names.ts';
+
+/** `respond`: send nothing. */
+export const DROP = 0;
+/** `respond`: an upstream has to be asked. */
+export const FORWARD = -1;
+
+/** A chain of CNAMEs longer than this is a loop, or might as well be. */
+const MAX_CHAIN = 16;
+/** Octets of TYPE, CLASS, TTL and RDLENGTH in front of RDATA. */
+const RDATA_AT = 10;
+
+export interface ResponderOptions {
+  readonly zones: ZoneSet;
+  readonly random: Random;
+  /** Whether there is an upstream to ask: sets RA, and lets names outside our zones be forwarded. */
+  readonly recursionAvailable: boolean;
+}
+
+export class Responder {
+  readonly #zones: ZoneSet;
+  readonly #selection: Selection;
+  readonly #recursionAvailable: boolean;
+  readonly #qname = new NameView();
+  readonly #target = new NameView();
+  readonly #edns = new EdnsView();
+
+  // The reply being written.
+  #at = 0;
+  #answers = 0;
+  #additionalCount = 0;
+  #questionEnd = 0;
+  #limit = 0;
+  #drawn = 0;
+
+  constructor(options: ResponderOptions) {
+    this.#zones = options.zones;
+    this.#selection = new Selection(options.random);
+    this.#recursionAvailable = options.recursionAvailable;
+  }
+
+  /**
+   * @param query the message, in `query[0, length)`
+   * @param reply at least 65,535 octets, overwritten
+   * @param overTcp whether the reply may take 65,535 octets, or what EDNS and our own 1232 allow
+   * @returns the reply's length, DROP or FORWARD
+   */
+  respond(query: Uint8Array, length: number, reply: Uint8Array, overTcp: boolean): number {
+    const rcode = this.#screen(query, length, overTcp);
+    if (rcode === SCREEN_DROP) return DROP;
+    if (rcode !== RCODE.NOERROR) return this.#refusal(query, reply, rcode);
+    if (!this.#zones.isFilled) return this.#refusal(query, reply, RCODE.SERVFAIL);
+
+    const qtype = readU16(query, this.#qname.end);
+    const found = this.#zones.find(query, this.#qname);
+    if (found.zone === null) {
+      const asksRecursion = (readU16(query, 2) & FLAG.RD) !== 0;
+      if (asksRecursion && this.#recursionAvailable) return FORWARD;
+      return this.#refusal(query, reply, RCODE.REFUSED);
+    }
+    return this.#answer(query, reply, qtype);
+  }
+
+  /**
+   * A reply without records to a query that was to be forwarded: REFUSED, SERVFAIL, or with `truncated` the one that
+   * sends the client to TCP.
+   * @returns the reply's length
+   */
+  respondEmpty(
+    query: Uint8Array,
+    length: number,
+    reply: Uint8Array,
+    overTcp: boolean,
+    rcode: number,
+    truncated = false,
+  ): number {
+    // Screened again: other queries came between, and the screening's result is this object's state.
+    this.#screen(query, length, overTcp);
+    this.#start(query, reply);
+    return this.#finish(query, reply, rcode, false, truncated, 0);
+  }
+
+  /** The octet behind the question of the query just screened. */
+  get questionEnd(): number {
+    return this.#questionEnd;
+  }
+
+  /** The octets that the client of the query just screened takes over its transport. */
+  get replyLimit(): number {
+    return this.#limit;
+  }
+
+  /** @returns NOERROR where the query may be looked up, SCREEN_DROP, or the RCODE to answer with */
+  #screen(query: Uint8Array, length: number, overTcp: boolean): number {
+    // A reply to a reply would start a loop, and there is no ID to answer to in a short header.
+    if (length < HEADER_BYTES) return SCREEN_DROP;
+    const flags = readU16(query, 2);
+    if ((flags & FLAG.QR) !== 0) return SCREEN_DROP;
+    this.#questionEnd = HEADER_BYTES;
+    this.#limit = overTcp ? MAX_MESSAGE_BYTES : MIN_UDP_BYTES;
+    this.#edns.present = false;
+    // RFC 1035 s4.1.1: other opcodes lay out their sections in ways of their own, so only the header is read.
+    if ((flags & FLAG.OPCODE) !== 0) return RCODE.NOTIMP;
+    // RFC 9619: exactly one question.
+    if (readU16(query, 4) !== 1) return RCODE.FORMERR;
+    if (!this.#qname.read(query, HEADER_BYTES, length)) return RCODE.FORMERR;
+    const questionEnd = this.#qname.end + QUESTION_TAIL_BYTES;
+    if (questionEnd > length) return RCODE.FORMERR;
+    this.#questionEnd = questionEnd;
+    const additionals = readU16(query, 10);
+    const records = readU16(query, 6) + readU16(query, 8) + additionals;
+    if (!this.#edns.read(query, questionEnd, length, records, additionals)) return RCODE.FORMERR;
+    if (!overTcp) this.#limit = Math.min(this.#edns.payloadBytes, UDP_PAYLOAD_BYTES);
+    if (this.#edns.version > 0) return RCODE.BADVERS;
+    if (readU16(query, this.#qname.end + 2) !== CLASS_IN) return RCODE.REFUSED;
+    const qtype = readU16(query, this.#qname.end);
+    // Zone transfers are not ours to give.
+    if (qtype === TYPE.AXFR || qtype === TYPE.IXFR) return RCODE.REFUSED;
+    return RCODE.NOERROR;
+  }
+
+  #refusal(query: Uint8Array, reply: Uint8Array, rcode: number): number {
+    this.#start(query, reply);
+    return this.#finish(query, reply, rcode, false, false, 0);
+  }
+
+  #start(query: Uint8Array, reply: Uint8Array): void {
+    // The question is echoed byte for byte: clients that mix case (0x20) compare it.
+    copyBytes(query, 0, this.#questionEnd, reply, 0);
+    this.#at = this.#questionEnd;
+    this.#answers = 0;
+    this.#additionalCount = 0;
+  }
+
+  /** Header and OPT around what has been written; `#at` is the end of the last section that is kept. */
+  #finish(
+    query: Uint8Array,
+    reply: Uint8Array,
+    rcode: number,
+    authoritative: boolean,
+    truncated: boolean,
+    authorities: number,
+  ): number {
+    const asked = readU16(query, 2);
+    const hasQuestion = this.#questionEnd > HEADER_BYTES;
+    let flags = FLAG.QR | (asked & (FLAG.OPCODE | FLAG.RD | FLAG.CD)) | headerRcode(rcode);
+    if (authoritative) flags |= FLAG.AA;
+    if (truncated) flags |= FLAG.TC;
+    if (this.#recursionAvailable) flags |= FLAG.RA;
+    writeU16(reply, 2, flags);
+    writeU16(reply, 4, hasQuestion ? 1 : 0);
+    writeU16(reply, 6, this.#answers);
+    writeU16(reply, 8, authorities);
+    writeU16(reply, 10, this.#additionalCount + (this.#edns.present ? 1 : 0));
+    return this.#edns.present ? writeOpt(reply, this.#at, rcode, this.#edns.dnssecOk) : this.#at;
+  }
+
+  #answer(query: Uint8Array, reply: Uint8Array, qtype: number): number {
+    this.#start(query, reply);
+    // Where the name being answered stands in the reply, for owners to point to, and its labels.
+    let ownerAt = HEADER_BYTES;
+    let name = this.#qname;
+    let message = query;
+    for (let links = 0; ; links++) {
+      const { zone, set, apexLabel } = this.#zones.find(message, name);
+      // A chain that leaves our zones ends where the client's resolver goes on; so does a loop.
+      if (zone === null || links > MAX_CHAIN) return this.#fit(query, reply, RCODE.NOERROR);
+      const { bytes } = zone.names;
+      if (set === 0) return this.#negative(query, reply, RCODE.NXDOMAIN, zone, name, apexLabel);
+      const cname = isEmptySet(bytes, set) ? 0 : findRrset(bytes, set, TYPE.CNAME);
+      const follows = cname !== 0 && qtype !== TYPE.CNAME && qtype !== TYPE.ANY;
+      const rrset = follows ? cname : this.#rrsetFor(bytes, set, qtype);
+      if (rrset === 0) return this.#negative(query, reply, RCODE.NOERROR, zone, name, apexLabel);
+      const before = this.#at;
+      if (!this.#copyRrset(bytes, rrset, ownerAt, reply)) return this.#fit(query, reply, RCODE.NOERROR, reply.length);
+      if (!follows) {
+        const answersEnd = this.#at;
+        this.#copyAdditionals(bytes, rrset, ownerAt, reply);
+        return this.#fit(query, reply, RCODE.NOERROR, answersEnd);
+      }
+      // The CNAME's target stands uncompressed in the reply, behind a two-octet owner and the fixed fields.
+      const targetAt = before + 2 + RDATA_AT;
+      ownerAt = targetAt;
+      name = this.#target;
+      message = reply;
+      // MAX_CHAIN CNAMEs end far below the 16,383 octets that a pointer reaches.
+      if (!name.read(reply, targetAt, this.#at)) return this.#fit(query, reply, RCODE.SERVFAIL);
+    }
+  }
+
+  /** ANY gets one RRset, the first (RFC 8482 s4.1). */
+  #rrsetFor(bytes: Uint8Array, set: number, qtype: number): number {
+    if (isEmptySet(bytes, set)) return 0;
+    return qtype === TYPE.ANY ? firstRrset(set) : findRrset(bytes, set, qtype);
+  }
+
+  /** Draws from the RRset and copies what was drawn; false where it would overrun the reply's memory. */
+  #copyRrset(bytes: Uint8Array, rrset: number, ownerAt: number, reply: Uint8Array): boolean {
+    this.#drawn = this.#selection.draw(rrsetPolicy(bytes, rrset), choiceCount(bytes, rrset));
+    for (let i = 0; i < this.#drawn; i++) {
+      const choice = choiceAt(bytes, rrset, this.#selection.picked[i] as number);
+      let from = choice + 2;
+      for (let left = bytes[choice] as number; left > 0; left--) {
+        const length = readU16(bytes, from);
+        if (this.#at + 2 + length > reply.length) return false;
+        writeU16(reply, this.#at, POINTER | ownerAt);
+        copyBytes(bytes, from + 2, length, reply, this.#at + 2);
+        this.#at += 2 + length;
+        this.#answers++;
+        from += 2 + length;
+      }
+    }
+    return true;
+  }
+
+  /** The additional records of the choices just drawn, each one's end noted, so that whole ones can be dropped. */
+  #copyAdditionals(bytes: Uint8Array, rrset: number, ownerAt: number, reply: Uint8Array): void {
+    for (let i = 0; i < this.#drawn; i++) {
+      const choice = choiceAt(bytes, rrset, this.#selection.picked[i] as number);
+      let from = choice + 2;
+      for (let left = bytes[choice] as number; left > 0; left--) from += 2 + readU16(bytes, from);
+      for (let left = bytes[choice + 1] as number; left > 0; left--) {
+        const prefix = bytes[from] as number;
+        const tail = from + 1 + prefix;
+        const length = readU16(bytes, tail);
+        if (this.#at + prefix + 2 + length > this.#room()) return;
+        copyBytes(bytes, from + 1, prefix, reply, this.#at);
+        writeU16(reply, this.#at + prefix, POINTER | ownerAt);
+        copyBytes(bytes, tail + 2, length, reply, this.#at + prefix + 2);
+        this.#at += prefix + 2 + length;
+        this.#additionalCount++;
+        from = tail + 2 + length;
+      }
+    }
+  }
+
+  /** The end of what may be written in front of the OPT. */
+  #room(): number {
+    return this.#limit - (this.#edns.present ? OPT_BYTES : 0);
+  }
+
+  /** A positive answer; where it is too long for the client nothing of it is sent but TC, and TCP has the whole. */
+  #fit(query: Uint8Array, reply: Uint8Array, rcode: number, answersEnd = this.#at): number {
+    const truncated = answersEnd > this.#room();
+    if (truncated) {
+      this.#at = this.#questionEnd;
+      this.#answers = 0;
+      this.#additionalCount = 0;
+    }
+    return this.#finish(query, reply, rcode, true, truncated, 0);
+  }
+
+  /**
+   * NODATA or NXDOMAIN, behind a chain of CNAMEs perhaps: the SOA of the zone that says so, whose TTL is the
+   * negative TTL (RFC 2308 s3; both are the same here).
+   */
+  #negative(
+    query: Uint8Array,
+    reply: Uint8Array,
+    rcode: number,
+    zone: Zone,
+    name: NameView,
+    apexLabel: number,
+  ): number {
+    const { bytes } = zone.names;
+    const soa = findRrset(bytes, zone.apexSet(), TYPE.SOA);
+    const tail = choiceAt(bytes, soa, 0) + 2;
+    const length = readU16(bytes, tail);
+    const end = this.#at + 2 + length;
+    if (end > this.#room()) return this.#fit(query, reply, rcode, end);
+    // The apex is a suffix of the name asked for, so its offset there serves as the owner.
+    writeU16(reply, this.#at, POINTER | (name.offsets[apexLabel] as number));
+    copyBytes(bytes, tail + 2, length, reply, this.#at + 2);
+    this.#at = end;
+    return this.#finish(query, reply, rcode, true, false, 1);
+  }
+}
+
+const SCREEN_DROP = -1;

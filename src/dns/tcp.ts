@@ -1,0 +1,160 @@
+/** DNS over TCP (RFC 7766): two octets of length in front of each message, any number of queries per connection. */
+import { createServer, isIPv6, type Server, type Socket } from 'node:net';
+import { readU16, writeU16 } from '../wire/bytes.ts';
+import { MAX_MESSAGE_BYTES } from '../wire/header.ts';
+import type { Relay } from './relay.ts';
+import { DROP, FORWARD, type Responder } from './respond.ts';
+
+export interface TcpListener {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** A connection without a whole message for so long is closed (RFC 7766 s6.2.3). */
+const IDLE_TIMEOUT_MS = 10_000;
+const MAX_CONNECTIONS = 1000;
+const MAX_CONNECTIONS_PER_CLIENT = 100;
+/** Queries of one connection with the upstreams at once; the next ones wait unread. */
+const MAX_RELAYED_PER_CONNECTION = 64;
+/** Replies that a client does not read pile up to this, then its queries are left unread. */
+const MAX_UNSENT_BYTES = 256 * 1024;
+
+/** The open connections of a thread, the longest idle first, over all of its listeners. */
+export class TcpConnections {
+  readonly #idleOrder = new Set<Socket>();
+  readonly #perClient = new Map<string, number>();
+
+  /** Makes room by closing the longest idle connection, of this client where it has too many. */
+  add(socket: Socket): void {
+    const client = socket.remoteAddress ?? '';
+    const ofClient = (this.#perClient.get(client) ?? 0) + 1;
+    if (ofClient > MAX_CONNECTIONS_PER_CLIENT) this.#closeOldest((other) => other.remoteAddress === client);
+    else if (this.#idleOrder.size >= MAX_CONNECTIONS) this.#closeOldest(() => true);
+    this.#idleOrder.add(socket);
+    this.#perClient.set(client, (this.#perClient.get(client) ?? 0) + 1);
+    socket.once('close', () => this.#forget(socket, client));
+  }
+
+  /** A whole message came. */
+  touch(socket: Socket): void {
+    if (this.#idleOrder.delete(socket)) this.#idleOrder.add(socket);
+  }
+
+  closeAll(): void {
+    for (const socket of this.#idleOrder) socket.destroy();
+  }
+
+  #closeOldest(matches: (socket: Socket) => boolean): void {
+    for (const socket of this.#idleOrder) {
+      if (!matches(socket)) continue;
+      socket.destroy();
+      this.#idleOrder.delete(socket);
+      return;
+    }
+  }
+
+  #forget(socket: Socket, client: string): void {
+    this.#idleOrder.delete(socket);
+    const left = (this.#perClient.get(client) ?? 1) - 1;
+    if (left > 0) this.#perClient.set(client, left);
+    else this.#perClient.delete(client);
+  }
+}
+
+/**
+ * Listens on one address.
+ * @throws the socket's error where the address cannot be bound
+ */
+export async function listenTcp(
+  address: string,
+  port: number,
+  responder: Responder,
+  relay: Relay,
+  connections: TcpConnections,
+): Promise<TcpListener> {
+  const reply = new Uint8Array(2 + MAX_MESSAGE_BYTES);
+  const body = reply.subarray(2);
+  const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    connections.add(socket);
+    serve(socket, responder, relay, connections, reply, body);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ port, host: address, ipv6Only: isIPv6(address), exclusive: true }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  // Accepting can fail for want of descriptors; the next connection may succeed.
+  server.on('error', () => undefined);
+  return {
+    port: (server.address() as { port: number }).port,
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+}
+
+function serve(
+  socket: Socket,
+  responder: Responder,
+  relay: Relay,
+  connections: TcpConnections,
+  reply: Uint8Array,
+  body: Uint8Array,
+): void {
+  let unread: Buffer = Buffer.alloc(0);
+  let relayed = 0;
+  let hasEnded = false;
+
+  socket.setTimeout(IDLE_TIMEOUT_MS, () => socket.destroy());
+  socket.on('error', () => socket.destroy());
+  socket.on('data', (chunk: Buffer) => {
+    unread = unread.length === 0 ? chunk : Buffer.concat([unread, chunk]);
+    answerUnread();
+  });
+  socket.on('drain', () => answerUnread());
+  socket.on('end', () => {
+    hasEnded = true;
+    endWhenDone();
+  });
+
+  function answerUnread(): void {
+    let at = 0;
+    let isBusy = false;
+    while (unread.length - at >= 2) {
+      isBusy = relayed >= MAX_RELAYED_PER_CONNECTION || socket.writableLength > MAX_UNSENT_BYTES;
+      const end = at + 2 + readU16(unread, at);
+      if (isBusy || end > unread.length) break;
+      answer(unread.subarray(at + 2, end));
+      at = end;
+    }
+    unread = unread.subarray(at);
+    if (isBusy) socket.pause();
+    else socket.resume();
+    endWhenDone();
+  }
+
+  function answer(query: Buffer): void {
+    connections.touch(socket);
+    const length = responder.respond(query, query.length, body, true);
+    if (length === DROP) return;
+    if (length !== FORWARD) {
+      writeU16(reply, 0, length);
+      socket.write(reply.slice(0, 2 + length));
+      return;
+    }
+    relayed++;
+    void relay.relay(Buffer.from(query), socket.remoteAddress ?? '', true).then((answered) => {
+      relayed--;
+      if (socket.destroyed) return;
+      const framed = new Uint8Array(2 + answered.length);
+      writeU16(framed, 0, answered.length);
+      framed.set(answered, 2);
+      socket.write(framed);
+      answerUnread();
+    });
+  }
+
+  function endWhenDone(): void {
+    if (hasEnded && relayed === 0 && !socket.writableEnded) socket.end();
+  }
+}

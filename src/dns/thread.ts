@@ -1,0 +1,90 @@
+/**
+ * The entry of an answering thread: its own sockets, its own copy of the compiled answers, told of changes by the
+ * main thread and acknowledging each. It knows nothing of the registry, the API or the store.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { createRandom } from '../answers/selection.ts';
+import type { FromThread, ListenAddress, ThreadOptions, ToThread } from '../answers/thread-protocol.ts';
+import { ZoneSet } from '../answers/zone-set.ts';
+import { Forwarder } from '../resolver/forwarder.ts';
+import { createRelay } from './relay.ts';
+import { Responder } from './respond.ts';
+import { listenTcp, TcpConnections } from './tcp.ts';
+import { listenUdp } from './udp.ts';
+
+/** How often another port is tried when the one that UDP was given for 0 is taken for TCP. */
+const PORT_ATTEMPTS = 20;
+
+interface Closable {
+  close(): Promise<void>;
+}
+
+const port = parentPort;
+if (port === null) throw new Error('dns/thread.ts runs as a worker thread only');
+const tell = (message: FromThread): void => port.postMessage(message);
+
+const options = workerData as ThreadOptions;
+const zones = new ZoneSet();
+const forwarder = new Forwarder(options.forwarding);
+const responder = new Responder({
+  zones,
+  random: createRandom(options.seed),
+  recursionAvailable: forwarder.isAvailable,
+});
+const relay = createRelay(responder, forwarder);
+const connections = new TcpConnections();
+const listeners: Closable[] = [];
+
+port.on('message', (message: ToThread) => {
+  if (message.kind === 'delta') {
+    zones.apply(message.delta);
+    tell({ kind: 'ack', sequence: message.sequence });
+  } else {
+    void close();
+  }
+});
+
+await bindAll();
+
+async function bindAll(): Promise<void> {
+  const addresses: ListenAddress[] = [];
+  const skipped: ListenAddress[] = [];
+  for (const wanted of options.listen) {
+    const result = await bind(wanted);
+    if (result === 'no-ipv6') skipped.push(wanted);
+    else if (result === 'failed') return;
+    else addresses.push(result);
+  }
+  tell({ kind: 'bound', addresses, skipped });
+}
+
+async function bind(wanted: ListenAddress): Promise<ListenAddress | 'no-ipv6' | 'failed'> {
+  for (let attempt = 1; ; attempt++) {
+    let transport: 'UDP' | 'TCP' = 'UDP';
+    const opened: Closable[] = [];
+    try {
+      const udp = await listenUdp(wanted.address, wanted.port, responder, relay);
+      opened.push(udp);
+      transport = 'TCP';
+      opened.push(await listenTcp(wanted.address, udp.port, responder, relay, connections));
+      listeners.push(...opened);
+      return { address: wanted.address, port: udp.port };
+    } catch (error) {
+      for (const listener of opened) await listener.close();
+      const { code = '', message } = error as NodeJS.ErrnoException;
+      const hasNoIpv6 = code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL';
+      if (wanted.address === '::' && hasNoIpv6) return 'no-ipv6';
+      if (code === 'EADDRINUSE' && wanted.port === 0 && attempt < PORT_ATTEMPTS) continue;
+      tell({ kind: 'bind-failed', address: wanted, transport, code, message });
+      return 'failed';
+    }
+  }
+}
+
+async function close(): Promise<void> {
+  const closing = listeners.map((listener) => listener.close());
+  connections.closeAll();
+  await Promise.all(closing);
+  tell({ kind: 'closed' });
+  port?.close();
+}

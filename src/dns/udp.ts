@@ -1,0 +1,73 @@
+/** DNS over UDP on plain `dgram` sockets. */
+import { createSocket, type Socket } from 'node:dgram';
+import { isIPv6 } from 'node:net';
+import { MAX_MESSAGE_BYTES } from '../wire/header.ts';
+import type { Relay } from './relay.ts';
+import { DROP, FORWARD, type Responder } from './respond.ts';
+
+export interface UdpListener {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/**
+ * Binds one address, exclusively: a second daemon gets EADDRINUSE.
+ * @param port 0 = any
+ * @throws the socket's error where the address cannot be bound
+ */
+export async function listenUdp(
+  address: string,
+  port: number,
+  responder: Responder,
+  relay: Relay,
+): Promise<UdpListener> {
+  const family = isIPv6(address) ? 6 : 4;
+  const socket = createSocket({
+    type: family === 6 ? 'udp6' : 'udp4',
+    ipv6Only: family === 6,
+    // Clients are given by address; the default would go through the system's look-up for each reply.
+    lookup: (host, _options, callback) => callback(null, host, family),
+  });
+  await new Promise<void>((resolve, reject) => {
+    socket.once('error', reject);
+    socket.bind({ port, address, exclusive: true }, () => {
+      socket.off('error', reject);
+      resolve();
+    });
+  });
+  // What a client's network says of a reply (unreachable, too big) concerns that reply alone.
+  socket.on('error', () => undefined);
+
+  const reply = new Uint8Array(MAX_MESSAGE_BYTES);
+  socket.on('message', (query, client) => {
+    const length = responder.respond(query, query.length, reply, false);
+    if (length === DROP) return;
+    if (length !== FORWARD) {
+      // A copy: the system may take the datagram later than this call returns.
+      send(socket, reply.slice(0, length), client.port, client.address);
+      return;
+    }
+    // `query` is a buffer of its own for each datagram, so it can be kept.
+    void relay.relay(query, client.address, false).then((answer) => send(socket, answer, client.port, client.address));
+  });
+
+  return {
+    port: socket.address().port,
+    close: () => new Promise((resolve) => socket.close(resolve)),
+  };
+}
+
+function send(socket: Socket, reply: Uint8Array, port: number, address: string): void {
+  // A relayed reply can come when the socket has been closed; then nobody is left to take it.
+  if (isOpen(socket)) socket.send(reply, port, address, () => undefined);
+}
+
+function isOpen(socket: Socket): boolean {
+  try {
+    socket.address();
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_SOCKET_DGRAM_NOT_RUNNING') return false;
+    throw error;
+  }
+}

@@ -1,0 +1,130 @@
+/** One answering thread as the main thread sees it: started, told of deltas, asked to close. */
+import { Worker } from 'node:worker_threads';
+import type { FromThread, ListenAddress, ThreadOptions, ToThread } from '../answers/thread-protocol.ts';
+
+/** A DNS listener could not be bound. */
+export class BindError extends Error {
+  override readonly name = 'BindError';
+  readonly address: ListenAddress;
+  readonly transport: string;
+  /** The system's error code, such as EADDRINUSE. */
+  readonly code: string;
+
+  constructor(failure: Extract<FromThread, { kind: 'bind-failed' }>) {
+    super(failure.message);
+    this.address = failure.address;
+    this.transport = failure.transport;
+    this.code = failure.code;
+  }
+}
+
+/** The thread ended, or did not acknowledge in time. */
+export class ThreadLostError extends Error {
+  override readonly name = 'ThreadLostError';
+}
+
+// Packed for npm the sources are JavaScript, and the thread's entry stands beside them as such.
+const ENTRY = new URL(`../dns/thread${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+
+export class AnsweringThread {
+  readonly #worker: Worker;
+  readonly #acks = new Map<number, { resolve: () => void; reject: (error: Error) => void }>();
+  readonly #exited: Promise<void>;
+  #hasExited = false;
+  #onLost: (error: Error) => void = () => undefined;
+
+  private constructor(worker: Worker) {
+    this.#worker = worker;
+    this.#exited = new Promise((resolve) => {
+      let cause: Error | undefined;
+      worker.on('error', (error) => {
+        cause = error as Error;
+      });
+      worker.once('exit', (code) => {
+        this.#hasExited = true;
+        const error = new ThreadLostError(`the answering thread ended (code ${code})`, { cause });
+        for (const { reject } of this.#acks.values()) reject(error);
+        this.#acks.clear();
+        this.#onLost(error);
+        resolve();
+      });
+    });
+    worker.on('message', (message: FromThread) => {
+      if (message.kind === 'ack') {
+        this.#acks.get(message.sequence)?.resolve();
+        this.#acks.delete(message.sequence);
+      }
+    });
+  }
+
+  /**
+   * Starts a thread and waits until its listeners are bound.
+   * @throws BindError, ThreadLostError
+   */
+  static async start(
+    options: ThreadOptions,
+  ): Promise<{ thread: AnsweringThread; addresses: ListenAddress[]; skipped: ListenAddress[] }> {
+    const worker = new Worker(ENTRY, { workerData: options, name: 'dns' });
+    const thread = new AnsweringThread(worker);
+    const bound = new Promise<Extract<FromThread, { kind: 'bound' }>>((resolve, reject) => {
+      worker.on('message', (message: FromThread) => {
+        if (message.kind === 'bound') resolve(message);
+        if (message.kind === 'bind-failed') reject(new BindError(message));
+      });
+      thread.#onLost = reject;
+    });
+    try {
+      const { addresses, skipped } = await bound;
+      thread.#onLost = () => undefined;
+      return { thread, addresses, skipped };
+    } catch (error) {
+      await thread.terminate();
+      throw error;
+    }
+  }
+
+  /** @param listener called once when the thread ends without having been asked to */
+  onLost(listener: (error: Error) => void): void {
+    this.#onLost = listener;
+  }
+
+  /** Sends a delta. @returns when the thread answers by it; @throws ThreadLostError where it ends or takes too long */
+  async publish(sequence: number, delta: Uint8Array, timeoutMs: number): Promise<void> {
+    if (this.#hasExited) throw new ThreadLostError('the answering thread has ended');
+    const acknowledged = new Promise<void>((resolve, reject) => {
+      this.#acks.set(sequence, { resolve, reject });
+    });
+    this.#send({ kind: 'delta', sequence, delta });
+    const timer = setTimeout(() => {
+      this.#acks
+        .get(sequence)
+        ?.reject(new ThreadLostError(`the answering thread did not acknowledge within ${timeoutMs} ms`));
+      this.#acks.delete(sequence);
+    }, timeoutMs);
+    try {
+      await acknowledged;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Closes its sockets, waits for the end. @param timeoutMs after it the thread is ended the hard way */
+  async close(timeoutMs: number): Promise<void> {
+    this.#onLost = () => undefined;
+    if (this.#hasExited) return;
+    this.#send({ kind: 'close' });
+    const timer = setTimeout(() => void this.#worker.terminate(), timeoutMs);
+    await this.#exited;
+    clearTimeout(timer);
+  }
+
+  /** Ends the thread at once; its sockets are closed when this resolves. */
+  async terminate(): Promise<void> {
+    await this.#worker.terminate();
+    await this.#exited;
+  }
+
+  #send(message: ToThread): void {
+    this.#worker.postMessage(message);
+  }
+}

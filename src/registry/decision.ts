@@ -1,0 +1,41 @@
+/** What a decider is given and gives back. Deciders are pure: (state, command, context) -> changes, or they throw. */
+import type { Owner, Random } from './ids.ts';
+import type { Change, HealthStatus } from './model.ts';
+import type { State } from './state.ts';
+
+export interface RegistryOptions extends Owner {
+  /** How long operations stay PENDING. */
+  readonly operationDelayMs: number;
+  /** How long after the request a custom health status takes effect. */
+  readonly customHealthDelayMs: number;
+  /** Of a checked instance before its first verdict. */
+  readonly newInstanceStatus: HealthStatus;
+  /** 0 = unlimited. */
+  readonly quotas: {
+    readonly namespaces: number;
+    readonly instancesPerNamespace: number;
+    readonly instancesPerService: number;
+  };
+  /** EC2 instance id -> its primary private IPv4 address. */
+  readonly ec2Instances: Readonly<Record<string, string>>;
+}
+
+export interface Context {
+  /** Epoch ms. */
+  readonly now: number;
+  readonly random: Random;
+  readonly options: RegistryOptions;
+}
+
+export interface Decision<Result> {
+  readonly changes: readonly Change[];
+  readonly result: Result;
+}
+
+/** @throws ServiceError where the command is refused; nothing is changed then */
+export type Decider<Result> = (state: State, context: Context) => Decision<Result>;
+
+/** The next InstancesRevision: grows with time, and with every change even where the clock does not. */
+export function nextRevision(state: State, now: number): number {
+  return Math.max(now, state.highestRevision + 1);
+}

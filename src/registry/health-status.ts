@@ -1,0 +1,30 @@
+/** How an instance's health status begins and changes, and when it was last healthy (cloud map: health checks). */
+import type { HealthStatus, Instance, InstanceHealth, Service } from './model.ts';
+import { hasHealthCheck } from './model.ts';
+
+/** Of an instance that was not there before. */
+export function firstHealth(
+  service: Service,
+  attributes: Readonly<Record<string, string>>,
+  newInstanceStatus: HealthStatus,
+): InstanceHealth {
+  const given = service.hasCustomHealthCheck ? attributes.AWS_INIT_HEALTH_STATUS : undefined;
+  const status = hasHealthCheck(service) ? ((given as HealthStatus | undefined) ?? newInstanceStatus) : 'HEALTHY';
+  return { status, lastHealthyAt: null, pending: null };
+}
+
+/** Of an instance that replaces another: its own status, but it was last healthy when that one was. */
+export function replacedHealth(previous: InstanceHealth, next: InstanceHealth, now: number): InstanceHealth {
+  return { ...changedStatus(previous, next.status, now), pending: null };
+}
+
+/** The status takes effect; going from HEALTHY to UNHEALTHY is what sets `lastHealthyAt`. */
+export function changedStatus(health: InstanceHealth, status: HealthStatus, now: number): InstanceHealth {
+  const lastHealthyAt = health.status === 'HEALTHY' && status === 'UNHEALTHY' ? now : health.lastHealthyAt;
+  return { status, lastHealthyAt, pending: null };
+}
+
+/** What the outside sees: UNKNOWN where the service has no check. */
+export function visibleStatus(service: Service, instance: Instance): HealthStatus | 'UNKNOWN' {
+  return hasHealthCheck(service) ? instance.health.status : 'UNKNOWN';
+}

@@ -1,0 +1,137 @@
+/** The domain: namespaces, services, instances and operations as the registry keeps them. Times are epoch ms. */
+
+export type NamespaceType = 'HTTP' | 'DNS_PUBLIC' | 'DNS_PRIVATE';
+export type RecordType = 'A' | 'AAAA' | 'CNAME' | 'SRV';
+export type RoutingPolicy = 'MULTIVALUE' | 'WEIGHTED';
+export type HealthCheckType = 'HTTP' | 'HTTPS' | 'TCP';
+/** Of an instance whose service has a check; without one it is UNKNOWN to the outside. */
+export type HealthStatus = 'HEALTHY' | 'UNHEALTHY';
+
+/** Who brought a thing in, and so who may take it away again at a reconcile. */
+export type Manager = 'api' | 'file';
+
+export interface Namespace {
+  readonly id: string;
+  readonly name: string;
+  /** Unique; what discovery calls it. */
+  readonly httpName: string;
+  readonly type: NamespaceType;
+  readonly description: string | null;
+  /** Private DNS namespaces; stored, never shown. */
+  readonly vpc: string | null;
+  readonly hostedZoneId: string | null;
+  /** Null: the daemon's default, and not shown. */
+  readonly soaTtlSeconds: number | null;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly creatorRequestId: string | null;
+  /** The operation that made it, null where none did. */
+  readonly operationId: string | null;
+  readonly createdAt: number;
+  readonly manager: Manager;
+}
+
+export interface DnsRecord {
+  readonly type: RecordType;
+  readonly ttlSeconds: number;
+}
+
+export interface DnsConfig {
+  readonly routingPolicy: RoutingPolicy;
+  readonly records: readonly DnsRecord[];
+}
+
+export interface HealthCheck {
+  readonly type: HealthCheckType;
+  /** HTTP and HTTPS; null: `/`. */
+  readonly path: string | null;
+  /** Consecutive verdicts that turn the status; null: 3, and not shown. */
+  readonly failureThreshold: number | null;
+}
+
+export interface Service {
+  readonly id: string;
+  readonly namespaceId: string;
+  readonly name: string;
+  readonly type: 'DNS_HTTP' | 'HTTP';
+  readonly description: string | null;
+  /** Null: API only. */
+  readonly dns: DnsConfig | null;
+  readonly healthCheck: HealthCheck | null;
+  readonly hasCustomHealthCheck: boolean;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly creatorRequestId: string | null;
+  /** Of the parameters that it was created with, to tell a retry from another request. */
+  readonly requestDigest: string | null;
+  readonly createdAt: number;
+  readonly manager: Manager;
+}
+
+export interface InstanceHealth {
+  /** The effective status. */
+  readonly status: HealthStatus;
+  /** When the status last went from HEALTHY to UNHEALTHY; null: never. */
+  readonly lastHealthyAt: number | null;
+  /** A custom status that takes effect at `dueAt`. */
+  readonly pending: { readonly status: HealthStatus; readonly dueAt: number } | null;
+}
+
+export interface Instance {
+  readonly serviceId: string;
+  readonly id: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly health: InstanceHealth;
+  readonly creatorRequestId: string | null;
+  readonly operationId: string | null;
+  readonly registeredAt: number;
+  readonly manager: Manager;
+}
+
+export const OPERATION_TYPES = [
+  'CREATE_NAMESPACE',
+  'DELETE_NAMESPACE',
+  'UPDATE_NAMESPACE',
+  'UPDATE_SERVICE',
+  'REGISTER_INSTANCE',
+  'DEREGISTER_INSTANCE',
+] as const;
+export type OperationType = (typeof OPERATION_TYPES)[number];
+export type OperationStatus = 'PENDING' | 'SUCCESS' | 'FAIL';
+export type TargetType = 'NAMESPACE' | 'SERVICE' | 'INSTANCE';
+
+/** What a pending operation was accepted for; carried out when it ends. */
+export type Work =
+  | { readonly kind: 'create-namespace'; readonly namespace: Namespace }
+  | { readonly kind: 'delete-namespace'; readonly id: string }
+  | { readonly kind: 'register-instance'; readonly instance: Instance }
+  | { readonly kind: 'deregister-instance'; readonly serviceId: string; readonly instanceId: string };
+
+export interface Operation {
+  readonly id: string;
+  readonly type: OperationType;
+  readonly status: OperationStatus;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly targets: Readonly<Partial<Record<TargetType, string>>>;
+  readonly error: { readonly code: string; readonly message: string } | null;
+  /** While PENDING. */
+  readonly work: Work | null;
+  readonly dueAt: number;
+  /** The request that it answers, for as long as a repetition must find it. */
+  readonly request: { readonly key: string; readonly digest: string } | null;
+}
+
+/** One record of the state, put (`value`) or removed (null). */
+export type Change =
+  | { readonly kind: 'namespace'; readonly id: string; readonly value: Namespace | null }
+  | { readonly kind: 'service'; readonly id: string; readonly value: Service | null }
+  | { readonly kind: 'instance'; readonly serviceId: string; readonly id: string; readonly value: Instance | null }
+  | { readonly kind: 'operation'; readonly id: string; readonly value: Operation | null }
+  /** The InstancesRevision of a service; under RETIRED_REVISIONS the greatest of the services that are gone. */
+  | { readonly kind: 'revision'; readonly id: string; readonly value: number | null };
+
+export const RETIRED_REVISIONS = '*';
+
+export function hasHealthCheck(service: Service): boolean {
+  return service.healthCheck !== null || service.hasCustomHealthCheck;
+}

@@ -1,0 +1,168 @@
+/** Namespaces: created, deleted, found (Cloud Map: Create...Namespace, DeleteNamespace). */
+import type { Context, Decision } from './decision.ts';
+import { invalidInput, ServiceError } from './errors.ts';
+import { hostedZoneId, idFrom, namespaceId, randomText } from './ids.ts';
+import { HTTP_NAMESPACE_NAME, PRIVATE_NAMESPACE_NAME, PUBLIC_NAMESPACE_NAME } from './limits.ts';
+import type { Change, Namespace, NamespaceType } from './model.ts';
+import { acceptOperation, forgetRequest, markRequest, recallRequest, requireNonePending } from './operations.ts';
+import { domainNameProblem } from './owner-names.ts';
+import { namespaceNameTarget, type State } from './state.ts';
+import { checkTags } from './tags.ts';
+
+export interface CreateNamespace {
+  readonly type: NamespaceType;
+  readonly name: string;
+  readonly description: string | null;
+  readonly vpc: string | null;
+  readonly soaTtlSeconds: number | null;
+  readonly tags: readonly { key: string; value: string }[];
+  readonly creatorRequestId: string | null;
+}
+
+/** @throws ServiceError NamespaceNotFound */
+export function requireNamespace(state: State, context: Pick<Context, 'options'>, idOrArn: string): Namespace {
+  const namespace = state.namespace(idFrom(context.options, 'namespace', idOrArn));
+  if (namespace === undefined) {
+    throw new ServiceError('NamespaceNotFound', `No namespace has the id "${idOrArn}".`);
+  }
+  return namespace;
+}
+
+/** @throws ServiceError InvalidInput where a namespace of the type cannot be called so */
+export function checkNamespaceName(type: NamespaceType, name: string): void {
+  const pattern = {
+    HTTP: HTTP_NAMESPACE_NAME,
+    DNS_PRIVATE: PRIVATE_NAMESPACE_NAME,
+    DNS_PUBLIC: PUBLIC_NAMESPACE_NAME,
+  }[type];
+  if (!pattern.test(name)) throw invalidInput(`"${name}" is no name for a namespace of type ${type}.`);
+  const problem = type === 'HTTP' ? null : domainNameProblem(name);
+  if (problem !== null) throw invalidInput(`"${name}" cannot be served as a domain name: it ${problem}.`);
+}
+
+/** The namespace that makes another of this name, type and VPC impossible. */
+export function findSameNamespace(
+  state: State,
+  wanted: Pick<Namespace, 'type' | 'name' | 'vpc'>,
+): Namespace | undefined {
+  const target = namespaceNameTarget(wanted);
+  const candidates = wanted.type === 'HTTP' ? state.namespaces() : state.zoneNamespaces(wanted.name);
+  for (const namespace of candidates) if (namespaceNameTarget(namespace) === target) return namespace;
+  return undefined;
+}
+
+export function createNamespace(
+  state: State,
+  command: CreateNamespace,
+  context: Context,
+): Decision<{ operationId: string }> {
+  const { creatorRequestId, ...parameters } = command;
+  const request = markRequest(`create-namespace/${command.type}`, creatorRequestId, parameters);
+  const repeated = recallRequest(state, request);
+  if (repeated !== undefined) return { changes: [], result: { operationId: repeated.id } };
+
+  checkNamespaceName(command.type, command.name);
+  const tags = checkTags(command.tags, command.name);
+  const existing = findSameNamespace(state, command);
+  if (existing !== undefined) {
+    throw new ServiceError(
+      'NamespaceAlreadyExists',
+      `The namespace ${command.name} (${command.type}) exists already.`,
+      {
+        NamespaceId: existing.id,
+        ...(existing.creatorRequestId === null ? {} : { CreatorRequestId: existing.creatorRequestId }),
+      },
+    );
+  }
+  requireNonePending(state, namespaceNameTarget(command));
+  requireNamespaceQuota(state, context);
+
+  const namespace: Namespace = {
+    id: namespaceId(context.random),
+    name: command.name,
+    httpName: command.name,
+    type: command.type,
+    description: command.description,
+    vpc: command.vpc,
+    hostedZoneId: command.type === 'HTTP' ? null : hostedZoneId(context.random),
+    soaTtlSeconds: command.soaTtlSeconds,
+    tags,
+    creatorRequestId,
+    operationId: null,
+    createdAt: context.now,
+    manager: 'api',
+  };
+  return acceptOperation(
+    state,
+    context,
+    {
+      type: 'CREATE_NAMESPACE',
+      targets: { NAMESPACE: namespace.id },
+      request,
+      work: (operationId) => ({ kind: 'create-namespace' as const, namespace: { ...namespace, operationId } }),
+    },
+    (work) => putNewNamespace(state, work.namespace, context),
+  );
+}
+
+function requireNamespaceQuota(state: State, { options }: Context): void {
+  const { namespaces: quota } = options.quotas;
+  if (quota === 0) return;
+  let count = state.countedNamespaces;
+  for (const operation of state.pendingOperations()) if (operation.work?.kind === 'create-namespace') count++;
+  if (count >= quota) {
+    throw new ServiceError('ResourceLimitExceeded', `There are ${count} namespaces; the quota is ${quota}.`);
+  }
+}
+
+/**
+ * A namespace comes into being. Its HttpName is its name, or that with a suffix where another has it (cloud map:
+ * HttpProperties).
+ */
+export function putNewNamespace(state: State, namespace: Namespace, context: Context): Change[] {
+  let { httpName } = namespace;
+  while (state.namespaceByHttpName(httpName) !== undefined) {
+    httpName = `${namespace.name}-${randomText(context.random, 8)}`;
+  }
+  return [{ kind: 'namespace', id: namespace.id, value: { ...namespace, httpName } }];
+}
+
+export function deleteNamespace(
+  state: State,
+  command: { id: string },
+  context: Context,
+): Decision<{ operationId: string }> {
+  const namespace = requireNamespace(state, context, command.id);
+  requireNonePending(state, `namespace/${namespace.id}`);
+  const services = state.serviceCount(namespace.id);
+  if (services > 0) {
+    throw new ServiceError(
+      'ResourceInUse',
+      `The namespace ${namespace.id} contains ${services} service(s); delete them first.`,
+    );
+  }
+  return acceptOperation(
+    state,
+    context,
+    {
+      type: 'DELETE_NAMESPACE',
+      targets: { NAMESPACE: namespace.id },
+      request: null,
+      work: () => ({ kind: 'delete-namespace' as const, id: namespace.id }),
+    },
+    () => removeNamespace(state, namespace.id),
+  );
+}
+
+export function removeNamespace(state: State, id: string): Change[] {
+  const namespace = state.namespace(id);
+  if (namespace === undefined) return [];
+  return [{ kind: 'namespace', id, value: null }, ...forgetRequest(state, namespace.operationId)];
+}
+
+/** @throws ServiceError ResourceInUse while the namespace is being deleted */
+export function requireNotBeingDeleted(state: State, namespaceId: string): void {
+  const pending = state.pendingOperationOn(`namespace/${namespaceId}`);
+  if (pending?.work?.kind !== 'delete-namespace') return;
+  throw new ServiceError('ResourceInUse', `The namespace ${namespaceId} is being deleted (operation ${pending.id}).`);
+}

@@ -1,0 +1,185 @@
+/**
+ * The shell around the state: the one writer. Commands that arrive together form a batch; each is decided against the
+ * state with the batch's earlier changes, the batch is committed once and only then applied for anyone to read. What
+ * the store's watch reports goes into the state the same way, whoever committed it.
+ */
+import type { Store, StoreBatch, StoreChange } from '../store/store.ts';
+import { StoreConflictError } from '../store/store.ts';
+import type { Context, Decider, RegistryOptions } from './decision.ts';
+import { Draft } from './draft.ts';
+import type { Random } from './ids.ts';
+import type { Change } from './model.ts';
+import { decodeChange, encodeChange, keyOf } from './records.ts';
+import { State } from './state.ts';
+
+/** A change that everybody can read now, and what it replaced. */
+export interface AppliedChange {
+  readonly change: Change;
+  /** The change that would undo it: `undo.value` is what was there before. */
+  readonly undo: Change;
+}
+
+/** Told of every batch; what it resolves is waited for before the batch's commands are answered. */
+export type Listener = (changes: readonly AppliedChange[]) => Promise<void>;
+
+export interface RegistryShell {
+  readonly store: Store;
+  readonly options: RegistryOptions;
+  /** Epoch ms. */
+  readonly clock: () => number;
+  readonly random: Random;
+}
+
+interface Queued {
+  readonly decide: Decider<unknown>;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Bounds how long one batch keeps the event loop. */
+const MAX_BATCH = 500;
+
+export class Registry {
+  readonly state = new State();
+  readonly options: RegistryOptions;
+  readonly #store: Store;
+  readonly #clock: () => number;
+  readonly #random: Random;
+  readonly #listeners: Listener[] = [];
+  readonly #queue: Queued[] = [];
+  #writing: Promise<void> | null = null;
+  #revision = 0;
+  #inFlight: readonly Change[] | null = null;
+  /** Settles when the listeners have dealt with all batches that were applied so far. */
+  #announced: Promise<void> = Promise.resolve();
+
+  private constructor({ store, options, clock, random }: RegistryShell) {
+    this.#store = store;
+    this.options = options;
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  /** Reads the whole store. @throws StoreError, or Error on a record that cannot be read */
+  static async open(shell: RegistryShell): Promise<Registry> {
+    const registry = new Registry(shell);
+    await registry.#load();
+    return registry;
+  }
+
+  async #load(): Promise<void> {
+    const { revision, records } = await this.#store.load();
+    // The indexes of an instance need its service, and operations are kept in the order in which they were accepted.
+    const later: Change[] = [];
+    const operations: Extract<Change, { kind: 'operation' }>[] = [];
+    for (const record of records) {
+      const change = decodeChange(record);
+      if (change.kind === 'instance') later.push(change);
+      else if (change.kind === 'operation') operations.push(change);
+      else this.state.apply(change);
+    }
+    for (const change of later) this.state.apply(change);
+    operations.sort((a, b) => (a.value?.createdAt ?? 0) - (b.value?.createdAt ?? 0));
+    for (const change of operations) this.state.apply(change);
+    this.#revision = revision;
+    this.#store.watch((batch) => this.#take(batch));
+  }
+
+  /** What decides now is given: reads that depend on time or chance use it too. */
+  context(): Context {
+    return { now: this.#clock(), random: this.#random, options: this.options };
+  }
+
+  /** @param listener called for each batch in order, before its commands are answered */
+  subscribe(listener: Listener): void {
+    this.#listeners.push(listener);
+  }
+
+  /**
+   * Decides, commits, applies, announces; then resolves with the decision's result.
+   * @throws ServiceError where the decider refuses; StoreError where the batch could not be made durable, and then
+   * nothing of the batch happened
+   */
+  submit<Result>(decide: Decider<Result>): Promise<Result> {
+    return new Promise<Result>((resolve, reject) => {
+      this.#queue.push({ decide, resolve: resolve as (result: unknown) => void, reject });
+      // Commands of the same turn of the event loop share a commit.
+      this.#writing ??= new Promise((done) => setImmediate(() => void this.#write().finally(done)));
+    });
+  }
+
+  /** Resolves when every command that was submitted has been answered. */
+  async settle(): Promise<void> {
+    while (this.#writing !== null) await this.#writing;
+    await this.#announced;
+  }
+
+  async #write(): Promise<void> {
+    try {
+      while (this.#queue.length > 0) await this.#writeBatch(this.#queue.splice(0, MAX_BATCH));
+    } finally {
+      this.#writing = null;
+    }
+  }
+
+  async #writeBatch(batch: Queued[]): Promise<void> {
+    for (;;) {
+      const { accepted, changes } = this.#decide(batch);
+      try {
+        if (changes.length > 0) {
+          this.#inFlight = changes;
+          await this.#store.commit(encodeBatch(changes), this.#revision);
+        }
+      } catch (error) {
+        // Another writer was faster; its batch has been taken in, so this one is decided anew.
+        if (error instanceof StoreConflictError) {
+          batch = accepted.map(({ queued }) => queued);
+          continue;
+        }
+        for (const { queued } of accepted) queued.reject(error);
+        return;
+      } finally {
+        this.#inFlight = null;
+      }
+      // Not waited for here: the next batch can be committed while the threads acknowledge this one.
+      void this.#announced.then(() => {
+        for (const { queued, result } of accepted) queued.resolve(result);
+      });
+      return;
+    }
+  }
+
+  /** Decides each command on top of the earlier ones, and leaves the state as it was. */
+  #decide(batch: readonly Queued[]): { accepted: { queued: Queued; result: unknown }[]; changes: Change[] } {
+    const accepted: { queued: Queued; result: unknown }[] = [];
+    const draft = new Draft(this.state);
+    const context = this.context();
+    for (const queued of batch) {
+      try {
+        const decision = queued.decide(this.state, context);
+        accepted.push({ queued, result: decision.result });
+        draft.add(decision.changes);
+      } catch (error) {
+        queued.reject(error);
+      }
+    }
+    draft.rollBack();
+    return { accepted, changes: draft.changes };
+  }
+
+  /** A batch has become durable: apply it and tell the listeners. */
+  #take(batch: StoreBatch): void {
+    const changes = this.#inFlight ?? batch.changes.map(decodeChange);
+    this.#revision = batch.revision;
+    const applied = changes.map((change) => ({ change, undo: this.state.apply(change) }));
+    const told = this.#listeners.map((listener) => listener(applied));
+    const before = this.#announced;
+    this.#announced = before.then(() => Promise.all(told)).then(() => undefined);
+  }
+}
+
+/** A key that a batch changes twice is written once, as it ends up. */
+function encodeBatch(changes: readonly Change[]): StoreChange[] {
+  const lasts = new Map(changes.map((change) => [keyOf(change), change]));
+  return [...lasts.values()].map(encodeChange);
+}

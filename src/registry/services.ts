@@ -1,0 +1,201 @@
+/** Services: created, deleted, found (Cloud Map: CreateService, DeleteService). */
+import type { Context, Decision } from './decision.ts';
+import { invalidInput, ServiceError } from './errors.ts';
+import { arnOf, idFrom, serviceId } from './ids.ts';
+import { SERVICE_NAME } from './limits.ts';
+import {
+  type Change,
+  type DnsConfig,
+  type DnsRecord,
+  type HealthCheck,
+  type Namespace,
+  RETIRED_REVISIONS,
+  type RoutingPolicy,
+  type Service,
+} from './model.ts';
+import { requireNamespace, requireNotBeingDeleted } from './namespaces.ts';
+import { digestOf } from './operations.ts';
+import { absoluteName, domainNameProblem, serviceOwner } from './owner-names.ts';
+import { hasRecord, isAllowedSet } from './record-types.ts';
+import type { State } from './state.ts';
+import { checkTags } from './tags.ts';
+
+/** What a service is to be, from a call or a file. */
+export interface ServiceSpec {
+  readonly name: string;
+  readonly isHttpOnly: boolean;
+  readonly description: string | null;
+  readonly dns: { readonly routingPolicy: RoutingPolicy | null; readonly records: readonly DnsRecord[] } | null;
+  readonly healthCheck: HealthCheck | null;
+  readonly hasCustomHealthCheck: boolean;
+}
+
+export interface CreateService extends ServiceSpec {
+  /** Ids or ARNs; one of them must be there. */
+  readonly namespaceId: string | null;
+  readonly dnsNamespaceId: string | null;
+  readonly tags: readonly { key: string; value: string }[];
+  readonly creatorRequestId: string | null;
+}
+
+/** @throws ServiceError ServiceNotFound */
+export function requireService(state: State, context: Pick<Context, 'options'>, idOrArn: string): Service {
+  const service = state.service(idFrom(context.options, 'service', idOrArn));
+  if (service === undefined) throw new ServiceError('ServiceNotFound', `No service has the id "${idOrArn}".`);
+  return service;
+}
+
+/**
+ * The rules of CreateService that need the namespace alone.
+ * @returns the service's DnsConfig as it will be kept
+ * @throws ServiceError InvalidInput
+ */
+export function checkService(namespace: Namespace, spec: ServiceSpec): DnsConfig | null {
+  if (!SERVICE_NAME.test(spec.name)) throw invalidInput(`"${spec.name}" is no name for a service.`);
+  const dns = checkDns(namespace, spec);
+  checkHealthChecks(namespace, spec, dns);
+  return dns;
+}
+
+function checkDns(namespace: Namespace, { name, isHttpOnly, dns }: ServiceSpec): DnsConfig | null {
+  if (dns === null) return null;
+  if (namespace.type === 'HTTP')
+    throw invalidInput(`The namespace ${namespace.id} is of type HTTP: its services have no DnsConfig.`);
+  if (isHttpOnly) throw invalidInput('A service of Type HTTP has no DnsConfig.');
+  if (!isAllowedSet(dns.records)) {
+    const given = dns.records.map((record) => record.type).join(', ') || 'none';
+    throw invalidInput(`DnsRecords are A, AAAA, A and AAAA, SRV, or CNAME; given: ${given}.`);
+  }
+  const isCname = hasRecord(dns.records, 'CNAME');
+  const routingPolicy = dns.routingPolicy ?? (isCname ? 'WEIGHTED' : 'MULTIVALUE');
+  if (isCname && routingPolicy !== 'WEIGHTED') throw invalidInput('A CNAME record needs the RoutingPolicy WEIGHTED.');
+  // RFC 1034 s3.6.2: a CNAME excludes other records, and the apex has SOA and NS.
+  if (isCname && name === '.')
+    throw invalidInput('A service named "." is the namespace itself and cannot have a CNAME record.');
+  const problem = domainNameProblem(absoluteName(serviceOwner(name), namespace));
+  if (problem !== null) throw invalidInput(`The name "${name}.${namespace.name}" ${problem}.`);
+  return { routingPolicy, records: dns.records };
+}
+
+function checkHealthChecks(namespace: Namespace, spec: ServiceSpec, dns: DnsConfig | null): void {
+  const { healthCheck } = spec;
+  if (healthCheck === null) return;
+  if (spec.hasCustomHealthCheck)
+    throw invalidInput('HealthCheckConfig and HealthCheckCustomConfig exclude each other.');
+  if (namespace.type === 'DNS_PRIVATE') {
+    throw invalidInput('HealthCheckConfig is for public DNS and HTTP namespaces; use HealthCheckCustomConfig.');
+  }
+  if (dns !== null && hasRecord(dns.records, 'CNAME'))
+    throw invalidInput('A service with a CNAME record has no HealthCheckConfig.');
+  if (healthCheck.type === 'TCP' && healthCheck.path !== null)
+    throw invalidInput('A TCP health check has no ResourcePath.');
+}
+
+/**
+ * The service that stands in the way of this name in the namespace: the same name, or one that differs only by case
+ * where both are in DNS.
+ * @throws ServiceError InvalidInput where an instance's SRV target has the name
+ */
+export function findSameService(
+  state: State,
+  namespaceId: string,
+  name: string,
+  dns: DnsConfig | null,
+): Service | undefined {
+  const exact = state.serviceByName(namespaceId, name);
+  if (exact !== undefined || dns === null) return exact;
+  const holder = state.holderOf(namespaceId, serviceOwner(name));
+  if (holder === undefined) return undefined;
+  if (holder.startsWith('service/')) return state.service(holder.slice('service/'.length));
+  throw invalidInput(`The name "${name}" is taken by the SRV target of ${holder.slice('instance/'.length)}.`);
+}
+
+export function createService(state: State, command: CreateService, context: Context): Decision<Service> {
+  const wanted = command.namespaceId ?? command.dnsNamespaceId;
+  if (wanted === null) throw invalidInput('NamespaceId is required.');
+  const namespace = requireNamespace(state, context, wanted);
+  if (
+    command.dnsNamespaceId !== null &&
+    idFrom(context.options, 'namespace', command.dnsNamespaceId) !== namespace.id
+  ) {
+    throw invalidInput('NamespaceId and DnsConfig.NamespaceId name different namespaces.');
+  }
+  const { creatorRequestId, namespaceId: _, dnsNamespaceId: __, ...parameters } = command;
+  const digest = digestOf(parameters);
+  const dns = checkService(namespace, command);
+  const existing = findSameService(state, namespace.id, command.name, dns);
+  if (existing !== undefined && creatorRequestId !== null && existing.creatorRequestId === creatorRequestId) {
+    if (existing.requestDigest === digest) return { changes: [], result: existing };
+    throw invalidInput('The CreatorRequestId was used before, with other parameters.');
+  }
+  const id = serviceId(context.random);
+  const tags = checkTags(command.tags, arnOf(context.options, 'service', id));
+  requireNotBeingDeleted(state, namespace.id);
+  if (existing !== undefined) {
+    throw new ServiceError(
+      'ServiceAlreadyExists',
+      `The service ${existing.name} exists already in the namespace ${namespace.id}.`,
+      {
+        ServiceId: existing.id,
+        ServiceArn: arnOf(context.options, 'service', existing.id),
+        ...(existing.creatorRequestId === null ? {} : { CreatorRequestId: existing.creatorRequestId }),
+      },
+    );
+  }
+  requireFreshRequestId(state, namespace.id, creatorRequestId);
+  const service: Service = {
+    id,
+    namespaceId: namespace.id,
+    name: command.name,
+    type: dns === null ? 'HTTP' : 'DNS_HTTP',
+    description: command.description,
+    dns,
+    healthCheck: command.healthCheck,
+    hasCustomHealthCheck: command.hasCustomHealthCheck,
+    attributes: {},
+    tags,
+    creatorRequestId,
+    requestDigest: digest,
+    createdAt: context.now,
+    manager: 'api',
+  };
+  return { changes: [{ kind: 'service', id, value: service }], result: service };
+}
+
+/** The same request id for a service of another name is other parameters. */
+function requireFreshRequestId(state: State, namespaceId: string, requestId: string | null): void {
+  if (requestId === null) return;
+  for (const service of state.servicesOf(namespaceId)) {
+    if (service.creatorRequestId === requestId) {
+      throw invalidInput('The CreatorRequestId was used before, with other parameters.');
+    }
+  }
+}
+
+export function deleteService(state: State, command: { id: string }, context: Context): Decision<null> {
+  const service = requireService(state, context, command.id);
+  const instances = state.instancesOf(service.id).size;
+  if (instances > 0) {
+    throw new ServiceError(
+      'ResourceInUse',
+      `The service ${service.id} contains ${instances} registered instance(s); deregister them before you delete it.`,
+    );
+  }
+  for (const { work } of state.pendingOperations()) {
+    if (work?.kind === 'register-instance' && work.instance.serviceId === service.id) {
+      throw new ServiceError('ResourceInUse', `An instance is being registered in the service ${service.id}.`);
+    }
+  }
+  return { changes: removeService(state, service.id), result: null };
+}
+
+export function removeService(state: State, id: string): Change[] {
+  const changes: Change[] = [{ kind: 'service', id, value: null }];
+  const revision = state.revision(id);
+  if (revision > 0) {
+    // A service made anew under the name must go on from here, whatever the clock says then.
+    const retired = Math.max(revision, state.revision(RETIRED_REVISIONS));
+    changes.push({ kind: 'revision', id, value: null }, { kind: 'revision', id: RETIRED_REVISIONS, value: retired });
+  }
+  return changes;
+}

@@ -1,0 +1,107 @@
+/**
+ * The embedded store: one SQLite file, through `node:sqlite`. WAL with full synchronous, so a batch is on the disk
+ * when its commit returns; an exclusive lock of the kernel's, held while the file is open, keeps a second process out.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import type { Store, StoreBatch, StoreChange } from './store.ts';
+import { StoreConflictError, StoreError } from './store.ts';
+
+export const SQLITE_FILE = 'cloudmapd.db';
+/** Marks the file as ours in its header, so that another program's database is not taken over. */
+const APPLICATION_ID = 0x636d6170;
+const SCHEMA_VERSION = 1;
+
+/**
+ * Opens or makes `<dataDir>/cloudmapd.db`.
+ * @throws StoreError where the folder cannot be written, the file is another daemon's, no database or not ours
+ */
+export function openSqliteStore(dataDir: string): Store {
+  const path = join(dataDir, SQLITE_FILE);
+  const database = open(dataDir, path);
+  const listeners: ((batch: StoreBatch) => void)[] = [];
+  const put = database.prepare(
+    'INSERT INTO record (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+  );
+  const remove = database.prepare('DELETE FROM record WHERE key = ?');
+  const advance = database.prepare('UPDATE revision SET latest = ?');
+  const all = database.prepare('SELECT key, value FROM record ORDER BY key');
+  let revision = (database.prepare('SELECT latest FROM revision').get() as { latest: number }).latest;
+
+  return {
+    async load() {
+      return { revision, records: all.iterate() as Iterable<{ key: string; value: string }> };
+    },
+    async commit(changes: readonly StoreChange[], basis: number) {
+      if (basis !== revision) throw new StoreConflictError(`decided on revision ${basis}, the latest is ${revision}`);
+      try {
+        database.exec('BEGIN IMMEDIATE');
+        for (const { key, value } of changes) {
+          if (value === null) remove.run(key);
+          else put.run(key, value);
+        }
+        advance.run(revision + 1);
+        database.exec('COMMIT');
+      } catch (cause) {
+        if (database.isTransaction) database.exec('ROLLBACK');
+        throw new StoreError(`cannot write ${path}: ${(cause as Error).message}`, { cause });
+      }
+      revision++;
+      for (const listener of listeners) listener({ revision, changes });
+      return revision;
+    },
+    watch(listener) {
+      listeners.push(listener);
+    },
+    async close() {
+      database.close();
+    },
+  };
+}
+
+function open(dataDir: string, path: string): DatabaseSync {
+  let database: DatabaseSync | undefined;
+  try {
+    mkdirSync(dataDir, { recursive: true });
+    database = new DatabaseSync(path);
+    database.exec('PRAGMA locking_mode = EXCLUSIVE');
+    // Taking the write lock once is what makes the exclusive mode hold it from here on.
+    database.exec('BEGIN EXCLUSIVE');
+    prepareSchema(database, path);
+    database.exec('COMMIT');
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
+    return database;
+  } catch (cause) {
+    database?.close();
+    if (cause instanceof StoreError) throw cause;
+    const { errcode, message } = cause as { errcode?: number; message: string };
+    if (errcode === SQLITE_BUSY) throw new StoreError(`${path} is held by another cloudmapd`, { cause });
+    throw new StoreError(`cannot open ${path}: ${message}`, { cause });
+  }
+}
+
+const SQLITE_BUSY = 5;
+
+function prepareSchema(database: DatabaseSync, path: string): void {
+  const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number };
+  const { application_id: owner } = database.prepare('PRAGMA application_id').get() as { application_id: number };
+  if (version === 0 && owner === 0) {
+    const { count } = database.prepare('SELECT count(*) AS count FROM sqlite_schema').get() as { count: number };
+    if (count > 0) throw new StoreError(`${path} is not a cloudmapd database`);
+    database.exec(`
+      CREATE TABLE record (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT;
+      CREATE TABLE revision (latest INTEGER NOT NULL) STRICT;
+      INSERT INTO revision VALUES (0);
+      PRAGMA application_id = ${APPLICATION_ID};
+      PRAGMA user_version = ${SCHEMA_VERSION};
+    `);
+    return;
+  }
+  if (owner !== APPLICATION_ID) throw new StoreError(`${path} is not a cloudmapd database`);
+  if (version > SCHEMA_VERSION) {
+    throw new StoreError(
+      `${path} has schema ${version}, this cloudmapd knows ${SCHEMA_VERSION}: use a newer cloudmapd`,
+    );
+  }
+}

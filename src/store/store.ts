@@ -1,0 +1,43 @@
+/**
+ * The contract of durable storage: records of text under keys, changed in batches. A backend knows nothing of what
+ * the records mean.
+ */
+
+/** `value` null: the key is removed. */
+export interface StoreChange {
+  readonly key: string;
+  readonly value: string | null;
+}
+
+/** A batch that has become durable. */
+export interface StoreBatch {
+  /** Grows with every batch. */
+  readonly revision: number;
+  readonly changes: readonly StoreChange[];
+}
+
+export interface Store {
+  /** Every record, and the revision at which they were read. Called once, before the first commit. */
+  load(): Promise<{ revision: number; records: Iterable<{ key: string; value: string }> }>;
+  /**
+   * Makes the changes durable, all or none. Watchers have been told of the batch when this resolves.
+   * @param basis the revision that the changes were decided on
+   * @throws StoreConflictError where another writer committed after `basis`; StoreError where the batch could not be
+   * made durable. Either way nothing of it was stored.
+   */
+  commit(changes: readonly StoreChange[], basis: number): Promise<number>;
+  /** Called for every batch that becomes durable, in order, whoever committed it. */
+  watch(listener: (batch: StoreBatch) => void): void;
+  /** Finishes what is under way and lets go of the files. */
+  close(): Promise<void>;
+}
+
+/** The batch was decided on a state that is no longer the latest. */
+export class StoreConflictError extends Error {
+  override readonly name = 'StoreConflictError';
+}
+
+/** The store could not read or write; `cause` says what the system said. */
+export class StoreError extends Error {
+  override readonly name = 'StoreError';
+}

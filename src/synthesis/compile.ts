@@ -1,0 +1,204 @@
+/**
+ * The record synthesiser: a service's DnsConfig and its instances' attributes to RRsets, in the bytes that an
+ * answering thread copies. Pure: state in, answer set out.
+ */
+import { type Additional, type Choice, encodeAnswerSet, type Rrset } from '../answers/answer-set.ts';
+import type { DnsRecord, Instance, Namespace, RecordType, Service } from '../registry/model.ts';
+import { absoluteName, instanceOwner } from '../registry/owner-names.ts';
+import type { State } from '../registry/state.ts';
+import { TYPE } from '../wire/header.ts';
+import { toWireName } from '../wire/names.ts';
+import { aaaaRdata, aRdata, cnameRdata, nsRdata, recordTail, soaRdata, srvRdata } from '../wire/rdata.ts';
+import { type DnsFallback, selectEligible } from './eligible.ts';
+
+export interface CompileOptions {
+  readonly fallback: DnsFallback;
+  /** Caps every TTL that is answered; null: as configured. */
+  readonly maxTtlSeconds: number | null;
+  /** SOA TTL and negative TTL where a namespace sets none. */
+  readonly soaTtlSeconds: number;
+  /** Addresses of `ns.<zone>`: where the daemon listens. */
+  readonly nameServers: { readonly ipv4: readonly string[]; readonly ipv6: readonly string[] };
+}
+
+/** Relative owner name of the zone's name server, unless the namespace's content has taken it. */
+export const NAME_SERVER_OWNER = 'ns';
+
+// Route 53's numbers, in seconds.
+const SOA_REFRESH = 7200;
+const SOA_RETRY = 900;
+const SOA_EXPIRE = 1_209_600;
+// Fixed in Cloud Map's SRV records.
+const SRV_PRIORITY = 1;
+const SRV_WEIGHT = 1;
+
+/**
+ * Everything at one owner name of a namespace's zone, or null: no records there.
+ * @param owner relative to the namespace, lower case; empty: the apex
+ * @param serial the zone's SOA serial
+ */
+export function compileOwner(
+  state: State,
+  namespace: Namespace,
+  owner: string,
+  serial: number,
+  options: CompileOptions,
+): Uint8Array | null {
+  const rrsets = compileHolder(state, namespace, owner, options);
+  if (owner === '') rrsets.push(...apexRrsets(namespace, serial, options));
+  if (owner === NAME_SERVER_OWNER && rrsets.length === 0) rrsets.push(...nameServerRrsets(namespace, options));
+  return rrsets.length === 0 ? null : encodeAnswerSet(rrsets);
+}
+
+function compileHolder(state: State, namespace: Namespace, owner: string, options: CompileOptions): Rrset[] {
+  const [kind, serviceId, ...instanceId] = (state.holderOf(namespace.id, owner) ?? '').split('/');
+  const service = state.service(serviceId ?? '');
+  if (service === undefined) return [];
+  if (kind === 'service')
+    return serviceRrsets(namespace, service, [...state.instancesOf(service.id).values()], options);
+  const instance = state.instance(service.id, instanceId.join('/'));
+  return instance === undefined ? [] : companionRrsets(service, instance, options);
+}
+
+/** The RRsets at the service's own name. */
+export function serviceRrsets(
+  namespace: Namespace,
+  service: Service,
+  instances: readonly Instance[],
+  options: CompileOptions,
+): Rrset[] {
+  const rrsets: Rrset[] = [];
+  for (const record of service.dns?.records ?? []) {
+    const candidates = instances.filter((instance) => rdataOf(namespace, service, instance, record.type) !== null);
+    const eligible = selectEligible(service, candidates, options.fallback);
+    const choices = choicesOf(namespace, service, eligible.instances, record, options);
+    if (choices.length === 0) continue;
+    const policy = service.dns?.routingPolicy === 'WEIGHTED' ? 'weighted' : 'multivalue';
+    rrsets.push({ type: TYPE[record.type], policy, choices });
+  }
+  return rrsets;
+}
+
+/** One choice per distinct RDATA: an RRset has no record twice (RFC 2181 s5). */
+function choicesOf(
+  namespace: Namespace,
+  service: Service,
+  instances: readonly Instance[],
+  record: DnsRecord,
+  options: CompileOptions,
+): Choice[] {
+  const ttl = cappedTtl(record.ttlSeconds, options);
+  const choices = new Map<string, Choice>();
+  for (const instance of instances) {
+    const rdata = rdataOf(namespace, service, instance, record.type) as Uint8Array;
+    const key = Buffer.from(rdata.buffer, rdata.byteOffset, rdata.length).toString('latin1');
+    if (choices.has(key)) continue;
+    choices.set(key, {
+      answers: [recordTail(TYPE[record.type], ttl, rdata)],
+      additionals: record.type === 'SRV' ? targetAddresses(instance, ttl) : [],
+    });
+  }
+  return [...choices.values()];
+}
+
+/** The addresses of an SRV record's target, which stands directly below the owner name. */
+function targetAddresses(instance: Instance, ttl: number): Additional[] {
+  const name = toWireName(instance.id);
+  const prefix = name.subarray(0, name.length - 1);
+  return addressTails(instance, ttl).map(({ tail }) => ({ prefix, tail }));
+}
+
+/** A and AAAA at an SRV target. They answer whatever the instance's health. */
+function companionRrsets(service: Service, instance: Instance, options: CompileOptions): Rrset[] {
+  const srv = service.dns?.records.find((record) => record.type === 'SRV');
+  if (srv === undefined) return [];
+  return addressTails(instance, cappedTtl(srv.ttlSeconds, options)).map(({ type, tail }) => ({
+    type,
+    policy: 'all' as const,
+    choices: [{ answers: [tail], additionals: [] }],
+  }));
+}
+
+function addressTails({ attributes }: Instance, ttl: number): { type: number; tail: Uint8Array }[] {
+  const tails: { type: number; tail: Uint8Array }[] = [];
+  const { AWS_INSTANCE_IPV4: ipv4, AWS_INSTANCE_IPV6: ipv6 } = attributes;
+  if (ipv4 !== undefined) tails.push({ type: TYPE.A, tail: recordTail(TYPE.A, ttl, aRdata(ipv4)) });
+  if (ipv6 !== undefined) tails.push({ type: TYPE.AAAA, tail: recordTail(TYPE.AAAA, ttl, aaaaRdata(ipv6)) });
+  return tails;
+}
+
+type RdataCache = Partial<Record<RecordType, Uint8Array | null>>;
+// A change of one instance compiles its service anew; the other instances' RDATA need not be parsed again. Attributes
+// are never changed in place, and survive a change of health.
+const rdataCaches = new WeakMap<Instance['attributes'], RdataCache>();
+
+function rdataOf(namespace: Namespace, service: Service, instance: Instance, type: RecordType): Uint8Array | null {
+  let cache = rdataCaches.get(instance.attributes);
+  if (cache === undefined) {
+    cache = {};
+    rdataCaches.set(instance.attributes, cache);
+  }
+  cache[type] ??= encodeRdata(namespace, service, instance, type);
+  return cache[type];
+}
+
+/** Null where the instance does not have the type's attributes: an alias, or a record type that came later. */
+function encodeRdata(namespace: Namespace, service: Service, instance: Instance, type: RecordType): Uint8Array | null {
+  const { attributes } = instance;
+  switch (type) {
+    case 'A':
+      return attributes.AWS_INSTANCE_IPV4 === undefined ? null : aRdata(attributes.AWS_INSTANCE_IPV4);
+    case 'AAAA':
+      return attributes.AWS_INSTANCE_IPV6 === undefined ? null : aaaaRdata(attributes.AWS_INSTANCE_IPV6);
+    case 'CNAME':
+      return attributes.AWS_INSTANCE_CNAME === undefined ? null : cnameRdata(attributes.AWS_INSTANCE_CNAME);
+    case 'SRV': {
+      if (attributes.AWS_INSTANCE_PORT === undefined) return null;
+      const target = absoluteName(instanceOwner(service.name, instance.id), namespace).toLowerCase();
+      return srvRdata(SRV_PRIORITY, SRV_WEIGHT, Number(attributes.AWS_INSTANCE_PORT), target);
+    }
+  }
+}
+
+function apexRrsets(namespace: Namespace, serial: number, options: CompileOptions): Rrset[] {
+  // One number for both: what the SOA's TTL counts down is how long a negative answer lives (RFC 2308 s3).
+  const ttl = cappedTtl(namespace.soaTtlSeconds ?? options.soaTtlSeconds, options);
+  const name = namespace.name.toLowerCase();
+  const soa = soaRdata({
+    mname: `${NAME_SERVER_OWNER}.${name}`,
+    rname: `hostmaster.${name}`,
+    serial,
+    refresh: SOA_REFRESH,
+    retry: SOA_RETRY,
+    expire: SOA_EXPIRE,
+    minimum: ttl,
+  });
+  return [
+    single(TYPE.SOA, recordTail(TYPE.SOA, ttl, soa)),
+    single(TYPE.NS, recordTail(TYPE.NS, ttl, nsRdata(`${NAME_SERVER_OWNER}.${name}`))),
+  ];
+}
+
+function nameServerRrsets(namespace: Namespace, options: CompileOptions): Rrset[] {
+  const ttl = cappedTtl(namespace.soaTtlSeconds ?? options.soaTtlSeconds, options);
+  const { ipv4, ipv6 } = options.nameServers;
+  const rrset = (type: number, rdatas: Uint8Array[]): Rrset[] =>
+    rdatas.length === 0
+      ? []
+      : [
+          {
+            type,
+            policy: 'all',
+            choices: rdatas.map((r) => ({ answers: [recordTail(type, ttl, r)], additionals: [] })),
+          },
+        ];
+  return [...rrset(TYPE.A, ipv4.map(aRdata)), ...rrset(TYPE.AAAA, ipv6.map(aaaaRdata))];
+}
+
+function single(type: number, tail: Uint8Array): Rrset {
+  return { type, policy: 'all', choices: [{ answers: [tail], additionals: [] }] };
+}
+
+function cappedTtl(ttlSeconds: number, { maxTtlSeconds }: CompileOptions): number {
+  return maxTtlSeconds === null ? ttlSeconds : Math.min(ttlSeconds, maxTtlSeconds);
+}

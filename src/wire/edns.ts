@@ -1,0 +1,94 @@
+/** EDNS(0), RFC 6891: the OPT pseudo-record of a query read in place, and ours written behind a reply. */
+import { readU16, writeU16 } from './bytes.ts';
+import { MIN_UDP_BYTES, TYPE } from './header.ts';
+
+/**
+ * The largest UDP message that we send and say we take: fits the IPv6 minimum MTU, so no reply is ever fragmented
+ * (the value that the DNS flag day of 2020 settled on).
+ */
+export const UDP_PAYLOAD_BYTES = 1232;
+/** Root owner, TYPE, CLASS, TTL, RDLENGTH of an OPT without options. */
+export const OPT_BYTES = 11;
+
+const FLAG_DO = 0x8000;
+
+/** What a message's records behind the question say about EDNS. Reused between queries. */
+export class EdnsView {
+  /** An OPT was there, so the reply carries one. */
+  present = false;
+  version = 0;
+  /** The client's UDP payload size, at least 512 (RFC 6891 s6.2.3). */
+  payloadBytes = MIN_UDP_BYTES;
+  /** The DO bit, copied into the reply (RFC 3225 s3). */
+  dnssecOk = false;
+
+  /**
+   * Walks `records` resource records that start at `at` and must end exactly at `limit`, where the last
+   * `additionals` of them are the additional section.
+   * @returns false when the section overruns, bytes trail, there is more than one OPT, its owner is not the root,
+   * or one of its options overruns RDLENGTH (RFC 6891 s6.1.1, s6.1.2)
+   */
+  read(bytes: Uint8Array, at: number, limit: number, records: number, additionals: number): boolean {
+    this.present = false;
+    this.version = 0;
+    this.payloadBytes = MIN_UDP_BYTES;
+    this.dnssecOk = false;
+    let i = at;
+    for (let record = 0; record < records; record++) {
+      const ownerIsRoot = bytes[i] === 0;
+      i = skipName(bytes, i, limit);
+      if (i < 0 || i + 10 > limit) return false;
+      const type = readU16(bytes, i);
+      const rdataAt = i + 10;
+      const end = rdataAt + readU16(bytes, i + 8);
+      if (end > limit) return false;
+      if (type === TYPE.OPT && record >= records - additionals) {
+        if (this.present || !ownerIsRoot || !optionsFit(bytes, rdataAt, end)) return false;
+        this.present = true;
+        this.payloadBytes = Math.max(MIN_UDP_BYTES, readU16(bytes, i + 2));
+        this.version = bytes[i + 5] as number;
+        this.dnssecOk = (readU16(bytes, i + 6) & FLAG_DO) !== 0;
+      }
+      i = end;
+    }
+    return i === limit;
+  }
+}
+
+/** Writes our OPT at `at` and returns the octet behind it. `rcode` may be an extended one. */
+export function writeOpt(reply: Uint8Array, at: number, rcode: number, dnssecOk: boolean): number {
+  reply[at] = 0;
+  writeU16(reply, at + 1, TYPE.OPT);
+  writeU16(reply, at + 3, UDP_PAYLOAD_BYTES);
+  reply[at + 5] = rcode >>> 4;
+  reply[at + 6] = 0;
+  writeU16(reply, at + 7, dnssecOk ? FLAG_DO : 0);
+  writeU16(reply, at + 9, 0);
+  return at + OPT_BYTES;
+}
+
+/** The low four bits, which the header carries. */
+export function headerRcode(rcode: number): number {
+  return rcode & 0xf;
+}
+
+/** The octet behind a possibly compressed name, or -1 where it overruns or has a reserved label type. */
+function skipName(bytes: Uint8Array, at: number, limit: number): number {
+  for (let i = at; i < limit; ) {
+    const length = bytes[i] as number;
+    if (length === 0) return i + 1;
+    if (length >= 0xc0) return i + 2 <= limit ? i + 2 : -1;
+    if (length > 63) return -1;
+    i += 1 + length;
+  }
+  return -1;
+}
+
+function optionsFit(bytes: Uint8Array, at: number, end: number): boolean {
+  let i = at;
+  while (i < end) {
+    if (i + 4 > end) return false;
+    i += 4 + readU16(bytes, i + 2);
+  }
+  return i === end;
+}

@@ -1,0 +1,78 @@
+/**
+ * RDATA of the record types that the daemon synthesises, in wire form, each name uncompressed, so that an answer is
+ * copied byte for byte. A new record type is one function here and one entry in the registry's table of types.
+ */
+import { Address4, Address6 } from 'ip-address';
+import { writeU16, writeU32 } from './bytes.ts';
+import { encodeRdata } from './codec.ts';
+import { CLASS_IN } from './header.ts';
+
+/** @param address IPv4 literal; @returns four octets (RFC 1035 s3.4.1) */
+export function aRdata(address: string): Uint8Array {
+  return Uint8Array.from(new Address4(address).toArray());
+}
+
+/** @param address IPv6 literal in any form of RFC 4291 s2.2; @returns sixteen octets (RFC 3596 s2.2) */
+export function aaaaRdata(address: string): Uint8Array {
+  // dns2 mis-encodes ::ffff:1.2.3.4, so the octets come from ip-address. It leaves leading zero octets out.
+  const octets = new Address6(address).toUnsignedByteArray();
+  const out = new Uint8Array(16);
+  out.set(octets.slice(-16), 16 - Math.min(16, octets.length));
+  return out;
+}
+
+/** @param target domain name, its case kept */
+export function cnameRdata(target: string): Uint8Array {
+  return encodeRdata({ type: 'CNAME', domain: withoutDot(target) });
+}
+
+export function nsRdata(host: string): Uint8Array {
+  return encodeRdata({ type: 'NS', ns: withoutDot(host) });
+}
+
+/** @param target never compressed, also not against the owner name (RFC 2782) */
+export function srvRdata(priority: number, weight: number, port: number, target: string): Uint8Array {
+  return encodeRdata({ type: 'SRV', priority, weight, port, target: withoutDot(target) });
+}
+
+/** SOA fields (RFC 1035 s3.3.13); times in seconds. */
+export interface Soa {
+  mname: string;
+  rname: string;
+  serial: number;
+  refresh: number;
+  retry: number;
+  expire: number;
+  minimum: number;
+}
+
+export function soaRdata(soa: Soa): Uint8Array {
+  return encodeRdata({
+    type: 'SOA',
+    primary: soa.mname,
+    admin: soa.rname,
+    serial: soa.serial,
+    refresh: soa.refresh,
+    retry: soa.retry,
+    expiration: soa.expire,
+    minimum: soa.minimum,
+  });
+}
+
+/**
+ * A resource record without its owner name: TYPE, CLASS IN, TTL (seconds), RDLENGTH, RDATA (RFC 1035 s3.2.1).
+ * The owner is written when a query is answered, since it points into that query's own question.
+ */
+export function recordTail(type: number, ttlSeconds: number, rdata: Uint8Array): Uint8Array {
+  const out = new Uint8Array(10 + rdata.length);
+  writeU16(out, 0, type);
+  writeU16(out, 2, CLASS_IN);
+  writeU32(out, 4, ttlSeconds);
+  writeU16(out, 8, rdata.length);
+  out.set(rdata, 10);
+  return out;
+}
+
+function withoutDot(name: string): string {
+  return name.endsWith('.') ? name.slice(0, -1) : name;
+}
