@@ -5,8 +5,7 @@
 const pinned = require('../package.json').devDependencies.node;
 if (process.versions.node !== pinned) {
   process.stderr.write(
-    `cloudmapd: the pinned Node ${pinned} is missing (this is ${process.versions.node}): ` +
-      'run `npm install --foreground-scripts --ignore-scripts=false --allow-scripts=node && npm rebuild node`\n',
+    `cloudmapd: the pinned Node ${pinned} is missing (this is ${process.versions.node}): run \`npm rebuild node --ignore-scripts=false\`\n`,
   );
   process.exit(1);
 }

@@ -56,6 +56,11 @@ export class Publisher {
     return this.#isReady;
   }
 
+  /** The thread that answers now; null while it is being replaced. */
+  get thread(): AnsweringThread | null {
+    return this.#thread;
+  }
+
   /** @param takeSnapshot everything that is to be answered at the moment of the call */
   async fill(takeSnapshot: () => Uint8Array): Promise<void> {
     this.#takeSnapshot = takeSnapshot;
