@@ -1,0 +1,268 @@
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ACTIONS, MISSING_ACTIONS } from '../../src/api/wire.ts';
+import { CONTENT_TYPE, rawRequest, startApi, TARGET, type TestApi, UUID } from '../support/api.ts';
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await startApi();
+});
+afterAll(() => api.close());
+
+const LIST = { 'x-amz-target': `${TARGET}ListNamespaces`, 'content-type': CONTENT_TYPE };
+
+describe('request', () => {
+  it('takes an empty body as {}', async () => {
+    expect(await api.call('ListNamespaces', '')).toMatchObject({ status: 200, body: { Namespaces: [] } });
+  });
+
+  it('takes null members as absent ones', async () => {
+    const reply = await api.call('ListNamespaces', { Filters: null, MaxResults: null, NextToken: null });
+    expect(reply).toMatchObject({ status: 200, body: { Namespaces: [] } });
+    await api.refused('GetNamespace', { Id: null }, 'InvalidInput', /Id/);
+  });
+
+  it('takes null inside nested members as absent too', async () => {
+    await api.refused(
+      'ListNamespaces',
+      { Filters: [{ Name: null, Values: ['HTTP'] }] },
+      'InvalidInput',
+      /Filters\.0\.Name/,
+    );
+  });
+
+  it('ignores members that it does not know', async () => {
+    expect((await api.call('ListNamespaces', { Colour: 'green', Filters: [] })).status).toBe(200);
+  });
+
+  it.each([
+    ['half an object', '{"Id":'],
+    ['a word', 'nonsense'],
+    ['form fields', 'Action=ListNamespaces'],
+    ['an array', '[]'],
+    ['a string', '"{}"'],
+    ['a number', '3'],
+  ])('refuses a body that is %s with SerializationException', async (_, body) => {
+    await api.refused('ListNamespaces', body, 'SerializationException');
+  });
+
+  it.each([
+    ['string for a number', 'ListNamespaces', { MaxResults: '10' }],
+    ['number for a string', 'GetNamespace', { Id: 5 }],
+    ['boolean for a string', 'GetNamespace', { Id: true }],
+    ['object for a list', 'ListNamespaces', { Filters: {} }],
+    ['string for an object', 'CreateService', { Name: 'a', NamespaceId: 'ns', DnsConfig: 'A' }],
+    ['list for a map', 'RegisterInstance', { ServiceId: 's', InstanceId: 'i', Attributes: ['a'] }],
+    ['number in a map', 'RegisterInstance', { ServiceId: 's', InstanceId: 'i', Attributes: { port: 80 } }],
+    ['number in a list of strings', 'ListNamespaces', { Filters: [{ Name: 'NAME', Values: [5] }] }],
+    [
+      'number for an enumerated string',
+      'UpdateInstanceCustomHealthStatus',
+      { ServiceId: 's', InstanceId: 'i', Status: 1 },
+    ],
+    ['list for an enumerated string', 'DiscoverInstances', { NamespaceName: 'n', ServiceName: 's', HealthStatus: [] }],
+  ])('refuses a %s with SerializationException', async (_, operation, body) => {
+    await api.refused(operation, body, 'SerializationException');
+  });
+
+  it('refuses a number of the right JSON type and the wrong range with InvalidInput', async () => {
+    for (const MaxResults of [1.5, 0, -1, 101, 1e300]) {
+      await api.refused('ListNamespaces', { MaxResults }, 'InvalidInput', /MaxResults/);
+    }
+  });
+
+  it.each([
+    ['of no operation', `${TARGET}MakeCoffee`],
+    ['of another version', 'Route53AutoNaming_v20180101.ListNamespaces'],
+    ['of another service', 'DynamoDB_20120810.ListTables'],
+    ['without the prefix', 'ListNamespaces'],
+    ['that is empty', ''],
+    ['of an inherited property', `${TARGET}constructor`],
+  ])('refuses a target %s with UnknownOperationException', async (_, target) => {
+    const { status, text } = await rawRequest(api.httpPort, { headers: { 'x-amz-target': target }, body: '{}' });
+    expect({ status, body: JSON.parse(text) }).toMatchObject({
+      status: 400,
+      body: { __type: 'UnknownOperationException' },
+    });
+  });
+
+  it('refuses a request without a target with UnknownOperationException', async () => {
+    const { status, text } = await rawRequest(api.httpPort, { headers: { 'content-type': CONTENT_TYPE }, body: '{}' });
+    expect(status).toBe(400);
+    expect(JSON.parse(text)).toEqual({ __type: 'UnknownOperationException', Message: expect.any(String) });
+  });
+
+  it('says of an operation that is not built yet that it is known', async () => {
+    for (const operation of MISSING_ACTIONS) {
+      await api.refused(operation, {}, 'UnknownOperationException', new RegExp(operation));
+    }
+  });
+
+  it('knows each of the 30 operations, once', () => {
+    const operations = [...ACTIONS.keys(), ...MISSING_ACTIONS];
+    expect(new Set(operations).size).toBe(operations.length);
+    expect(operations).toHaveLength(30);
+  });
+
+  it.each([
+    'GET',
+    'PUT',
+    'DELETE',
+    'PATCH',
+    'HEAD',
+    'OPTIONS',
+  ])('answers %s with 405 and says what is allowed', async (method) => {
+    const { status, headers } = await rawRequest(api.httpPort, { method, headers: LIST });
+    expect({ status, allow: headers.allow }).toEqual({ status: 405, allow: 'POST' });
+  });
+
+  it('answers 404 elsewhere', async () => {
+    expect((await rawRequest(api.httpPort, { path: '/elsewhere', headers: LIST, body: '{}' })).status).toBe(404);
+  });
+
+  it.each([
+    'application/x-www-form-urlencoded',
+    'text/plain',
+    'application/json; charset=utf-8',
+  ])('reads the body as JSON under the content type %s', async (type) => {
+    const headers = { ...LIST, 'content-type': type };
+    const { status, text } = await rawRequest(api.httpPort, { headers, body: '{"MaxResults":0}' });
+    expect({ status, body: JSON.parse(text) }).toMatchObject({ status: 400, body: { __type: 'InvalidInput' } });
+  });
+
+  it('reads the body without a content type', async () => {
+    const headers = { 'x-amz-target': LIST['x-amz-target'] };
+    const { status, text } = await rawRequest(api.httpPort, { headers, body: '{"MaxResults":0}' });
+    expect({ status, body: JSON.parse(text) }).toMatchObject({ status: 400, body: { __type: 'InvalidInput' } });
+  });
+
+  it('takes header names in any case', async () => {
+    const headers = { 'X-AMZ-TARGET': LIST['x-amz-target'], 'CONTENT-TYPE': CONTENT_TYPE };
+    expect((await rawRequest(api.httpPort, { headers, body: '{}' })).status).toBe(200);
+  });
+
+  it('takes a signature of any region and key', async () => {
+    const reply = await api.call(
+      'ListNamespaces',
+      {},
+      {
+        authorization:
+          'AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20300101/eu-west-3/servicediscovery/aws4_request, SignedHeaders=host, Signature=00',
+        'x-amz-date': '20300101T000000Z',
+        'x-amz-security-token': 'token',
+      },
+    );
+    expect(reply.status).toBe(200);
+  });
+});
+
+describe('response', () => {
+  it('has the content type and a fresh x-amzn-RequestId, whether it succeeds or not', async () => {
+    const replies = [
+      await api.call('ListNamespaces'),
+      await api.call('ListNamespaces'),
+      await api.call('GetNamespace', { Id: 'ns-none' }),
+      await api.call('ListNamespaces', '{'),
+    ];
+    for (const { headers } of replies) expect(headers.get('content-type')).toBe(CONTENT_TYPE);
+    const ids = replies.map(({ headers }) => headers.get('x-amzn-requestid'));
+    for (const id of ids) expect(id).toMatch(UUID);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it('names an error by __type and Message with status 400', async () => {
+    const { status, body } = await api.call('GetService', { Id: 'srv-none' });
+    expect({ status, body }).toEqual({
+      status: 400,
+      body: { __type: 'ServiceNotFound', Message: expect.stringContaining('srv-none') },
+    });
+  });
+
+  it('refuses a body that is too large with a client error, and goes on', async () => {
+    const huge = await api.call('GetNamespace', { Id: 'x'.repeat(2 * 1024 * 1024) });
+    expect(huge.status).toBe(400);
+    expect((await api.call('ListNamespaces')).status).toBe(200);
+  });
+});
+
+describe('hosts', () => {
+  it.each([
+    'data-servicediscovery.eu-west-1.amazonaws.com',
+    'data-localhost',
+    'cloudmap:8053',
+    'data-cloudmap',
+    '[::1]:8053',
+  ])('serves every operation under the Host %s', async (host) => {
+    const discover = { 'x-amz-target': `${TARGET}DiscoverInstances`, host };
+    const body = '{"NamespaceName":"none","ServiceName":"none"}';
+    const found = await rawRequest(api.httpPort, { headers: discover, body });
+    expect(JSON.parse(found.text)).toMatchObject({ __type: 'NamespaceNotFound' });
+    expect((await rawRequest(api.httpPort, { headers: { ...LIST, host }, body: '{}' })).status).toBe(200);
+  });
+
+  it.each([
+    'http://servicediscovery.us-east-1.amazonaws.com/',
+    'http://servicediscovery.us-east-1.amazonaws.com',
+    'https://data-localhost:8053/',
+  ])('takes the absolute-form target %s', async (target) => {
+    const reply = await exchange(
+      `POST ${target} HTTP/1.1\r\nHost: servicediscovery.us-east-1.amazonaws.com\r\nConnection: close\r\n` +
+        `Content-Type: ${CONTENT_TYPE}\r\nX-Amz-Target: ${TARGET}ListNamespaces\r\nContent-Length: 2\r\n\r\n{}`,
+    );
+    expect(reply).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+    expect(reply).toContain('{"Namespaces":[]}');
+  });
+
+  it('takes a body in chunks', async () => {
+    const reply = await exchange(
+      `POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Amz-Target: ${TARGET}ListNamespaces\r\n` +
+        'Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n',
+    );
+    expect(reply).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+  });
+
+  function exchange(text: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      let received = '';
+      const socket = connect(api.httpPort, '127.0.0.1', () => socket.write(text));
+      socket.setEncoding('utf8');
+      socket.on('data', (chunk: string) => {
+        received += chunk;
+      });
+      socket.once('end', () => resolve(received));
+      socket.once('error', reject);
+    });
+  }
+});
+
+describe('browsers', () => {
+  const own = () => `http://127.0.0.1:${api.httpPort}`;
+  const send = (headers: Readonly<Record<string, string>>) =>
+    rawRequest(api.httpPort, { headers: { ...LIST, ...headers }, body: '{}' });
+
+  it.each([
+    ['another origin', { origin: 'https://evil.example' }],
+    ['this host at another port', { origin: 'http://127.0.0.1:1' }],
+    ['an opaque origin', { origin: 'null' }],
+    ['another site', { 'sec-fetch-site': 'cross-site' }],
+    ['another origin of the same site', { 'sec-fetch-site': 'same-site' }],
+  ])('refuses a request from %s with 403', async (_, headers) => {
+    const { status, text } = await send(headers);
+    expect({ status, body: JSON.parse(text) }).toMatchObject({
+      status: 403,
+      body: { __type: 'AccessDeniedException', Message: expect.any(String) },
+    });
+  });
+
+  it('changes nothing for a refused request', async () => {
+    const headers = { 'x-amz-target': `${TARGET}CreateHttpNamespace`, origin: 'https://evil.example' };
+    expect((await rawRequest(api.httpPort, { headers, body: '{"Name":"evil"}' })).status).toBe(403);
+    expect((await api.ok('ListNamespaces')).Namespaces).toEqual([]);
+  });
+
+  it('serves its own pages and what the user typed', async () => {
+    expect((await send({ origin: own() })).status).toBe(200);
+    expect((await send({ 'sec-fetch-site': 'same-origin', origin: own() })).status).toBe(200);
+    expect((await send({ 'sec-fetch-site': 'none' })).status).toBe(200);
+  });
+});

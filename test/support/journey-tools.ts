@@ -1,0 +1,144 @@
+/** What journeys share: daemons and folders that are gone after each test, outside commands, waiting without delays. */
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { afterEach, type TestContext } from 'vitest';
+import { type DaemonOptions, makeFolder, type RunningDaemon, spawnDaemon, startTestDaemon } from './daemon.ts';
+
+/** Bounds every wait below the test's own timeout, so that a failure says what was waited for. */
+const PATIENCE_MS = 20_000;
+
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Journey {
+  /** A fresh path; nothing is there yet. */
+  newPath(name?: string): string;
+  /** Writes a file of the test's own. @returns its path */
+  writeFile(name: string, text: string): string;
+  /** Starts a daemon, on a data folder of its own where none is given. */
+  start(options?: Partial<DaemonOptions>): Promise<RunningDaemon>;
+  /** Runs a daemon that is expected to end by itself. */
+  runToEnd(options?: Partial<DaemonOptions>): Promise<Ended>;
+}
+
+/** Call once per file, outside of tests: after each test its daemons are killed and its folders removed. */
+export function setUpJourney(): Journey {
+  const cleanups: (() => unknown)[] = [];
+  let root: string | null = null;
+  let paths = 0;
+  afterEach(async () => {
+    for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+    root = null;
+  });
+  const rootFolder = (): string => {
+    if (root !== null) return root;
+    const folder = makeFolder();
+    cleanups.push(folder.remove);
+    root = folder.path;
+    return root;
+  };
+  const newPath = (name = 'data'): string => join(rootFolder(), `${paths++}`, name);
+  return {
+    newPath,
+    writeFile(name, text) {
+      const path = newPath(name);
+      mkdirSync(join(path, '..'), { recursive: true });
+      writeFileSync(path, text);
+      return path;
+    },
+    async start(options = {}) {
+      const daemon = await startTestDaemon({ dataDir: newPath(), ...options });
+      // Not SIGTERM: tidying up must not depend on what is tested.
+      cleanups.push(() => daemon.stop('SIGKILL'));
+      return daemon;
+    },
+    async runToEnd(options = {}) {
+      const { child, stdout, stderr, exited } = spawnDaemon({ dataDir: newPath(), ...options });
+      cleanups.push(() => {
+        child.kill('SIGKILL');
+        return exited;
+      });
+      const code = await exited;
+      return { code, stdout: stdout(), stderr: stderr() };
+    },
+  };
+}
+
+/** Every file below a folder with its content; null where there is no such folder. */
+export function readFolder(path: string): Record<string, string> | null {
+  if (!existsSync(path)) return null;
+  const names = readdirSync(path, { recursive: true, encoding: 'utf8' }).sort();
+  const files = names.filter((name) => statSync(join(path, name)).isFile());
+  return Object.fromEntries(files.map((name) => [name, readFileSync(join(path, name)).toString('base64')]));
+}
+
+const VERSION_FLAGS = { dig: '-v', curl: '--version', aws: '--version' } as const;
+export type Tool = keyof typeof VERSION_FLAGS;
+
+/** Skips the test, saying why, where the command is missing; under CI that is a failure. */
+export function requireTool(context: TestContext, tool: Tool): void {
+  const { error, status } = spawnSync(tool, [VERSION_FLAGS[tool]], { stdio: 'ignore' });
+  if (error === undefined && status === 0) return;
+  skipOrFail(context, `${tool} does not work on this machine`);
+}
+
+/** Skips the test, saying why, where loopback has no IPv6 address. No CI can install that, so it never fails. */
+export function requireIpv6(context: TestContext): void {
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  if (!addresses.some(({ address }) => address === '::1')) context.skip('this machine has no ::1');
+}
+
+function skipOrFail(context: TestContext, reason: string): void {
+  if (process.env.CI === 'true' || process.env.CI === '1') throw new Error(`${reason}, and CI has to have it`);
+  context.skip(reason);
+}
+
+/** Runs an outside command to its end. */
+export function runCommand(command: string, args: readonly string[]): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: PATIENCE_MS });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (chunk) => {
+      stdout += chunk;
+    });
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, stdout, stderr }));
+  });
+}
+
+/** `dig` at the port with these arguments. @throws Error where it fails, or finds anything wrong with the reply */
+export async function runDig(port: number, args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await runCommand('dig', ['@127.0.0.1', '-p', String(port), ...args]);
+  const complaint = /Warning|malformed|extra bytes|mismatch|unexpected|communications error|timed out/.exec(stdout);
+  if (code !== 0 || stderr !== '' || complaint !== null) {
+    throw new Error(`dig ${args.join(' ')} ended with ${code} (${complaint?.[0] ?? stderr}):\n${stdout}`);
+  }
+  return stdout;
+}
+
+/** Asks again and again, without delay, until the answer is not null. @param what for the failure's message */
+export async function waitFor<T>(what: string, ask: () => T | null | Promise<T | null>): Promise<T> {
+  const deadline = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== null) return answer;
+    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
+    await nextTurn();
+  }
+}
+
+/** What was done before and what is done after have different timestamps, in the daemon too. */
+export async function nextMillisecond(): Promise<void> {
+  const before = Date.now();
+  await waitFor('the clock', () => (Date.now() > before ? true : null));
+}
