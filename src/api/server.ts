@@ -70,7 +70,7 @@ export async function listenHttp(app: FastifyInstance, wanted: readonly HttpAddr
   const addresses: HttpAddress[] = [];
   const skipped: HttpAddress[] = [];
   for (const address of wanted) {
-    const server = createServer((request, response) => app.routing(request, response));
+    const server = createServer({ requireHostHeader: false }, (request, response) => app.routing(request, response));
     try {
       addresses.push({ address: address.address, port: await bind(server, address) });
       servers.push(server);

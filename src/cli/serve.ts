@@ -13,7 +13,18 @@ export async function serve(
   flags: Readonly<Record<string, string | undefined>>,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<void> {
-  let daemon: Daemon;
+  let daemon: Daemon | null = null;
+  let isStopping = false;
+  const stop = (): void => {
+    if (isStopping) return;
+    isStopping = true;
+    // While starting there is nothing in flight; the store is safe against an end at any moment.
+    if (daemon === null) process.exit(0);
+    setTimeout(() => process.exit(0), STOP_TIMEOUT_MS).unref();
+    void daemon.close().then(() => process.exit(0));
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
   try {
     const configuration = loadConfiguration(flags, env);
     daemon = await startDaemon(configuration, createLog(configuration.settings.log));
@@ -24,14 +35,4 @@ export async function serve(
     return;
   }
   process.stdout.write(`${startLines(daemon).join('\n')}\n`);
-
-  let isStopping = false;
-  const stop = (): void => {
-    if (isStopping) return;
-    isStopping = true;
-    setTimeout(() => process.exit(0), STOP_TIMEOUT_MS).unref();
-    void daemon.close().then(() => process.exit(0));
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
 }

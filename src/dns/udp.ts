@@ -38,6 +38,7 @@ export async function listenUdp(
   // What a client's network says of a reply (unreachable, too big) concerns that reply alone.
   socket.on('error', () => undefined);
 
+  let isClosed = false;
   const reply = new Uint8Array(MAX_MESSAGE_BYTES);
   socket.on('message', (query, client) => {
     const length = responder.respond(query, query.length, reply, false);
@@ -48,26 +49,22 @@ export async function listenUdp(
       return;
     }
     // `query` is a buffer of its own for each datagram, so it can be kept.
-    void relay.relay(query, client.address, false).then((answer) => send(socket, answer, client.port, client.address));
+    void relay.relay(query, client.address, false).then((answer) => {
+      // A reply that comes when the socket has been closed is for nobody.
+      if (!isClosed) send(socket, answer, client.port, client.address);
+    });
   });
 
   return {
     port: socket.address().port,
-    close: () => new Promise((resolve) => socket.close(resolve)),
+    close: () => {
+      isClosed = true;
+      return new Promise((resolve) => socket.close(() => resolve()));
+    },
   };
 }
 
 function send(socket: Socket, reply: Uint8Array, port: number, address: string): void {
-  // A relayed reply can come when the socket has been closed; then nobody is left to take it.
-  if (isOpen(socket)) socket.send(reply, port, address, () => undefined);
-}
-
-function isOpen(socket: Socket): boolean {
-  try {
-    socket.address();
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_SOCKET_DGRAM_NOT_RUNNING') return false;
-    throw error;
-  }
+  // Given a callback, the socket keeps what the network says of one reply from becoming an 'error' event.
+  socket.send(reply, port, address, () => undefined);
 }

@@ -4,7 +4,7 @@
  * the store's watch reports goes into the state the same way, whoever committed it.
  */
 import type { Store, StoreBatch, StoreChange } from '../store/store.ts';
-import { StoreConflictError } from '../store/store.ts';
+import { StoreConflictError, StoreError } from '../store/store.ts';
 import type { Context, Decider, RegistryOptions } from './decision.ts';
 import { Draft } from './draft.ts';
 import type { Random } from './ids.ts';
@@ -60,7 +60,7 @@ export class Registry {
     this.#random = random;
   }
 
-  /** Reads the whole store. @throws StoreError, or Error on a record that cannot be read */
+  /** Reads the whole store. @throws StoreError */
   static async open(shell: RegistryShell): Promise<Registry> {
     const registry = new Registry(shell);
     await registry.#load();
@@ -73,7 +73,7 @@ export class Registry {
     const later: Change[] = [];
     const operations: Extract<Change, { kind: 'operation' }>[] = [];
     for (const record of records) {
-      const change = decodeChange(record);
+      const change = readChange(record);
       if (change.kind === 'instance') later.push(change);
       else if (change.kind === 'operation') operations.push(change);
       else this.state.apply(change);
@@ -175,6 +175,15 @@ export class Registry {
     const told = this.#listeners.map((listener) => listener(applied));
     const before = this.#announced;
     this.#announced = before.then(() => Promise.all(told)).then(() => undefined);
+  }
+}
+
+/** @throws StoreError that names the record */
+function readChange(record: { key: string; value: string }): Change {
+  try {
+    return decodeChange(record);
+  } catch (cause) {
+    throw new StoreError(`the record "${record.key}" cannot be read: ${(cause as Error).message}`, { cause });
   }
 }
 

@@ -3,16 +3,22 @@ import { Alarm } from './alarm.ts';
 import type { Registry } from './registry.ts';
 import { endOperation } from './work.ts';
 
-/** @param onError told of a failed end; it is tried again with the next change */
+const RETRY_MS = 1000;
+
+/** @param onError told of a failed end; it is tried again */
 export function scheduleOperations(
   registry: Registry,
   clock: () => number,
   onError: (error: unknown) => void,
 ): { close(): void } {
+  const failed = (error: unknown): void => {
+    onError(error);
+    alarm.set(clock() + RETRY_MS);
+  };
   const alarm = new Alarm(clock, () => {
     for (const operation of registry.state.pendingOperations()) {
       if (operation.dueAt > clock()) continue;
-      registry.submit((state, context) => endOperation(state, operation.id, context)).catch(onError);
+      registry.submit((state, context) => endOperation(state, operation.id, context)).catch(failed);
     }
   });
   const setAlarm = (): void => {

@@ -1,8 +1,10 @@
 /** Pending operations whose time has come are carried out (Cloud Map: GetOperation, Status). */
 import type { Context, Decision } from './decision.ts';
+import { invalidInput, ServiceError } from './errors.ts';
 import { putInstance, removeInstance } from './instances.ts';
 import type { Change, Operation, Work } from './model.ts';
-import { putNewNamespace, removeNamespace } from './namespaces.ts';
+import { findSameNamespace, putNewNamespace, removeNamespace } from './namespaces.ts';
+import { requireService } from './services.ts';
 import type { State } from './state.ts';
 
 /** Ends one operation that is due; it has ended already where another replica was faster. */
@@ -10,19 +12,29 @@ export function endOperation(state: State, id: string, context: Context): Decisi
   const operation = state.operation(id);
   if (operation?.work == null || operation.dueAt > context.now) return { changes: [], result: null };
   const ended: Operation = { ...operation, status: 'SUCCESS', updatedAt: context.now, work: null };
-  return {
-    changes: [...carryOut(state, operation.work, context), { kind: 'operation', id, value: ended }],
-    result: null,
-  };
+  try {
+    const changes = carryOut(state, operation.work, context);
+    return { changes: [...changes, { kind: 'operation', id, value: ended }], result: null };
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    const failed: Operation = { ...ended, status: 'FAIL', error: { code: 'INTERNAL_FAILURE', message: error.message } };
+    return { changes: [{ kind: 'operation', id, value: failed }], result: null };
+  }
 }
+
+/** Declared content may have come in between: what was accepted can have become impossible. */
 
 function carryOut(state: State, work: Work, context: Context): Change[] {
   switch (work.kind) {
     case 'create-namespace':
+      if (findSameNamespace(state, work.namespace) !== undefined) {
+        throw invalidInput(`The namespace ${work.namespace.name} has come into being by other means.`);
+      }
       return putNewNamespace(state, work.namespace, context);
     case 'delete-namespace':
       return removeNamespace(state, work.id);
     case 'register-instance':
+      requireService(state, context, work.instance.serviceId);
       return putInstance(state, work.instance, context.now);
     case 'deregister-instance':
       return removeInstance(state, work.serviceId, work.instanceId, context.now);

@@ -29,9 +29,17 @@ export function openSqliteStore(dataDir: string): Store {
   const all = database.prepare('SELECT key, value FROM record ORDER BY key');
   let revision = (database.prepare('SELECT latest FROM revision').get() as { latest: number }).latest;
 
+  function* readAll(): Generator<{ key: string; value: string }> {
+    try {
+      yield* all.iterate() as Iterable<{ key: string; value: string }>;
+    } catch (cause) {
+      throw new StoreError(`cannot read ${path}: ${(cause as Error).message}`, { cause });
+    }
+  }
+
   return {
     async load() {
-      return { revision, records: all.iterate() as Iterable<{ key: string; value: string }> };
+      return { revision, records: readAll() };
     },
     async commit(changes: readonly StoreChange[], basis: number) {
       if (basis !== revision) throw new StoreConflictError(`decided on revision ${basis}, the latest is ${revision}`);
