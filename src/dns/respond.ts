@@ -11,19 +11,10 @@ import { choiceAt, choiceCount, findRrset, firstRrset, isEmptySet, rrsetPolicy }
 import { type Random, Selection } from '../answers/selection.ts';
 import type { Zone, ZoneSet } from '../answers/zone-set.ts';
 import { copyBytes, readU16, writeU16 } from '../wire/bytes.ts';
-import { EdnsView, headerRcode, OPT_BYTES, UDP_PAYLOAD_BYTES, writeOpt } from '../wire/edns.ts';
-import {
-  CLASS_IN,
-  FLAG,
-  HEADER_BYTES,
-  MAX_MESSAGE_BYTES,
-  MIN_UDP_BYTES,
-  POINTER,
-  QUESTION_TAIL_BYTES,
-  RCODE,
-  TYPE,
-} from '../wire/header.ts';
+import { headerRcode, OPT_BYTES, writeOpt } from '../wire/edns.ts';
+import { FLAG, HEADER_BYTES, POINTER, RCODE, TYPE } from '../wire/header.ts';
 import { NameView } from '../wire/names.ts';
+import { SCREEN_DROP, Screen } from './screen.ts';
 
 /** `respond`: send nothing. */
 export const DROP = 0;
@@ -46,17 +37,17 @@ export class Responder {
   readonly #zones: ZoneSet;
   readonly #selection: Selection;
   readonly #recursionAvailable: boolean;
-  readonly #qname = new NameView();
+  readonly #screen = new Screen();
   readonly #target = new NameView();
-  readonly #edns = new EdnsView();
 
   // The reply being written.
   #at = 0;
   #answers = 0;
   #additionalCount = 0;
-  #questionEnd = 0;
-  #limit = 0;
   #drawn = 0;
+  /** The names that the chain has gone through: their zones and sets. */
+  readonly #chainZones: (Zone | null)[] = Array.from({ length: MAX_CHAIN }, () => null);
+  readonly #chainSets = new Int32Array(MAX_CHAIN);
 
   constructor(options: ResponderOptions) {
     this.#zones = options.zones;
@@ -71,19 +62,18 @@ export class Responder {
    * @returns the reply's length, DROP or FORWARD
    */
   respond(query: Uint8Array, length: number, reply: Uint8Array, overTcp: boolean): number {
-    const rcode = this.#screen(query, length, overTcp);
+    const rcode = this.#screen.read(query, length, overTcp);
     if (rcode === SCREEN_DROP) return DROP;
     if (rcode !== RCODE.NOERROR) return this.#refusal(query, reply, rcode);
     if (!this.#zones.isFilled) return this.#refusal(query, reply, RCODE.SERVFAIL);
 
-    const qtype = readU16(query, this.#qname.end);
-    const found = this.#zones.find(query, this.#qname);
+    const found = this.#zones.find(query, this.#screen.qname);
     if (found.zone === null) {
       const asksRecursion = (readU16(query, 2) & FLAG.RD) !== 0;
       if (asksRecursion && this.#recursionAvailable) return FORWARD;
       return this.#refusal(query, reply, RCODE.REFUSED);
     }
-    return this.#answer(query, reply, qtype);
+    return this.#answer(query, reply);
   }
 
   /**
@@ -100,48 +90,19 @@ export class Responder {
     truncated = false,
   ): number {
     // Screened again: other queries came between, and the screening's result is this object's state.
-    this.#screen(query, length, overTcp);
+    this.#screen.read(query, length, overTcp);
     this.#start(query, reply);
     return this.#finish(query, reply, rcode, false, truncated, 0);
   }
 
   /** The octet behind the question of the query just screened. */
   get questionEnd(): number {
-    return this.#questionEnd;
+    return this.#screen.questionEnd;
   }
 
   /** The octets that the client of the query just screened takes over its transport. */
   get replyLimit(): number {
-    return this.#limit;
-  }
-
-  /** @returns NOERROR where the query may be looked up, SCREEN_DROP, or the RCODE to answer with */
-  #screen(query: Uint8Array, length: number, overTcp: boolean): number {
-    // A reply to a reply would start a loop, and there is no ID to answer to in a short header.
-    if (length < HEADER_BYTES) return SCREEN_DROP;
-    const flags = readU16(query, 2);
-    if ((flags & FLAG.QR) !== 0) return SCREEN_DROP;
-    this.#questionEnd = HEADER_BYTES;
-    this.#limit = overTcp ? MAX_MESSAGE_BYTES : MIN_UDP_BYTES;
-    this.#edns.present = false;
-    // RFC 1035 s4.1.1: other opcodes lay out their sections in ways of their own, so only the header is read.
-    if ((flags & FLAG.OPCODE) !== 0) return RCODE.NOTIMP;
-    // RFC 9619: exactly one question.
-    if (readU16(query, 4) !== 1) return RCODE.FORMERR;
-    if (!this.#qname.read(query, HEADER_BYTES, length)) return RCODE.FORMERR;
-    const questionEnd = this.#qname.end + QUESTION_TAIL_BYTES;
-    if (questionEnd > length) return RCODE.FORMERR;
-    this.#questionEnd = questionEnd;
-    const additionals = readU16(query, 10);
-    const records = readU16(query, 6) + readU16(query, 8) + additionals;
-    if (!this.#edns.read(query, questionEnd, length, records, additionals)) return RCODE.FORMERR;
-    if (!overTcp) this.#limit = Math.min(this.#edns.payloadBytes, UDP_PAYLOAD_BYTES);
-    if (this.#edns.version > 0) return RCODE.BADVERS;
-    if (readU16(query, this.#qname.end + 2) !== CLASS_IN) return RCODE.REFUSED;
-    const qtype = readU16(query, this.#qname.end);
-    // Zone transfers are not ours to give.
-    if (qtype === TYPE.AXFR || qtype === TYPE.IXFR) return RCODE.REFUSED;
-    return RCODE.NOERROR;
+    return this.#screen.replyLimit;
   }
 
   #refusal(query: Uint8Array, reply: Uint8Array, rcode: number): number {
@@ -151,8 +112,8 @@ export class Responder {
 
   #start(query: Uint8Array, reply: Uint8Array): void {
     // The question is echoed byte for byte: clients that mix case (0x20) compare it.
-    copyBytes(query, 0, this.#questionEnd, reply, 0);
-    this.#at = this.#questionEnd;
+    copyBytes(query, 0, this.#screen.questionEnd, reply, 0);
+    this.#at = this.#screen.questionEnd;
     this.#answers = 0;
     this.#additionalCount = 0;
   }
@@ -167,7 +128,7 @@ export class Responder {
     authorities: number,
   ): number {
     const asked = readU16(query, 2);
-    const hasQuestion = this.#questionEnd > HEADER_BYTES;
+    const hasQuestion = this.#screen.questionEnd > HEADER_BYTES;
     let flags = FLAG.QR | (asked & (FLAG.OPCODE | FLAG.RD | FLAG.CD)) | headerRcode(rcode);
     if (authoritative) flags |= FLAG.AA;
     if (truncated) flags |= FLAG.TC;
@@ -176,20 +137,21 @@ export class Responder {
     writeU16(reply, 4, hasQuestion ? 1 : 0);
     writeU16(reply, 6, this.#answers);
     writeU16(reply, 8, authorities);
-    writeU16(reply, 10, this.#additionalCount + (this.#edns.present ? 1 : 0));
-    return this.#edns.present ? writeOpt(reply, this.#at, rcode, this.#edns.dnssecOk) : this.#at;
+    writeU16(reply, 10, this.#additionalCount + (this.#screen.edns.present ? 1 : 0));
+    return this.#screen.edns.present ? writeOpt(reply, this.#at, rcode, this.#screen.edns.dnssecOk) : this.#at;
   }
 
-  #answer(query: Uint8Array, reply: Uint8Array, qtype: number): number {
+  #answer(query: Uint8Array, reply: Uint8Array): number {
     this.#start(query, reply);
+    const { qtype } = this.#screen;
     // Where the name being answered stands in the reply, for owners to point to, and its labels.
     let ownerAt = HEADER_BYTES;
-    let name = this.#qname;
+    let name = this.#screen.qname;
     let message = query;
     for (let links = 0; ; links++) {
       const { zone, set, apexLabel } = this.#zones.find(message, name);
       // A chain that leaves our zones ends where the client's resolver goes on; so does a loop.
-      if (zone === null || links > MAX_CHAIN) return this.#fit(query, reply, RCODE.NOERROR);
+      if (zone === null || this.#isLoop(links, zone, set)) return this.#fit(query, reply, RCODE.NOERROR);
       const { bytes } = zone.names;
       if (set === 0) return this.#negative(query, reply, RCODE.NXDOMAIN, zone, name, apexLabel);
       const cname = isEmptySet(bytes, set) ? 0 : findRrset(bytes, set, TYPE.CNAME);
@@ -211,6 +173,15 @@ export class Responder {
       // MAX_CHAIN CNAMEs end far below the 16,383 octets that a pointer reaches.
       if (!name.read(reply, targetAt, this.#at)) return this.#fit(query, reply, RCODE.SERVFAIL);
     }
+  }
+
+  /** Notes one more name of a chain. @returns whether it was there before, or the chain is too long */
+  #isLoop(links: number, zone: Zone, set: number): boolean {
+    if (links === MAX_CHAIN) return true;
+    for (let i = 0; i < links; i++) if (this.#chainSets[i] === set && this.#chainZones[i] === zone) return true;
+    this.#chainZones[links] = zone;
+    this.#chainSets[links] = set;
+    return false;
   }
 
   /** ANY gets one RRset, the first (RFC 8482 s4.1). */
@@ -261,14 +232,14 @@ export class Responder {
 
   /** The end of what may be written in front of the OPT. */
   #room(): number {
-    return this.#limit - (this.#edns.present ? OPT_BYTES : 0);
+    return this.#screen.replyLimit - (this.#screen.edns.present ? OPT_BYTES : 0);
   }
 
   /** A positive answer; where it is too long for the client nothing of it is sent but TC, and TCP has the whole. */
   #fit(query: Uint8Array, reply: Uint8Array, rcode: number, answersEnd = this.#at): number {
     const truncated = answersEnd > this.#room();
     if (truncated) {
-      this.#at = this.#questionEnd;
+      this.#at = this.#screen.questionEnd;
       this.#answers = 0;
       this.#additionalCount = 0;
     }
@@ -300,5 +271,3 @@ export class Responder {
     return this.#finish(query, reply, rcode, true, false, 1);
   }
 }
-
-const SCREEN_DROP = -1;

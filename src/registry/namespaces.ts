@@ -6,8 +6,9 @@ import { HTTP_NAMESPACE_NAME, PRIVATE_NAMESPACE_NAME, PUBLIC_NAMESPACE_NAME } fr
 import type { Change, Namespace, NamespaceType } from './model.ts';
 import { acceptOperation, forgetRequest, markRequest, recallRequest, requireNonePending } from './operations.ts';
 import { domainNameProblem } from './owner-names.ts';
-import { namespaceNameTarget, type State } from './state.ts';
+import type { State } from './state.ts';
 import { checkTags } from './tags.ts';
+import { namespaceNameTarget } from './targets.ts';
 
 export interface CreateNamespace {
   readonly type: NamespaceType;

@@ -4,6 +4,7 @@
  */
 import type { Change, Instance, Namespace, Operation, Service } from './model.ts';
 import { ownerOfInstance, ownerOfService } from './owner-names.ts';
+import { targetsOf } from './targets.ts';
 
 const NO_INSTANCES: ReadonlyMap<string, Instance> = new Map();
 
@@ -262,27 +263,6 @@ export class State {
     }
     return previous;
   }
-}
-
-/** What a pending operation keeps others from: `namespace/<id>`, `instance/<service id>/<id>`, a name being taken. */
-export function targetsOf(operation: Operation): string[] {
-  const { work } = operation;
-  if (work === null) return [];
-  switch (work.kind) {
-    case 'create-namespace':
-      return [namespaceNameTarget(work.namespace)];
-    case 'delete-namespace':
-      return [`namespace/${work.id}`];
-    case 'register-instance':
-      return [`instance/${work.instance.serviceId}/${work.instance.id}`];
-    case 'deregister-instance':
-      return [`instance/${work.serviceId}/${work.instanceId}`];
-  }
-}
-
-/** Two namespaces with equal ones cannot both exist. */
-export function namespaceNameTarget({ type, name, vpc }: Pick<Namespace, 'type' | 'name' | 'vpc'>): string {
-  return `namespace-name/${type}/${vpc ?? ''}/${type === 'HTTP' ? name : name.toLowerCase()}`;
 }
 
 function setOrDelete<V>(map: Map<string, V>, key: string, value: V | null): void {
