@@ -7,7 +7,7 @@ import { type Readiness, registerProbes } from './admin/probes.ts';
 import { createApp, HttpBindError, listenHttp } from './api/server.ts';
 import { registerApi } from './api/wire.ts';
 import { type Configuration, type Endpoint, parseEndpoint, SettingError, type Settings } from './config.ts';
-import { declare } from './declared/declare.ts';
+import { checkContent, declare } from './declared/declare.ts';
 import { watchOverrides } from './declared/overrides.ts';
 import { scheduleCustomHealth } from './health/custom-health.ts';
 import type { Log } from './log.ts';
@@ -43,6 +43,7 @@ const DNS_PORT = 53;
  */
 export async function startDaemon(configuration: Configuration, log: Log): Promise<Daemon> {
   const { settings, content, yaml } = configuration;
+  if (yaml !== null) checkContent(content, yaml);
   const closers: (() => Promise<void> | void)[] = [];
   const close = async (): Promise<void> => {
     for (const closer of closers.splice(0).reverse()) await closer();

@@ -151,9 +151,12 @@ function sendError(reply: FastifyReply, error: ServiceError | ProtocolError): Fa
 }
 
 function send(reply: FastifyReply, status: number, body: object): FastifyReply {
-  return reply
-    .code(status)
-    .header('content-type', CONTENT_TYPE)
-    .header('x-amzn-requestid', randomUUID())
-    .send(JSON.stringify(body));
+  return (
+    reply
+      .code(status)
+      .header('content-type', CONTENT_TYPE)
+      .header('x-amzn-requestid', randomUUID())
+      // As bytes: to text fastify adds a charset, which the API's content type does not have.
+      .send(Buffer.from(JSON.stringify(body)))
+  );
 }

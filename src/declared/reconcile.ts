@@ -10,7 +10,7 @@ import { buildInstance, checkInstance, putInstance, removeInstance } from '../re
 import type { Namespace, Service } from '../registry/model.ts';
 import { checkNamespaceName, findSameNamespace, putNewNamespace, removeNamespace } from '../registry/namespaces.ts';
 import { digestOf } from '../registry/operations.ts';
-import { checkService, findSameService, removeService, type ServiceSpec } from '../registry/services.ts';
+import { checkService, findSameService, putNewService, removeService, type ServiceSpec } from '../registry/services.ts';
 import type { State } from '../registry/state.ts';
 import { checkTags } from '../registry/tags.ts';
 import type { DeclaredContent, DeclaredInstance, DeclaredNamespace, DeclaredService } from './schema.ts';
@@ -170,7 +170,7 @@ class Reconciler {
         manager: 'file',
         ...described,
       };
-      this.#draft.add([{ kind: 'service', id: service.id, value: service }]);
+      this.#draft.add(putNewService(this.#state, service, this.#context.now));
     } else {
       service = { ...existing, ...described };
       if (isChanged(service, existing)) this.#draft.add([{ kind: 'service', id: service.id, value: service }]);

@@ -1,5 +1,5 @@
 /** Services: created, deleted, found (Cloud Map: CreateService, DeleteService). */
-import type { Context, Decision } from './decision.ts';
+import { type Context, type Decision, nextRevision } from './decision.ts';
 import { invalidInput, ServiceError } from './errors.ts';
 import { arnOf, idFrom, serviceId } from './ids.ts';
 import { SERVICE_NAME } from './limits.ts';
@@ -159,7 +159,18 @@ export function createService(state: State, command: CreateService, context: Con
     createdAt: context.now,
     manager: 'api',
   };
-  return { changes: [{ kind: 'service', id, value: service }], result: service };
+  return { changes: putNewService(state, service, context.now), result: service };
+}
+
+/**
+ * A service comes into being, its InstancesRevision above all that were given before: one that is made anew under the
+ * name of another goes on from there.
+ */
+export function putNewService(state: State, service: Service, now: number): Change[] {
+  return [
+    { kind: 'service', id: service.id, value: service },
+    { kind: 'revision', id: service.id, value: nextRevision(state, now) },
+  ];
 }
 
 /** The same request id for a service of another name is other parameters. */
@@ -190,12 +201,11 @@ export function deleteService(state: State, command: { id: string }, context: Co
 }
 
 export function removeService(state: State, id: string): Change[] {
-  const changes: Change[] = [{ kind: 'service', id, value: null }];
-  const revision = state.revision(id);
-  if (revision > 0) {
-    // A service made anew under the name must go on from here, whatever the clock says then.
-    const retired = Math.max(revision, state.revision(RETIRED_REVISIONS));
-    changes.push({ kind: 'revision', id, value: null }, { kind: 'revision', id: RETIRED_REVISIONS, value: retired });
-  }
-  return changes;
+  // Kept, so that a service made anew goes on from here whatever the clock says then, a restart in between included.
+  const retired = Math.max(state.revision(id), state.revision(RETIRED_REVISIONS));
+  return [
+    { kind: 'service', id, value: null },
+    { kind: 'revision', id, value: null },
+    { kind: 'revision', id: RETIRED_REVISIONS, value: retired },
+  ];
 }

@@ -6,6 +6,9 @@ import { join } from 'node:path';
 
 const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
 
+// Suites start dozens of daemons; most of a start is compiling the same modules.
+const COMPILE_CACHE = join(tmpdir(), 'cloudmapd-test-compile-cache');
+
 export interface RunningDaemon {
   readonly endpoint: string;
   readonly httpPort: number;
@@ -45,7 +48,7 @@ export function spawnDaemon({ settings = {}, args = [], dataDir }: DaemonOptions
   };
   for (const [key, value] of Object.entries(settings)) env[`CLOUDMAPD_${key}`] = value;
   const child = spawn(process.execPath, [MAIN, 'serve', ...args], {
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, NODE_COMPILE_CACHE: COMPILE_CACHE, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';
