@@ -159,7 +159,9 @@ export class Responder {
       const rrset = follows ? cname : this.#rrsetFor(bytes, set, qtype);
       if (rrset === 0) return this.#negative(query, reply, RCODE.NOERROR, zone, name, apexLabel);
       const before = this.#at;
-      if (!this.#copyRrset(bytes, rrset, ownerAt, reply)) return this.#fit(query, reply, RCODE.NOERROR, reply.length);
+      if (!this.#copyRrset(bytes, rrset, ownerAt, reply)) {
+        return this.#fit(query, reply, RCODE.NOERROR, reply.length + 1);
+      }
       if (!follows) {
         const answersEnd = this.#at;
         this.#copyAdditionals(bytes, rrset, ownerAt, reply);

@@ -105,7 +105,9 @@ function serve(
   let relayed = 0;
   let hasEnded = false;
 
-  socket.setTimeout(IDLE_TIMEOUT_MS, () => socket.destroy());
+  // Not the socket's own idle timer: single octets would keep that one from ever running out.
+  const deadline = setTimeout(() => socket.destroy(), IDLE_TIMEOUT_MS);
+  socket.once('close', () => clearTimeout(deadline));
   socket.on('error', () => socket.destroy());
   socket.on('data', (chunk: Buffer) => {
     unread = unread.length === 0 ? chunk : Buffer.concat([unread, chunk]);
@@ -135,6 +137,7 @@ function serve(
 
   function answer(query: Buffer): void {
     connections.touch(socket);
+    deadline.refresh();
     const length = responder.respond(query, query.length, body, true);
     if (length === DROP) return;
     if (length !== FORWARD) {

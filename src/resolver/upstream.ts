@@ -47,7 +47,9 @@ export function askOverUdp(
       if (isReplyTo(reply, sent, questionEnd)) finish(reply, '');
     });
     // A connected socket takes datagrams from this server alone, and reports a closed port at once.
-    socket.connect(upstream.port, upstream.address, () => {
+    socket.connect(upstream.port, upstream.address, (failure?: Error) => {
+      // No route to it, such as to an IPv6 server from a machine without IPv6.
+      if (failure) return finish(null, failure.message);
       socket.send(sent, (error) => {
         if (error) finish(null, error.message);
       });

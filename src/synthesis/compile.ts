@@ -128,15 +128,15 @@ function addressTails({ attributes }: Instance, ttl: number): { type: number; ta
 }
 
 type RdataCache = Partial<Record<RecordType, Uint8Array | null>>;
-// A change of one instance compiles its service anew; the other instances' RDATA need not be parsed again. Attributes
-// are never changed in place, and survive a change of health.
-const rdataCaches = new WeakMap<Instance['attributes'], RdataCache>();
+// A change of one instance compiles its service anew; the other instances' RDATA need not be encoded again. Instances
+// are never changed in place, and their service's names never change.
+const rdataCaches = new WeakMap<Instance, RdataCache>();
 
 function rdataOf(namespace: Namespace, service: Service, instance: Instance, type: RecordType): Uint8Array | null {
-  let cache = rdataCaches.get(instance.attributes);
+  let cache = rdataCaches.get(instance);
   if (cache === undefined) {
     cache = {};
-    rdataCaches.set(instance.attributes, cache);
+    rdataCaches.set(instance, cache);
   }
   cache[type] ??= encodeRdata(namespace, service, instance, type);
   return cache[type];

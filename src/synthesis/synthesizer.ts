@@ -25,7 +25,12 @@ export class Synthesizer {
   snapshot(): Uint8Array {
     const delta = new DeltaWriter();
     delta.reset();
-    for (const namespace of this.#state.namespaces()) if (this.#ownsZone(namespace)) this.#putZone(delta, namespace);
+    for (const namespace of this.#state.namespaces()) {
+      if (!this.#ownsZone(namespace)) continue;
+      // A thread that is filled later than others gets the serial that they have.
+      if (!this.#serials.has(zoneOf(namespace))) this.#advanceSerial(namespace);
+      this.#putZone(delta, namespace);
+    }
     return delta.finish();
   }
 
@@ -89,11 +94,12 @@ export class Synthesizer {
   #replaceZone(delta: DeltaWriter, zone: string): void {
     delta.dropZone(toWireName(zone));
     const owner = this.#state.zoneNamespaces(zone)[0];
-    if (owner !== undefined) this.#putZone(delta, owner);
+    if (owner === undefined) return;
+    this.#advanceSerial(owner);
+    this.#putZone(delta, owner);
   }
 
   #putZone(delta: DeltaWriter, namespace: Namespace): void {
-    this.#advanceSerial(namespace);
     delta.putZone(toWireName(namespace.name));
     const owners = new Set(['', NAME_SERVER_OWNER]);
     for (const service of this.#state.servicesOf(namespace.id)) {

@@ -169,7 +169,6 @@ describe('kill -9 and a restart on the same folder', () => {
     const { revision: afterChange } = await api.discover('corp.internal', 'web');
     expect(afterChange).toBeGreaterThan(atKill);
     expect(Number.isSafeInteger(afterChange)).toBe(true);
-
   });
 
   it('lets InstancesRevision grow on when a service is deleted and made again, also over a restart', async () => {

@@ -1,10 +1,10 @@
 /** Custom health over the API, what DNS makes of it, and DiscoverInstances saying the same. */
 import type { HealthStatusFilter } from '@aws-sdk/client-servicediscovery';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RunningDaemon } from '../support/daemon.ts';
 import { dig } from '../support/dns.ts';
 import { Api, type ServiceInput } from '../support/journey-api.ts';
-import { nextMillisecond, setUpJourney } from '../support/journey-tools.ts';
+import { nextMillisecond, setUpJourney, shareDaemon } from '../support/journey-tools.ts';
 
 const journey = setUpJourney();
 
@@ -76,10 +76,12 @@ class CheckedService {
 }
 
 describe('CLOUDMAPD_DNS_FALLBACK=last-healthy, the default', () => {
+  const sharedDaemon = shareDaemon({ settings: { STORE: 'memory' } });
   let daemon: RunningDaemon;
-  beforeEach(async () => {
-    daemon = await journey.start({ settings: { STORE: 'memory' } });
+  beforeEach(() => {
+    daemon = sharedDaemon();
   });
+  afterEach(() => new Api(daemon.endpoint).wipe());
 
   it('answers the healthy ones, then the one that was healthy last, then the one that recovers', async () => {
     const service = await CheckedService.create(daemon);

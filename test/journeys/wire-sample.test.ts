@@ -1,11 +1,11 @@
 /** The samples of the Cloud Map page (section 14), byte by byte on a socket of our own. */
 import { connect } from 'node:net';
 import { ListServicesCommand } from '@aws-sdk/client-servicediscovery';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RunningDaemon } from '../support/daemon.ts';
 import { dig } from '../support/dns.ts';
 import { Api } from '../support/journey-api.ts';
-import { requireTool, runDig, setUpJourney } from '../support/journey-tools.ts';
+import { requireTool, runDig, setUpJourney, shareDaemon } from '../support/journey-tools.ts';
 
 const journey = setUpJourney();
 
@@ -74,15 +74,17 @@ function expectReply(reply: RawReply, statusLine: string): void {
 }
 
 describe('the samples', () => {
+  const sharedDaemon = shareDaemon();
   let daemon: RunningDaemon;
   let serviceId: string;
 
   beforeEach(async () => {
-    daemon = await journey.start();
+    daemon = sharedDaemon();
     const api = new Api(daemon.endpoint);
     serviceId = await api.createService(await api.createNamespace('example.com'), 'web', { records: [['SRV', 60]] });
     expect(serviceId).toHaveLength('srv-p5zdwlg5uvvzjita'.length);
   });
+  afterEach(() => new Api(daemon.endpoint).wipe());
 
   it('answers RegisterInstance, GetOperation and DiscoverInstances as shown', async () => {
     const sentAt = Date.now();

@@ -3,6 +3,8 @@ import {
   CreatePrivateDnsNamespaceCommand,
   CreateServiceCommand,
   type CreateServiceCommandInput,
+  DeleteNamespaceCommand,
+  DeleteServiceCommand,
   DeregisterInstanceCommand,
   DiscoverInstancesCommand,
   GetInstanceCommand,
@@ -10,6 +12,8 @@ import {
   GetOperationCommand,
   type HealthStatusFilter,
   ListInstancesCommand,
+  ListNamespacesCommand,
+  ListServicesCommand,
   type Operation,
   RegisterInstanceCommand,
   UpdateInstanceCustomHealthStatusCommand,
@@ -107,5 +111,16 @@ export class Api {
       ids: Instances.map(({ InstanceId }) => InstanceId as string).sort(),
       revision: InstancesRevision as number,
     };
+  }
+
+  /** Deletes everything there is (one page of each). */
+  async wipe(): Promise<void> {
+    const { Services = [] } = await this.sdk.send(new ListServicesCommand({}));
+    for (const { Id } of Services) {
+      for (const instance of await this.instanceIds(Id as string)) await this.deregister(Id as string, instance);
+      await this.sdk.send(new DeleteServiceCommand({ Id }));
+    }
+    const { Namespaces = [] } = await this.sdk.send(new ListNamespacesCommand({}));
+    for (const { Id } of Namespaces) await this.sdk.send(new DeleteNamespaceCommand({ Id }));
   }
 }

@@ -1,11 +1,13 @@
 /** What journeys share: daemons and folders that are gone after each test, outside commands, waiting without delays. */
 import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { afterEach, type TestContext } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, type TestContext } from 'vitest';
 import { type DaemonOptions, makeFolder, type RunningDaemon, spawnDaemon, startTestDaemon } from './daemon.ts';
+import { askTcp, askUdp, buildQuery, readAnswer } from './dns.ts';
 
 /** Bounds every wait below the test's own timeout, so that a failure says what was waited for. */
 const PATIENCE_MS = 20_000;
@@ -70,12 +72,49 @@ export function setUpJourney(): Journey {
   };
 }
 
-/** Every file below a folder with its content; null where there is no such folder. */
+/**
+ * One daemon for all tests of the file or `describe` that this is called in, as starting takes longer than most tests.
+ * What a test makes in it the next one finds.
+ */
+export function shareDaemon(options: Partial<DaemonOptions> = {}): () => RunningDaemon {
+  const folder = makeFolder();
+  let daemon: RunningDaemon;
+  beforeAll(async () => {
+    daemon = await startTestDaemon({ dataDir: folder.path, ...options });
+  });
+  afterAll(async () => {
+    await daemon?.stop('SIGKILL');
+    folder.remove();
+  });
+  return () => daemon;
+}
+
+/** How wrong settings end: exit code 2, nothing on stdout, one line on stderr that has all of these in it. */
+export function expectRefusal({ code, stdout, stderr }: Ended, ...parts: readonly string[]): void {
+  expect(stderr).toMatch(/^cloudmapd: [^\n]+\n$/);
+  for (const part of parts) expect(stderr).toContain(part);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+}
+
+/** The probe, and DNS over UDP and TCP. */
+export async function expectServing({ endpoint, dnsPort }: RunningDaemon): Promise<void> {
+  expect((await fetch(`${endpoint}/readyz`)).status).toBe(200);
+  const query = buildQuery('none.example', 'A');
+  for (const reply of [await askUdp(dnsPort, query), ...(await askTcp(dnsPort, [query]))]) {
+    expect(readAnswer(reply as Buffer).rcode).toBe('REFUSED');
+  }
+}
+
+/** Every file below a folder with a digest of its content; null where there is no such folder. */
 export function readFolder(path: string): Record<string, string> | null {
   if (!existsSync(path)) return null;
   const names = readdirSync(path, { recursive: true, encoding: 'utf8' }).sort();
   const files = names.filter((name) => statSync(join(path, name)).isFile());
-  return Object.fromEntries(files.map((name) => [name, readFileSync(join(path, name)).toString('base64')]));
+  return Object.fromEntries(files.map((name) => [name, digestOf(join(path, name))]));
+}
+
+function digestOf(file: string): string {
+  return createHash('sha256').update(readFileSync(file)).digest('hex');
 }
 
 const VERSION_FLAGS = { dig: '-v', curl: '--version', aws: '--version' } as const;

@@ -1,0 +1,206 @@
+/** Names outside our zones go to the upstreams; our own never do. */
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { makeFolder, type RunningDaemon, startTestDaemon } from '../support/daemon.ts';
+import { askTcp, askUdp, buildQuery, dig, readAnswer } from '../support/dns.ts';
+import { requireTool, runDig, setUpJourney } from '../support/journey-tools.ts';
+import { replyTo, startUpstream, type Upstream, type UpstreamAnswer } from '../support/journey-upstream.ts';
+
+const journey = setUpJourney();
+const upstreams: Upstream[] = [];
+afterEach(async () => {
+  for (const upstream of upstreams.splice(0)) await upstream.close();
+});
+
+async function openUpstream(answers?: { udp?: UpstreamAnswer; tcp?: UpstreamAnswer }): Promise<Upstream> {
+  const upstream = await startUpstream(answers);
+  upstreams.push(upstream);
+  return upstream;
+}
+
+/** A loopback port that nobody listens on: it was ours a moment ago. */
+async function closedPort(): Promise<number> {
+  const socket = createSocket('udp4');
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  const { port } = socket.address();
+  await new Promise<void>((resolve) => socket.close(resolve));
+  return port;
+}
+
+const CONTENT = `namespaces:
+  - name: own.internal
+    type: DNS_PRIVATE
+    services:
+      - name: web
+        dns: { records: [{ type: A, ttl: 10 }] }
+        instances: [{ id: web-1, attributes: { AWS_INSTANCE_IPV4: 10.0.0.7 } }]
+`;
+
+/** Serves own.internal beside the upstreams. */
+async function startForwarding(
+  ports: readonly number[],
+  settings: Record<string, string> = {},
+): Promise<RunningDaemon> {
+  const CONFIG = journey.writeFile('cloudmapd.yaml', CONTENT);
+  const UPSTREAMS = ports.length === 0 ? 'none' : ports.map((port) => `127.0.0.1:${port}`).join();
+  return journey.start({ settings: { STORE: 'memory', CONFIG, UPSTREAMS, ...settings } });
+}
+
+const OWN = { rcode: 'NOERROR', aa: true, answer: ['web.own.internal. 10 IN A 10.0.0.7'] };
+const MANY = Array.from({ length: 60 }, (_, i) => `192.0.2.${i}`);
+
+describe('an upstream', () => {
+  const folder = makeFolder();
+  /** What the upstream says in this test. */
+  let answers: { udp?: UpstreamAnswer; tcp?: UpstreamAnswer };
+  let upstream: Upstream;
+  let dnsPort: number;
+  let daemon: RunningDaemon;
+
+  beforeAll(async () => {
+    upstream = await startUpstream({
+      udp: (query) => answers.udp?.(query) ?? null,
+      tcp: (query) => answers.tcp?.(query) ?? null,
+    });
+    const CONFIG = join(folder.path, 'cloudmapd.yaml');
+    writeFileSync(CONFIG, CONTENT);
+    const settings = { STORE: 'memory', CONFIG, UPSTREAMS: `127.0.0.1:${upstream.port}` };
+    daemon = await startTestDaemon({ dataDir: folder.path, settings });
+    ({ dnsPort } = daemon);
+  });
+  beforeEach(() => {
+    upstream.askedOverUdp.length = 0;
+    upstream.askedOverTcp.length = 0;
+  });
+  afterAll(async () => {
+    await daemon?.stop('SIGKILL');
+    await upstream?.close();
+    folder.remove();
+  });
+
+  it('is asked over UDP for names outside our zones, with an id of its own and the question as it came', async () => {
+    answers = { udp: (query) => replyTo(query, ['192.0.2.1']) };
+    const query = buildQuery('WwW.ExAmPlE.cOm', 'A', { id: 0x4242, rd: true });
+
+    const overUdp = (await askUdp(dnsPort, query)) as Buffer;
+    const [overTcp] = (await askTcp(dnsPort, [query])) as [Buffer];
+    for (const reply of [overUdp, overTcp]) {
+      expect(reply.readUInt16BE(0)).toBe(0x4242);
+      expect(reply.subarray(12, query.length)).toEqual(Buffer.from(query.subarray(12)));
+      const { answer, ...rest } = readAnswer(reply);
+      expect(rest).toMatchObject({ rcode: 'NOERROR', aa: false, tc: false, rd: true, ra: true });
+      expect(answer.map((record) => record.toLowerCase())).toEqual(['www.example.com. 30 in a 192.0.2.1']);
+    }
+    expect(upstream.askedOverUdp.map((asked) => asked.subarray(2))).toEqual(
+      [query, query].map((q) => Buffer.from(q.subarray(2))),
+    );
+    expect(upstream.askedOverTcp).toEqual([]);
+  });
+
+  it('is not asked for our own names, and those say that recursion is available', async () => {
+    answers = { udp: (query) => replyTo(query, ['192.0.2.1']) };
+    expect(await dig(dnsPort, 'web.own.internal', 'A', { rd: true })).toMatchObject({ ...OWN, ra: true });
+    expect(await dig(dnsPort, 'none.own.internal', 'A', { rd: true })).toMatchObject({ rcode: 'NXDOMAIN', ra: true });
+    // Without RD nobody wants recursion.
+    expect(await dig(dnsPort, 'www.example.com', 'A')).toMatchObject({ rcode: 'REFUSED', ra: true });
+    expect(upstream.askedOverUdp).toEqual([]);
+  });
+
+  it('is asked once more over TCP where its UDP reply is truncated', async () => {
+    answers = {
+      udp: (query) => replyTo(query, [], { tc: true }),
+      tcp: (query) => replyTo(query, query.includes('many') ? MANY : ['192.0.2.1']),
+    };
+    expect(await dig(dnsPort, 'few.example.com', 'A', { rd: true })).toMatchObject({
+      rcode: 'NOERROR',
+      tc: false,
+      ra: true,
+      answer: ['few.example.com. 30 IN A 192.0.2.1'],
+    });
+    expect(upstream.askedOverTcp).toHaveLength(1);
+
+    // What this client cannot take over UDP it is to ask over TCP itself, and gets there.
+    const query = buildQuery('many.example.com', 'A', { rd: true });
+    const overUdp = (await askUdp(dnsPort, query)) as Buffer;
+    expect(overUdp.length).toBeLessThanOrEqual(512);
+    expect(readAnswer(overUdp)).toMatchObject({ tc: true, ra: true });
+    const [overTcp] = (await askTcp(dnsPort, [query])) as [Buffer];
+    expect(readAnswer(overTcp)).toMatchObject({ rcode: 'NOERROR', tc: false });
+    expect(readAnswer(overTcp).answer).toEqual(MANY.map((address) => `many.example.com. 30 IN A ${address}`));
+  });
+
+  it('gives dig nothing to complain of', async (context) => {
+    requireTool(context, 'dig');
+    answers = {
+      udp: (query) => replyTo(query, [], { tc: true }),
+      tcp: (query) => replyTo(query, MANY),
+    };
+    for (const flags of [[], ['+tcp'], ['+noedns']]) {
+      const output = await runDig(dnsPort, ['www.example.com', 'A', ...flags]);
+      expect(output).not.toContain('WARNING');
+      expect(output.match(/^www\.example\.com\.\s+30\s+IN\s+A\s/gm)).toHaveLength(MANY.length);
+    }
+  });
+
+  it('that stays silent makes SERVFAIL within 4.5 seconds, and holds nothing else up', async () => {
+    answers = {};
+    const startedAt = performance.now();
+    const query = buildQuery('www.example.com', 'A', { rd: true });
+    let isWaiting = true;
+    const outside = Promise.all([askUdp(dnsPort, query, { timeoutMs: 10_000 }), askTcp(dnsPort, [query])]).finally(
+      () => {
+        isWaiting = false;
+      },
+    );
+    let answeredMeanwhile = 0;
+    while (isWaiting) {
+      expect(await dig(dnsPort, 'web.own.internal', 'A', { rd: true })).toMatchObject({ ...OWN, ra: true });
+      answeredMeanwhile++;
+    }
+    const [overUdp, [overTcp]] = await outside;
+    expect(performance.now() - startedAt).toBeLessThan(4500);
+    for (const reply of [overUdp, overTcp]) {
+      expect(readAnswer(reply as Buffer)).toMatchObject({ rcode: 'SERVFAIL', ra: true, answer: [] });
+    }
+    expect(answeredMeanwhile).toBeGreaterThan(100);
+  });
+});
+
+describe('upstreams', () => {
+  it('are asked in turn where the first one is gone', async () => {
+    const upstream = await openUpstream({ udp: (query) => replyTo(query, ['192.0.2.1']) });
+    const { dnsPort } = await startForwarding([await closedPort(), upstream.port]);
+    expect(await dig(dnsPort, 'www.example.com', 'A', { rd: true })).toMatchObject({
+      rcode: 'NOERROR',
+      answer: ['www.example.com. 30 IN A 192.0.2.1'],
+    });
+  });
+
+  it('are asked for allowed clients alone', async () => {
+    const upstream = await openUpstream({ udp: (query) => replyTo(query, ['192.0.2.1']) });
+    const { dnsPort } = await startForwarding([upstream.port], { RECURSION_CLIENTS: '10.0.0.0/8' });
+    const query = buildQuery('www.example.com', 'A', { rd: true });
+    const replies = [await askUdp(dnsPort, query), ...(await askTcp(dnsPort, [query]))] as Buffer[];
+    for (const reply of replies) expect(readAnswer(reply)).toMatchObject({ rcode: 'REFUSED', answer: [] });
+    expect(await dig(dnsPort, 'web.own.internal', 'A', { rd: true })).toMatchObject(OWN);
+    expect([...upstream.askedOverUdp, ...upstream.askedOverTcp]).toEqual([]);
+  });
+
+  it('make SERVFAIL at once where their ports are closed', async () => {
+    const { dnsPort } = await startForwarding([await closedPort()]);
+    const startedAt = performance.now();
+    expect(await dig(dnsPort, 'www.example.com', 'A', { rd: true })).toMatchObject({ rcode: 'SERVFAIL', ra: true });
+    expect(performance.now() - startedAt).toBeLessThan(4500);
+    expect(await dig(dnsPort, 'web.own.internal', 'A', { rd: true })).toMatchObject(OWN);
+  });
+});
+
+it('refuses names outside our zones, and offers no recursion, where there is no upstream', async () => {
+  const { dnsPort } = await startForwarding([]);
+  expect(await dig(dnsPort, 'www.example.com', 'A', { rd: true })).toMatchObject({ rcode: 'REFUSED', ra: false });
+  expect(await dig(dnsPort, 'web.own.internal', 'A', { rd: true })).toMatchObject({ ...OWN, ra: false });
+});
