@@ -94,8 +94,13 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     const synthesizer = new Synthesizer(registry.state, compileOptions(settings, publisher.addresses), clock);
     await publisher.fill(() => synthesizer.snapshot());
     registry.subscribe(async (changes) => {
-      const delta = synthesizer.delta(changes);
-      if (delta !== null) await publisher.publish(delta);
+      try {
+        const delta = synthesizer.delta(changes);
+        if (delta !== null) await publisher.publish(delta);
+      } catch (error) {
+        // The change is durable already: its call must be answered, and everyone else's must go on.
+        log.error({ err: error }, 'a change could not be brought into DNS');
+      }
     });
     watchOverrides(registry, (key, isGone) => {
       log.info(

@@ -20,8 +20,8 @@ export interface FilterRule<T> {
   readonly conditions: readonly Condition[];
   /** The values that a filter may name; absent: any. */
   readonly values?: readonly string[];
-  /** Whether the item passes for one value; for BETWEEN the value is `start end`. */
-  matches(item: T, value: string, condition: Condition): boolean;
+  /** The test that an item passes or not. @throws ServiceError InvalidInput on values that say nothing */
+  predicate(values: readonly string[], condition: Condition): (item: T) => boolean;
 }
 
 /** How many values each condition takes. */
@@ -54,23 +54,29 @@ export function compileFilters<T>(
       condition === 'BEGINS_WITH' ? undefined : Values.find((value) => rule.values?.includes(value) === false);
     if (unknown !== undefined)
       throw invalidInput(`The filter ${Name} takes ${rule.values?.join(', ')}, not "${unknown}".`);
-    if (condition === 'BETWEEN') return (item: T) => rule.matches(item, Values.join(' '), condition);
-    return (item: T) => Values.some((value) => rule.matches(item, value, condition));
+    return rule.predicate(Values, condition);
   });
   return (item) => predicates.every((passes) => passes(item));
 }
 
-/** A rule that compares one text of the item, whole or by its beginning. */
+/** A rule that compares one text of the item, whole or by its beginning. @param read what the value stands for */
 export function textFilter<T>(
   conditions: readonly Condition[],
   textOf: (item: T) => string | undefined,
   values?: readonly string[],
+  read: (value: string) => string = (value) => value,
 ): FilterRule<T> {
   return {
     conditions,
     ...(values === undefined ? {} : { values }),
-    matches: (item, value, condition) =>
-      condition === 'BEGINS_WITH' ? (textOf(item)?.startsWith(value) ?? false) : textOf(item) === value,
+    predicate: (given, condition) => {
+      const wanted = given.map(read);
+      return (item) => {
+        const text = textOf(item);
+        if (text === undefined) return false;
+        return wanted.some((value) => (condition === 'BEGINS_WITH' ? text.startsWith(value) : text === value));
+      };
+    },
   };
 }
 

@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { visibleStatus } from '../registry/health-status.ts';
 import { arnOf } from '../registry/ids.ts';
 import {
+  ATTRIBUTE_KEY,
+  ATTRIBUTE_VALUE,
   INSTANCE_ID,
   MAX_DESCRIPTION,
   MAX_FAILURE_THRESHOLD,
@@ -27,8 +29,34 @@ export const recordTtl = z.int().min(0).max(MAX_TTL_SECONDS);
 export const tagList = z
   .array(z.object({ Key: z.string().min(1).max(128), Value: z.string().max(256) }))
   .max(MAX_TAGS_PER_REQUEST);
-/** Attributes' own limits are the registry's, which names the attribute in its errors. */
-export const attributeMap = z.record(z.string(), z.string());
+/**
+ * Attributes by key. Read as pairs, since zod's own record leaves a key called `__proto__` out. How many there may be
+ * and what the reserved ones hold is the registry's to say.
+ */
+export const attributeMap = z
+  .preprocess(
+    (value) => {
+      if (Array.isArray(value)) return 'a list';
+      return typeof value === 'object' && value !== null ? Object.entries(value) : value;
+    },
+    z.array(z.tuple([z.string(), z.string()]), {
+      error: ({ code }) => (code === 'invalid_type' ? 'a map from strings to strings is expected' : undefined),
+    }),
+  )
+  .superRefine((pairs, context) => {
+    for (const [key, value] of pairs) {
+      const problem = ATTRIBUTE_KEY.test(key)
+        ? null
+        : 'is no attribute key: 1 to 255 printable characters without a space are';
+      const message =
+        problem ??
+        (ATTRIBUTE_VALUE.test(value)
+          ? null
+          : 'has a value that is longer than 1024 characters, not printable ASCII, or begins with white space');
+      if (message !== null) context.addIssue({ code: 'custom', path: [key], message });
+    }
+  })
+  .transform((pairs): Record<string, string> => Object.fromEntries(pairs));
 export const dnsRecords = z.array(z.object({ Type: z.enum(RECORD_TYPES), TTL: recordTtl }));
 export const healthCheckConfig = z.object({
   Type: z.enum(['HTTP', 'HTTPS', 'TCP']),

@@ -130,18 +130,34 @@ function withoutNulls(value: unknown): unknown {
 function readInput(schema: z.ZodType, body: unknown): unknown {
   const result = schema.safeParse(body, { reportInput: true });
   if (result.success) return result.data;
-  const issue = result.error.issues[0] as z.core.$ZodIssue;
-  const member = issue.path.join('.');
-  if (issue.code === 'invalid_type' && issue.input !== undefined && !isNumberOutOfType(issue)) {
-    throw new ProtocolError('SerializationException', 400, `${member || 'The body'}: ${issue.message}`);
+  const { issues } = result.error;
+  // AWS reads the whole body into its types first, and looks at lengths and ranges after that.
+  const mistyped = issues.find(isMistyped);
+  if (mistyped !== undefined) {
+    throw new ProtocolError(
+      'SerializationException',
+      400,
+      `${mistyped.path.join('.') || 'The body'}: ${mistyped.message}`,
+    );
   }
-  const problem = issue.code === 'invalid_type' ? 'is required' : issue.message;
-  throw new ServiceError('InvalidInput', `${member}: ${problem}`);
+  const issue = issues[0] as z.core.$ZodIssue;
+  throw new ServiceError(
+    'InvalidInput',
+    `${issue.path.join('.')}: ${isMissing(issue) ? 'is required' : issue.message}`,
+  );
 }
 
-/** A number with a fraction, or beyond 2^53, has the right JSON type. */
-function isNumberOutOfType(issue: z.core.$ZodIssue): boolean {
-  return issue.code === 'invalid_type' && typeof issue.input === 'number' && ['int', 'number'].includes(issue.expected);
+function isMissing(issue: z.core.$ZodIssue): boolean {
+  return (issue.code === 'invalid_type' || issue.code === 'invalid_value') && issue.input === undefined;
+}
+
+/** The value has another JSON type than the member; a number with a fraction, or beyond 2^53, has the right one. */
+function isMistyped(issue: z.core.$ZodIssue): boolean {
+  if (isMissing(issue)) return false;
+  if (issue.code === 'invalid_value') return typeof issue.input !== 'string';
+  return (
+    issue.code === 'invalid_type' && !(typeof issue.input === 'number' && ['int', 'number'].includes(issue.expected))
+  );
 }
 
 function sendError(reply: FastifyReply, error: ServiceError | ProtocolError): FastifyReply {

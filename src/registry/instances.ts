@@ -7,6 +7,7 @@ import { INSTANCE_ID } from './limits.ts';
 import type { Change, Instance, Manager, Namespace, Service } from './model.ts';
 import { requireNotBeingDeleted } from './namespaces.ts';
 import { acceptOperation, forgetRequest, markRequest, recallRequest, requireNonePending } from './operations.ts';
+import { findHolder } from './owner-holders.ts';
 import { absoluteName, domainNameProblem, instanceOwner } from './owner-names.ts';
 import { hasRecord } from './record-types.ts';
 import { requireService } from './services.ts';
@@ -54,7 +55,7 @@ export function checkInstance(
     const name = absoluteName(owner, namespace);
     const problem = domainNameProblem(name);
     if (problem !== null) throw invalidInput(`The SRV target "${name}" ${problem}.`);
-    const holder = state.holderOf(namespace.id, owner);
+    const holder = findHolder(state, namespace.id, owner);
     if (holder !== undefined && holder !== `instance/${service.id}/${instanceId}`) {
       throw invalidInput(`The SRV target "${name}" is taken by ${holder}.`);
     }
@@ -81,7 +82,6 @@ export function registerInstance(
 
   requireNotBeingDeleted(state, namespace.id);
   requireNonePending(state, `instance/${service.id}/${instanceId}`);
-  requireTargetNotPending(state, service, instanceId);
   if (state.instance(service.id, instanceId) === undefined) requireInstanceQuotas(state, service, context);
 
   const targets = { INSTANCE: instanceId, SERVICE: service.id };
@@ -120,19 +120,6 @@ export function buildInstance(
     registeredAt: context.now,
     ...origin,
   };
-}
-
-/** Two SRV instances whose ids differ only by case cannot both be on their way into DNS. */
-function requireTargetNotPending(state: State, service: Service, instanceId: string): void {
-  if (service.dns === null || !hasRecord(service.dns.records, 'SRV')) return;
-  for (const { work } of state.pendingOperations()) {
-    if (work?.kind !== 'register-instance' || work.instance.serviceId !== service.id) continue;
-    if (work.instance.id.toLowerCase() === instanceId.toLowerCase()) {
-      throw invalidInput(
-        `The SRV target of "${instanceId}" is taken by "${work.instance.id}", which is being registered.`,
-      );
-    }
-  }
 }
 
 function requireInstanceQuotas(state: State, service: Service, { options }: Context): void {

@@ -1,7 +1,7 @@
 /** Namespaces: created, deleted, found (Cloud Map: Create...Namespace, DeleteNamespace). */
 import type { Context, Decision } from './decision.ts';
 import { invalidInput, ServiceError } from './errors.ts';
-import { hostedZoneId, idFrom, namespaceId, randomText } from './ids.ts';
+import { arnOf, hostedZoneId, idFrom, namespaceId, randomText } from './ids.ts';
 import { HTTP_NAMESPACE_NAME, PRIVATE_NAMESPACE_NAME, PUBLIC_NAMESPACE_NAME } from './limits.ts';
 import type { Change, Namespace, NamespaceType } from './model.ts';
 import { acceptOperation, forgetRequest, markRequest, recallRequest, requireNonePending } from './operations.ts';
@@ -57,13 +57,14 @@ export function createNamespace(
   command: CreateNamespace,
   context: Context,
 ): Decision<{ operationId: string }> {
+  checkNamespaceName(command.type, command.name);
+  const id = namespaceId(context.random);
+  const tags = checkTags(command.tags, arnOf(context.options, 'namespace', id));
   const { creatorRequestId, ...parameters } = command;
-  const request = markRequest(`create-namespace/${command.type}`, creatorRequestId, parameters);
+  const request = markRequest(`create-namespace/${command.type}`, creatorRequestId, { ...parameters, tags });
   const repeated = recallRequest(state, request);
   if (repeated !== undefined) return { changes: [], result: { operationId: repeated.id } };
 
-  checkNamespaceName(command.type, command.name);
-  const tags = checkTags(command.tags, command.name);
   const existing = findSameNamespace(state, command);
   if (existing !== undefined) {
     throw new ServiceError(
@@ -79,7 +80,7 @@ export function createNamespace(
   requireNamespaceQuota(state, context);
 
   const namespace: Namespace = {
-    id: namespaceId(context.random),
+    id,
     name: command.name,
     httpName: command.name,
     type: command.type,

@@ -19,7 +19,7 @@ export interface AppliedChange {
   readonly undo: Change;
 }
 
-/** Told of every batch; what it resolves is waited for before the batch's commands are answered. */
+/** Told of every batch; it is waited for before the batch's commands are answered, and must never reject. */
 export type Listener = (changes: readonly AppliedChange[]) => Promise<void>;
 
 export interface RegistryShell {

@@ -15,6 +15,7 @@ import {
 } from './model.ts';
 import { requireNamespace, requireNotBeingDeleted } from './namespaces.ts';
 import { digestOf } from './operations.ts';
+import { findHolder } from './owner-holders.ts';
 import { absoluteName, domainNameProblem, serviceOwner } from './owner-names.ts';
 import { hasRecord, isAllowedSet } from './record-types.ts';
 import type { State } from './state.ts';
@@ -104,7 +105,7 @@ export function findSameService(
 ): Service | undefined {
   const exact = state.serviceByName(namespaceId, name);
   if (exact !== undefined || dns === null) return exact;
-  const holder = state.holderOf(namespaceId, serviceOwner(name));
+  const holder = findHolder(state, namespaceId, serviceOwner(name));
   if (holder === undefined) return undefined;
   if (holder.startsWith('service/')) return state.service(holder.slice('service/'.length));
   throw invalidInput(`The name "${name}" is taken by the SRV target of ${holder.slice('instance/'.length)}.`);
@@ -120,16 +121,26 @@ export function createService(state: State, command: CreateService, context: Con
   ) {
     throw invalidInput('NamespaceId and DnsConfig.NamespaceId name different namespaces.');
   }
-  const { creatorRequestId, namespaceId: _, dnsNamespaceId: __, ...parameters } = command;
-  const digest = digestOf(parameters);
+  const { creatorRequestId } = command;
   const dns = checkService(namespace, command);
+  const id = serviceId(context.random);
+  const tags = checkTags(command.tags, arnOf(context.options, 'service', id));
+  // What the service would be, so that a retry which writes a default out is still a retry.
+  const made = {
+    name: command.name,
+    type: dns === null ? ('HTTP' as const) : ('DNS_HTTP' as const),
+    description: command.description,
+    dns,
+    healthCheck: command.healthCheck,
+    hasCustomHealthCheck: command.hasCustomHealthCheck,
+    tags,
+  };
+  const digest = digestOf(made);
   const existing = findSameService(state, namespace.id, command.name, dns);
   if (existing !== undefined && creatorRequestId !== null && existing.creatorRequestId === creatorRequestId) {
     if (existing.requestDigest === digest) return { changes: [], result: existing };
     throw invalidInput('The CreatorRequestId was used before, with other parameters.');
   }
-  const id = serviceId(context.random);
-  const tags = checkTags(command.tags, arnOf(context.options, 'service', id));
   requireNotBeingDeleted(state, namespace.id);
   if (existing !== undefined) {
     throw new ServiceError(
@@ -146,14 +157,8 @@ export function createService(state: State, command: CreateService, context: Con
   const service: Service = {
     id,
     namespaceId: namespace.id,
-    name: command.name,
-    type: dns === null ? 'HTTP' : 'DNS_HTTP',
-    description: command.description,
-    dns,
-    healthCheck: command.healthCheck,
-    hasCustomHealthCheck: command.hasCustomHealthCheck,
+    ...made,
     attributes: {},
-    tags,
     creatorRequestId,
     requestDigest: digest,
     createdAt: context.now,

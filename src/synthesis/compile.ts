@@ -4,7 +4,7 @@
  */
 import { type Additional, type Choice, encodeAnswerSet, type Rrset } from '../answers/answer-set.ts';
 import type { DnsRecord, Instance, Namespace, RecordType, Service } from '../registry/model.ts';
-import { absoluteName, instanceOwner } from '../registry/owner-names.ts';
+import { absoluteName, domainNameProblem, instanceOwner } from '../registry/owner-names.ts';
 import type { State } from '../registry/state.ts';
 import { TYPE } from '../wire/header.ts';
 import { toWireName } from '../wire/names.ts';
@@ -163,10 +163,10 @@ function encodeRdata(namespace: Namespace, service: Service, instance: Instance,
 function apexRrsets(namespace: Namespace, serial: number, options: CompileOptions): Rrset[] {
   // One number for both: what the SOA's TTL counts down is how long a negative answer lives (RFC 2308 s3).
   const ttl = cappedTtl(namespace.soaTtlSeconds ?? options.soaTtlSeconds, options);
-  const name = namespace.name.toLowerCase();
+  const zone = namespace.name.toLowerCase();
   const soa = soaRdata({
-    mname: `${NAME_SERVER_OWNER}.${name}`,
-    rname: `hostmaster.${name}`,
+    mname: nameBelow(NAME_SERVER_OWNER, zone),
+    rname: nameBelow('hostmaster', zone),
     serial,
     refresh: SOA_REFRESH,
     retry: SOA_RETRY,
@@ -175,7 +175,7 @@ function apexRrsets(namespace: Namespace, serial: number, options: CompileOption
   });
   return [
     single(TYPE.SOA, recordTail(TYPE.SOA, ttl, soa)),
-    single(TYPE.NS, recordTail(TYPE.NS, ttl, nsRdata(`${NAME_SERVER_OWNER}.${name}`))),
+    single(TYPE.NS, recordTail(TYPE.NS, ttl, nsRdata(nameBelow(NAME_SERVER_OWNER, zone)))),
   ];
 }
 
@@ -193,6 +193,12 @@ function nameServerRrsets(namespace: Namespace, options: CompileOptions): Rrset[
           },
         ];
   return [...rrset(TYPE.A, ipv4.map(aRdata)), ...rrset(TYPE.AAAA, ipv6.map(aaaaRdata))];
+}
+
+/** A zone whose name is so long that no label fits in front of it stands for its own name server and mailbox. */
+function nameBelow(label: string, zone: string): string {
+  const name = `${label}.${zone}`;
+  return domainNameProblem(name) === null ? name : zone;
 }
 
 function single(type: number, tail: Uint8Array): Rrset {

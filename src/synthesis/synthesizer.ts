@@ -1,7 +1,7 @@
 /** From the registry's announcements to the deltas that the answering threads get: which owner names to compile anew. */
 import { DeltaWriter } from '../answers/delta.ts';
 import type { Instance, Namespace, Service } from '../registry/model.ts';
-import { absoluteName, ownerOfInstance, ownerOfService } from '../registry/owner-names.ts';
+import { absoluteName, domainNameProblem, ownerOfInstance, ownerOfService } from '../registry/owner-names.ts';
 import type { AppliedChange } from '../registry/registry.ts';
 import type { State } from '../registry/state.ts';
 import { toWireName } from '../wire/names.ts';
@@ -101,7 +101,8 @@ export class Synthesizer {
 
   #putZone(delta: DeltaWriter, namespace: Namespace): void {
     delta.putZone(toWireName(namespace.name));
-    const owners = new Set(['', NAME_SERVER_OWNER]);
+    const owners = new Set(['']);
+    if (domainNameProblem(absoluteName(NAME_SERVER_OWNER, namespace)) === null) owners.add(NAME_SERVER_OWNER);
     for (const service of this.#state.servicesOf(namespace.id)) {
       const owner = ownerOfService(service);
       if (owner === null) continue;

@@ -104,31 +104,26 @@ describe('request', () => {
     expect(operations).toHaveLength(30);
   });
 
-  it.each([
-    'GET',
-    'PUT',
-    'DELETE',
-    'PATCH',
-    'HEAD',
-    'OPTIONS',
-  ])('answers %s with 405 and says what is allowed', async (method) => {
-    const { status, headers } = await rawRequest(api.httpPort, { method, headers: LIST });
-    expect({ status, allow: headers.allow }).toEqual({ status: 405, allow: 'POST' });
-  });
+  it.each(['GET', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS'])(
+    'answers %s with 405 and says what is allowed',
+    async (method) => {
+      const { status, headers } = await rawRequest(api.httpPort, { method, headers: LIST });
+      expect({ status, allow: headers.allow }).toEqual({ status: 405, allow: 'POST' });
+    },
+  );
 
   it('answers 404 elsewhere', async () => {
     expect((await rawRequest(api.httpPort, { path: '/elsewhere', headers: LIST, body: '{}' })).status).toBe(404);
   });
 
-  it.each([
-    'application/x-www-form-urlencoded',
-    'text/plain',
-    'application/json; charset=utf-8',
-  ])('reads the body as JSON under the content type %s', async (type) => {
-    const headers = { ...LIST, 'content-type': type };
-    const { status, text } = await rawRequest(api.httpPort, { headers, body: '{"MaxResults":0}' });
-    expect({ status, body: JSON.parse(text) }).toMatchObject({ status: 400, body: { __type: 'InvalidInput' } });
-  });
+  it.each(['application/x-www-form-urlencoded', 'text/plain', 'application/json; charset=utf-8'])(
+    'reads the body as JSON under the content type %s',
+    async (type) => {
+      const headers = { ...LIST, 'content-type': type };
+      const { status, text } = await rawRequest(api.httpPort, { headers, body: '{"MaxResults":0}' });
+      expect({ status, body: JSON.parse(text) }).toMatchObject({ status: 400, body: { __type: 'InvalidInput' } });
+    },
+  );
 
   it('reads the body without a content type', async () => {
     const headers = { 'x-amz-target': LIST['x-amz-target'] };

@@ -8,23 +8,22 @@ import { compileFilters, type FilterRule, filterList, textFilter } from '../filt
 import { pageInput, pageOf } from '../page.ts';
 import { operationShape, ownerAccount } from '../shapes.ts';
 
-/** Start and end, epoch seconds with fraction. */
+/** Unix time in seconds, fractions allowed. */
+const UNIX_TIME = /^\d+(\.\d+)?$/;
+
 const updateDateFilter: FilterRule<Operation> = {
   conditions: ['BETWEEN'],
-  matches: ({ updatedAt }, value) => {
-    const [start, end] = value.split(' ').map(Number) as [number, number];
-    if (Number.isNaN(start) || Number.isNaN(end)) throw invalidInput('The filter UPDATE_DATE takes two Unix times.');
-    return updatedAt >= start * 1000 && updatedAt <= end * 1000;
+  predicate: (values) => {
+    const unreadable = values.find((value) => !UNIX_TIME.test(value));
+    if (unreadable !== undefined) {
+      throw invalidInput(`The filter UPDATE_DATE takes two Unix times; "${unreadable}" is none.`);
+    }
+    const [start, end] = values.map((value) => Number(value) * 1000) as [number, number];
+    return ({ updatedAt }) => updatedAt >= start && updatedAt <= end;
   },
 };
 
-/** The prose of the API says SUCCEED where its enum says SUCCESS; both are taken. */
 const STATUSES = ['SUBMITTED', 'PENDING', 'SUCCESS', 'SUCCEED', 'FAIL'];
-const statusFilter: FilterRule<Operation> = {
-  conditions: ['EQ', 'IN'],
-  values: STATUSES,
-  matches: ({ status }, value) => status === (value === 'SUCCEED' ? 'SUCCESS' : value),
-};
 
 export const operationActions: Readonly<Record<string, Action>> = {
   GetOperation: action(
@@ -41,15 +40,25 @@ export const operationActions: Readonly<Record<string, Action>> = {
 
   ListOperations: action(z.object({ Filters: filterList, ...pageInput }), (input, registry) => {
     const passes = compileFilters<Operation>(input.Filters, {
-      NAMESPACE_ID: {
-        conditions: ['EQ'],
-        matches: ({ targets }, value) => targets.NAMESPACE === idFrom(registry.options, 'namespace', value),
-      },
-      SERVICE_ID: {
-        conditions: ['EQ'],
-        matches: ({ targets }, value) => targets.SERVICE === idFrom(registry.options, 'service', value),
-      },
-      STATUS: statusFilter,
+      NAMESPACE_ID: textFilter(
+        ['EQ'],
+        ({ targets }) => targets.NAMESPACE,
+        undefined,
+        (value) => idFrom(registry.options, 'namespace', value),
+      ),
+      SERVICE_ID: textFilter(
+        ['EQ'],
+        ({ targets }) => targets.SERVICE,
+        undefined,
+        (value) => idFrom(registry.options, 'service', value),
+      ),
+      // The prose of the API says SUCCEED where its enum says SUCCESS; both are taken.
+      STATUS: textFilter(
+        ['EQ', 'IN'],
+        ({ status }) => status,
+        STATUSES,
+        (value) => (value === 'SUCCEED' ? 'SUCCESS' : value),
+      ),
       TYPE: textFilter(['EQ', 'IN'], ({ type }) => type, OPERATION_TYPES),
       UPDATE_DATE: updateDateFilter,
     });

@@ -1,10 +1,11 @@
 /** Actions on services (Cloud Map API: section "services"). */
 import { z } from 'zod';
 import { idFrom } from '../../registry/ids.ts';
+import { SERVICE_NAME } from '../../registry/limits.ts';
 import type { Service } from '../../registry/model.ts';
 import { createService, deleteService, requireService } from '../../registry/services.ts';
 import { type Action, action } from '../action.ts';
-import { compileFilters, filterList, ownerFilter } from '../filters.ts';
+import { compileFilters, filterList, ownerFilter, textFilter } from '../filters.ts';
 import { pageInput, pageOf } from '../page.ts';
 import {
   description,
@@ -19,7 +20,7 @@ import {
 } from '../shapes.ts';
 
 const createInput = z.object({
-  Name: z.string(),
+  Name: z.string().regex(SERVICE_NAME),
   NamespaceId: idOrArn.optional(),
   CreatorRequestId: resourceId.optional(),
   Description: description.optional(),
@@ -75,10 +76,12 @@ export const serviceActions: Readonly<Record<string, Action>> = {
 
   ListServices: action(z.object({ Filters: filterList, ...pageInput }), (input, registry) => {
     const passes = compileFilters<Service>(input.Filters, {
-      NAMESPACE_ID: {
-        conditions: ['EQ'],
-        matches: ({ namespaceId }, value) => namespaceId === idFrom(registry.options, 'namespace', value),
-      },
+      NAMESPACE_ID: textFilter(
+        ['EQ'],
+        ({ namespaceId }) => namespaceId,
+        undefined,
+        (value) => idFrom(registry.options, 'namespace', value),
+      ),
       RESOURCE_OWNER: ownerFilter(),
     });
     const { items, ...next } = pageOf(registry.state.services().filter(passes), ({ id }) => id, input, 'ListServices');
