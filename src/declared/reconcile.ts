@@ -13,6 +13,7 @@ import { digestOf } from '../registry/operations.ts';
 import { checkService, findSameService, putNewService, removeService, type ServiceSpec } from '../registry/services.ts';
 import type { State } from '../registry/state.ts';
 import { checkTags } from '../registry/tags.ts';
+import { namespaceNameTarget } from '../registry/targets.ts';
 import type { DeclaredContent, DeclaredInstance, DeclaredNamespace, DeclaredService } from './schema.ts';
 import type { KeyPath } from './yaml.ts';
 
@@ -93,7 +94,7 @@ class Reconciler {
     const { name, type } = declared;
     const wanted = { name, type, vpc: declared.vpc ?? null };
     const existing = findSameNamespace(this.#state, wanted);
-    this.#requireOwn(existing, `${type} ${name} ${wanted.vpc}`, `the namespace "${name}"`, [...path, 'name']);
+    this.#requireOwn(existing, namespaceNameTarget(wanted), `the namespace "${name}"`, [...path, 'name']);
     this.#at([...path, 'name'], () => checkNamespaceName(type, name));
     const described = {
       description: declared.description ?? null,

@@ -7,7 +7,7 @@ import { INSTANCE_ID } from './limits.ts';
 import type { Change, Instance, Manager, Namespace, Service } from './model.ts';
 import { requireNotBeingDeleted } from './namespaces.ts';
 import { acceptOperation, forgetRequest, markRequest, recallRequest, requireNonePending } from './operations.ts';
-import { findHolder } from './owner-holders.ts';
+import { requireFreeOwner } from './owner-holders.ts';
 import { absoluteName, domainNameProblem, instanceOwner } from './owner-names.ts';
 import { hasRecord } from './record-types.ts';
 import { requireService } from './services.ts';
@@ -51,15 +51,11 @@ export function checkInstance(
   }
   const checked = checkAttributes(namespace, service, attributes, context.options.ec2Instances);
   if (service.dns !== null && hasRecord(service.dns.records, 'SRV')) {
-    const owner = instanceOwner(service.name, instanceId);
-    const name = absoluteName(owner, namespace);
+    const name = absoluteName(instanceOwner(service.name, instanceId), namespace);
     const problem = domainNameProblem(name);
     if (problem !== null) throw invalidInput(`The SRV target "${name}" ${problem}.`);
-    const holder = findHolder(state, namespace.id, owner);
-    if (holder !== undefined && holder !== `instance/${service.id}/${instanceId}`) {
-      throw invalidInput(`The SRV target "${name}" is taken by ${holder}.`);
-    }
   }
+  requireFreeOwner(state, service, instanceId, false);
   return checked;
 }
 
@@ -82,6 +78,7 @@ export function registerInstance(
 
   requireNotBeingDeleted(state, namespace.id);
   requireNonePending(state, `instance/${service.id}/${instanceId}`);
+  requireFreeOwner(state, service, instanceId, true);
   if (state.instance(service.id, instanceId) === undefined) requireInstanceQuotas(state, service, context);
 
   const targets = { INSTANCE: instanceId, SERVICE: service.id };

@@ -136,13 +136,7 @@ export function deleteNamespace(
 ): Decision<{ operationId: string }> {
   const namespace = requireNamespace(state, context, command.id);
   requireNonePending(state, `namespace/${namespace.id}`);
-  const services = state.serviceCount(namespace.id);
-  if (services > 0) {
-    throw new ServiceError(
-      'ResourceInUse',
-      `The namespace ${namespace.id} contains ${services} service(s); delete them first.`,
-    );
-  }
+  requireNoServices(state, namespace.id);
   return acceptOperation(
     state,
     context,
@@ -154,6 +148,13 @@ export function deleteNamespace(
     },
     () => removeNamespace(state, namespace.id),
   );
+}
+
+/** @throws ServiceError ResourceInUse */
+export function requireNoServices(state: State, id: string): void {
+  const services = state.serviceCount(id);
+  if (services === 0) return;
+  throw new ServiceError('ResourceInUse', `The namespace ${id} contains ${services} service(s); delete them first.`);
 }
 
 export function removeNamespace(state: State, id: string): Change[] {

@@ -1,11 +1,11 @@
-/** Who has an owner name, the instances included that are on their way there. */
-import { ownerOfInstance } from './owner-names.ts';
+/** Who has an owner name, or will have it: two things may not share one. */
+import { invalidInput } from './errors.ts';
+import type { Namespace, Service } from './model.ts';
+import { absoluteName, ownerOfInstance } from './owner-names.ts';
 import type { State } from './state.ts';
 
-/** `service/<id>`, `instance/<service id>/<id>`, or undefined: the name is free. */
-export function findHolder(state: State, namespaceId: string, owner: string): string | undefined {
-  const holder = state.holderOf(namespaceId, owner);
-  if (holder !== undefined) return holder;
+/** The instance being registered that will have the name, as `instance/<service id>/<id>`, or undefined. */
+export function findPendingHolder(state: State, namespaceId: string, owner: string): string | undefined {
   for (const { work } of state.pendingOperations()) {
     if (work?.kind !== 'register-instance') continue;
     const service = state.service(work.instance.serviceId);
@@ -13,4 +13,19 @@ export function findHolder(state: State, namespaceId: string, owner: string): st
     if (ownerOfInstance(service, work.instance) === owner) return `instance/${service.id}/${work.instance.id}`;
   }
   return undefined;
+}
+
+/**
+ * @param pending whether a name that an instance being registered will have counts as taken
+ * @throws ServiceError InvalidInput where the SRV target of the instance is somebody else's name
+ */
+export function requireFreeOwner(state: State, service: Service, instanceId: string, pending: boolean): void {
+  const owner = ownerOfInstance(service, { id: instanceId });
+  if (owner === null) return;
+  const { namespaceId } = service;
+  const holder =
+    state.holderOf(namespaceId, owner) ?? (pending ? findPendingHolder(state, namespaceId, owner) : undefined);
+  if (holder === undefined || holder === `instance/${service.id}/${instanceId}`) return;
+  const name = absoluteName(owner, state.namespace(namespaceId) as Namespace);
+  throw invalidInput(`The SRV target "${name}" is taken by ${holder}.`);
 }

@@ -38,7 +38,7 @@ export function ownerOfService(service: Service): string | null {
 }
 
 /** The owner name that the instance takes besides its service's, or null. */
-export function ownerOfInstance(service: Service, instance: Instance): string | null {
+export function ownerOfInstance(service: Service, instance: Pick<Instance, 'id'>): string | null {
   return service.dns !== null && hasRecord(service.dns.records, 'SRV')
     ? instanceOwner(service.name, instance.id)
     : null;

@@ -49,7 +49,8 @@ export class Registry {
   readonly #queue: Queued[] = [];
   #writing: Promise<void> | null = null;
   #revision = 0;
-  #inFlight: readonly Change[] | null = null;
+  /** What is being committed: as the store has it, and as it will be applied. */
+  #inFlight: { readonly encoded: readonly StoreChange[]; readonly changes: readonly Change[] } | null = null;
   /** Settles when the listeners have dealt with all batches that were applied so far. */
   #announced: Promise<void> = Promise.resolve();
 
@@ -127,8 +128,9 @@ export class Registry {
       const { accepted, changes } = this.#decide(batch);
       try {
         if (changes.length > 0) {
-          this.#inFlight = changes;
-          await this.#store.commit(encodeBatch(changes), this.#revision);
+          const encoded = encodeBatch(changes);
+          this.#inFlight = { encoded, changes };
+          await this.#store.commit(encoded, this.#revision);
         }
       } catch (error) {
         // Another writer was faster; its batch has been taken in, so this one is decided anew.
@@ -169,7 +171,9 @@ export class Registry {
 
   /** A batch has become durable: apply it and tell the listeners. */
   #take(batch: StoreBatch): void {
-    const changes = this.#inFlight ?? batch.changes.map(decodeChange);
+    // Our own batch need not be decoded; another writer's can come in while ours is under way.
+    const isOwn = batch.changes === this.#inFlight?.encoded;
+    const changes = isOwn ? (this.#inFlight?.changes ?? []) : batch.changes.map(decodeChange);
     this.#revision = batch.revision;
     const applied = changes.map((change) => ({ change, undo: this.state.apply(change) }));
     const told = this.#listeners.map((listener) => listener(applied));

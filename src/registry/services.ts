@@ -15,7 +15,7 @@ import {
 } from './model.ts';
 import { requireNamespace, requireNotBeingDeleted } from './namespaces.ts';
 import { digestOf } from './operations.ts';
-import { findHolder } from './owner-holders.ts';
+import { findPendingHolder } from './owner-holders.ts';
 import { absoluteName, domainNameProblem, serviceOwner } from './owner-names.ts';
 import { hasRecord, isAllowedSet } from './record-types.ts';
 import type { State } from './state.ts';
@@ -105,10 +105,14 @@ export function findSameService(
 ): Service | undefined {
   const exact = state.serviceByName(namespaceId, name);
   if (exact !== undefined || dns === null) return exact;
-  const holder = findHolder(state, namespaceId, serviceOwner(name));
+  const holder = state.holderOf(namespaceId, serviceOwner(name));
   if (holder === undefined) return undefined;
   if (holder.startsWith('service/')) return state.service(holder.slice('service/'.length));
-  throw invalidInput(`The name "${name}" is taken by the SRV target of ${holder.slice('instance/'.length)}.`);
+  throw nameTaken(name, holder);
+}
+
+function nameTaken(name: string, holder: string): ServiceError {
+  return invalidInput(`The name "${name}" is taken by the SRV target of ${holder}.`);
 }
 
 export function createService(state: State, command: CreateService, context: Context): Decision<Service> {
@@ -142,6 +146,8 @@ export function createService(state: State, command: CreateService, context: Con
     throw invalidInput('The CreatorRequestId was used before, with other parameters.');
   }
   requireNotBeingDeleted(state, namespace.id);
+  const pending = dns === null ? undefined : findPendingHolder(state, namespace.id, serviceOwner(command.name));
+  if (pending !== undefined) throw nameTaken(command.name, pending);
   if (existing !== undefined) {
     throw new ServiceError(
       'ServiceAlreadyExists',

@@ -12,8 +12,10 @@ export class State {
   readonly #namespaces = new Map<string, Namespace>();
   readonly #services = new Map<string, Service>();
   readonly #instances = new Map<string, Map<string, Instance>>();
-  /** Oldest first, as they were accepted. */
   readonly #operations = new Map<string, Operation>();
+  /** Operations that an undo has put back, and so behind younger ones. */
+  readonly #misplaced = new Set<string>();
+  #youngestOperationAt = 0;
   readonly #revisions = new Map<string, number>();
 
   readonly #namespaceByHttpName = new Map<string, string>();
@@ -83,7 +85,9 @@ export class State {
     return this.#instances.get(serviceId)?.get(id);
   }
 
+  /** Oldest first. */
   operations(): MapIterator<Operation> {
+    if (this.#misplaced.size > 0) this.#sortOperations();
     return this.#operations.values();
   }
 
@@ -97,6 +101,7 @@ export class State {
 
   /** Operations that have not ended, oldest first. */
   pendingOperations(): MapIterator<Operation> {
+    if (this.#misplaced.size > 0) this.#sortOperations();
     return this.#pending.values();
   }
 
@@ -256,12 +261,24 @@ export class State {
       for (const target of targetsOf(previous)) this.#pendingByTarget.delete(target);
     }
     setOrDelete(this.#operations, id, value);
+    if (value === null) this.#misplaced.delete(id);
+    else if (previous === null && value.createdAt < this.#youngestOperationAt) this.#misplaced.add(id);
     if (value !== null) {
+      this.#youngestOperationAt = Math.max(this.#youngestOperationAt, value.createdAt);
       if (value.request !== null) this.#requests.set(value.request.key, id);
       if (value.status === 'PENDING') this.#pending.set(id, value);
       for (const target of targetsOf(value)) this.#pendingByTarget.set(target, id);
     }
     return previous;
+  }
+
+  #sortOperations(): void {
+    for (const operations of [this.#operations, this.#pending]) {
+      const sorted = [...operations].sort(([, a], [, b]) => a.createdAt - b.createdAt);
+      operations.clear();
+      for (const [id, operation] of sorted) operations.set(id, operation);
+    }
+    this.#misplaced.clear();
   }
 }
 

@@ -3,7 +3,8 @@ import type { Context, Decision } from './decision.ts';
 import { invalidInput, ServiceError } from './errors.ts';
 import { putInstance, removeInstance } from './instances.ts';
 import type { Change, Operation, Work } from './model.ts';
-import { findSameNamespace, putNewNamespace, removeNamespace } from './namespaces.ts';
+import { findSameNamespace, putNewNamespace, removeNamespace, requireNoServices } from './namespaces.ts';
+import { requireFreeOwner } from './owner-holders.ts';
 import { requireService } from './services.ts';
 import type { State } from './state.ts';
 
@@ -22,8 +23,10 @@ export function endOperation(state: State, id: string, context: Context): Decisi
   }
 }
 
-/** Declared content may have come in between: what was accepted can have become impossible. */
-
+/**
+ * Declared content may have come in since the operation was accepted, and what it does can have become impossible.
+ * @throws ServiceError, which the operation ends with
+ */
 function carryOut(state: State, work: Work, context: Context): Change[] {
   switch (work.kind) {
     case 'create-namespace':
@@ -32,9 +35,10 @@ function carryOut(state: State, work: Work, context: Context): Change[] {
       }
       return putNewNamespace(state, work.namespace, context);
     case 'delete-namespace':
+      requireNoServices(state, work.id);
       return removeNamespace(state, work.id);
     case 'register-instance':
-      requireService(state, context, work.instance.serviceId);
+      requireFreeOwner(state, requireService(state, context, work.instance.serviceId), work.instance.id, false);
       return putInstance(state, work.instance, context.now);
     case 'deregister-instance':
       return removeInstance(state, work.serviceId, work.instanceId, context.now);

@@ -2,7 +2,7 @@
  * The embedded store: one SQLite file, through `node:sqlite`. WAL with full synchronous, so a batch is on the disk
  * when its commit returns; an exclusive lock of the kernel's, held while the file is open, keeps a second process out.
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Store, StoreBatch, StoreChange } from './store.ts';
@@ -19,15 +19,9 @@ const SCHEMA_VERSION = 1;
  */
 export function openSqliteStore(dataDir: string): Store {
   const path = join(dataDir, SQLITE_FILE);
-  const database = open(dataDir, path);
+  const { database, put, remove, advance, all, latest } = open(dataDir, path);
   const listeners: ((batch: StoreBatch) => void)[] = [];
-  const put = database.prepare(
-    'INSERT INTO record (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
-  );
-  const remove = database.prepare('DELETE FROM record WHERE key = ?');
-  const advance = database.prepare('UPDATE revision SET latest = ?');
-  const all = database.prepare('SELECT key, value FROM record ORDER BY key');
-  let revision = (database.prepare('SELECT latest FROM revision').get() as { latest: number }).latest;
+  let revision = latest;
 
   function* readAll(): Generator<{ key: string; value: string }> {
     try {
@@ -52,7 +46,7 @@ export function openSqliteStore(dataDir: string): Store {
         advance.run(revision + 1);
         database.exec('COMMIT');
       } catch (cause) {
-        if (database.isTransaction) database.exec('ROLLBACK');
+        if (database.isOpen && database.isTransaction) database.exec('ROLLBACK');
         throw new StoreError(`cannot write ${path}: ${(cause as Error).message}`, { cause });
       }
       revision++;
@@ -68,10 +62,25 @@ export function openSqliteStore(dataDir: string): Store {
   };
 }
 
-function open(dataDir: string, path: string): DatabaseSync {
+/** SQL is prepared once. */
+function prepare(database: DatabaseSync) {
+  return {
+    database,
+    put: database.prepare(
+      'INSERT INTO record (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+    ),
+    remove: database.prepare('DELETE FROM record WHERE key = ?'),
+    advance: database.prepare('UPDATE revision SET latest = ?'),
+    all: database.prepare('SELECT key, value FROM record ORDER BY key'),
+    latest: (database.prepare('SELECT latest FROM revision').get() as { latest: number }).latest,
+  };
+}
+
+function open(dataDir: string, path: string) {
   let database: DatabaseSync | undefined;
   try {
     mkdirSync(dataDir, { recursive: true });
+    refuseFragment(path);
     database = new DatabaseSync(path);
     database.exec('PRAGMA locking_mode = EXCLUSIVE');
     // Taking the write lock once is what makes the exclusive mode hold it from here on.
@@ -79,7 +88,7 @@ function open(dataDir: string, path: string): DatabaseSync {
     prepareSchema(database, path);
     database.exec('COMMIT');
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
-    return database;
+    return prepare(database);
   } catch (cause) {
     database?.close();
     if (cause instanceof StoreError) throw cause;
@@ -90,6 +99,13 @@ function open(dataDir: string, path: string): DatabaseSync {
 }
 
 const SQLITE_BUSY = 5;
+const SQLITE_HEADER_BYTES = 100;
+
+/** SQLite takes a file shorter than its header for an empty one and writes over it. */
+function refuseFragment(path: string): void {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  if (size > 0 && size < SQLITE_HEADER_BYTES) throw new StoreError(`${path} is not a cloudmapd database`);
+}
 
 function prepareSchema(database: DatabaseSync, path: string): void {
   const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number };

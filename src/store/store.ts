@@ -26,7 +26,10 @@ export interface Store {
    * made durable. Either way nothing of it was stored.
    */
   commit(changes: readonly StoreChange[], basis: number): Promise<number>;
-  /** Called for every batch that becomes durable, in order, whoever committed it. */
+  /**
+   * Called for every batch that becomes durable, in order, whoever committed it. Of a batch committed here `changes` is
+   * the very array that `commit` was given.
+   */
   watch(listener: (batch: StoreBatch) => void): void;
   /** Finishes what is under way and lets go of the files. */
   close(): Promise<void>;

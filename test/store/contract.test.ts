@@ -1,0 +1,270 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openMemoryStore } from '../../src/store/memory.ts';
+import { openStore, STORE_KINDS } from '../../src/store/open.ts';
+import { openSqliteStore, SQLITE_FILE } from '../../src/store/sqlite.ts';
+import { type Store, type StoreBatch, StoreConflictError, StoreError } from '../../src/store/store.ts';
+import { makeFolder } from '../support/daemon.ts';
+
+let folder: ReturnType<typeof makeFolder>;
+beforeEach(() => {
+  folder = makeFolder();
+});
+afterEach(() => folder.remove());
+
+const records = async (store: Store) => {
+  const { records: all } = await store.load();
+  return Object.fromEntries([...all].map(({ key, value }) => [key, value]));
+};
+const put = (entries: Readonly<Record<string, string | null>>) =>
+  Object.entries(entries).map(([key, value]) => ({ key, value }));
+
+/** One suite for every backend. */
+describe.each([
+  { kind: 'memory', open: () => openMemoryStore() },
+  { kind: 'sqlite', open: () => openSqliteStore(folder.path) },
+])('a store of kind $kind', ({ open }) => {
+  let store: Store;
+  beforeEach(() => {
+    store = open();
+  });
+  afterEach(() => store.close());
+
+  it('is empty at first', async () => {
+    const { revision, records: all } = await store.load();
+    expect({ revision, records: [...all] }).toEqual({ revision: 0, records: [] });
+  });
+
+  it('gives back what was committed', async () => {
+    const { revision } = await store.load();
+    await store.commit(put({ 'a/1': '{"x":1}', 'b/2': '', 'c/\u00e9/\u{1f600}': '"\u{1f600}\\u0000"' }), revision);
+    expect(await records(store)).toEqual({
+      'a/1': '{"x":1}',
+      'b/2': '',
+      'c/\u00e9/\u{1f600}': '"\u{1f600}\\u0000"',
+    });
+  });
+
+  it('replaces and removes, in the order of the changes', async () => {
+    const first = await store.commit(put({ a: '1', b: '1', c: '1' }), 0);
+    const changes = [...put({ a: '2', b: null, missing: null, c: null }), { key: 'c', value: '3' }];
+    await store.commit(changes, first);
+    expect(await records(store)).toEqual({ a: '2', c: '3' });
+  });
+
+  it('gives revisions that grow, and loads at the latest', async () => {
+    const first = await store.commit(put({ a: '1' }), 0);
+    const second = await store.commit(put({ a: null }), first);
+    expect(first).toBeGreaterThan(0);
+    expect(second).toBeGreaterThan(first);
+    expect((await store.load()).revision).toBe(second);
+  });
+
+  it('refuses a batch that was decided on an older revision, and stores nothing of it', async () => {
+    const first = await store.commit(put({ a: '1' }), 0);
+    const second = await store.commit(put({ a: '2' }), first);
+    const told = watch(store);
+    for (const basis of [0, first, second + 1]) {
+      await expect(store.commit(put({ a: '3', b: '3' }), basis)).rejects.toThrow(StoreConflictError);
+    }
+    expect(await records(store)).toEqual({ a: '2' });
+    expect((await store.load()).revision).toBe(second);
+    expect(told).toEqual([]);
+    await store.commit(put({ a: '4' }), second);
+    expect(await records(store)).toEqual({ a: '4' });
+  });
+
+  it('lets one of two commits on one revision win', async () => {
+    const outcomes = await Promise.allSettled([store.commit(put({ a: '1' }), 0), store.commit(put({ a: '2' }), 0)]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+    expect(await records(store)).toEqual({ a: '1' });
+  });
+
+  it('tells watchers of each batch, in order, before its commit resolves', async () => {
+    const told = watch(store);
+    const also = watch(store);
+    const events: string[] = [];
+    store.watch(({ revision }) => events.push(`told ${revision}`));
+    const first = await store.commit(put({ a: '1', b: '2' }), 0).then((revision) => {
+      events.push(`resolved ${revision}`);
+      return revision;
+    });
+    const second = await store.commit(put({ b: null }), first);
+    expect(told).toEqual([
+      { revision: first, changes: put({ a: '1', b: '2' }) },
+      { revision: second, changes: put({ b: null }) },
+    ]);
+    expect(also).toEqual(told);
+    expect(events).toEqual([`told ${first}`, `resolved ${first}`, `told ${second}`]);
+  });
+
+  it('takes a large batch', async () => {
+    const many = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`key/${i}`, 'v'.repeat(200)]));
+    await store.commit(put(many), 0);
+    expect(await records(store)).toEqual(many);
+  });
+});
+
+describe('openStore', () => {
+  it.each(STORE_KINDS)('opens the kind %s', async (kind) => {
+    const store = openStore(kind, folder.path);
+    await store.commit(put({ a: '1' }), 0);
+    await store.close();
+    expect(readdirSync(folder.path)).toEqual(kind === 'sqlite' ? [SQLITE_FILE] : []);
+  });
+});
+
+describe('sqlite', () => {
+  const file = () => join(folder.path, SQLITE_FILE);
+  const opening = () => openSqliteStore(folder.path);
+  /** The error that opening gives: a StoreError in one line that names the file. */
+  const openError = (): Error => {
+    try {
+      void opening().close();
+    } catch (error) {
+      expect(error).toBeInstanceOf(StoreError);
+      expect((error as Error).message).toContain(folder.path);
+      expect((error as Error).message).not.toContain('\n');
+      return error as Error;
+    }
+    throw new Error('it was opened');
+  };
+
+  it('makes the folder that it is to be in', async () => {
+    const inner = join(folder.path, 'not', 'there', 'yet');
+    await openSqliteStore(inner).close();
+    expect(existsSync(join(inner, SQLITE_FILE))).toBe(true);
+  });
+
+  it('gives back after a reopening what was committed before', async () => {
+    let store = opening();
+    const first = await store.commit(put({ a: '1', b: '1' }), 0);
+    const second = await store.commit(put({ a: '2', b: null, c: '3' }), first);
+    await store.close();
+    store = opening();
+    const { revision, records: all } = await store.load();
+    expect({ revision, records: [...all] }).toEqual({ revision: second, records: put({ a: '2', c: '3' }) });
+    await expect(store.commit(put({ a: '3' }), first)).rejects.toThrow(StoreConflictError);
+    await store.commit(put({ a: '3' }), second);
+    expect(await records(store)).toEqual({ a: '3', c: '3' });
+    await store.close();
+  });
+
+  it('refuses a second opening while the first lasts, and serves on', async () => {
+    const first = opening();
+    await first.commit(put({ a: '1' }), 0);
+    expect(openError().message).toMatch(/held by another/);
+    await first.commit(put({ b: '2' }), 1);
+    expect(await records(first)).toEqual({ a: '1', b: '2' });
+    expect(openError().message).toMatch(/held by another/);
+    await first.close();
+    const second = opening();
+    expect(await records(second)).toEqual({ a: '1', b: '2' });
+    await second.close();
+  });
+
+  it('stores all of a batch or nothing', async () => {
+    const store = opening();
+    const told = watch(store);
+    const first = await store.commit(put({ a: '1' }), 0);
+    // What SQLite cannot bind fails in the middle of the batch.
+    const unstorable = { key: 'c', value: Symbol('c') as unknown as string };
+    await expect(store.commit([...put({ a: null, b: '2' }), unstorable, ...put({ d: '4' })], first)).rejects.toThrow(
+      StoreError,
+    );
+    expect(await records(store)).toEqual({ a: '1' });
+    expect(told).toHaveLength(1);
+    await store.commit(put({ e: '5' }), first);
+    await store.close();
+    const again = opening();
+    expect(await records(again)).toEqual({ a: '1', e: '5' });
+    await again.close();
+  });
+
+  it('refuses with a StoreError what it is given after its end', async () => {
+    const store = opening();
+    await store.close();
+    await expect(store.commit(put({ a: '1' }), 0)).rejects.toThrow(StoreError);
+  });
+
+  it('refuses a schema that is newer, and leaves it alone', async () => {
+    const store = opening();
+    await store.commit(put({ a: '1' }), 0);
+    await store.close();
+    alter((database) => database.exec('PRAGMA user_version = 2'));
+    const before = readFileSync(file());
+    expect(openError().message).toMatch(/schema 2.*newer cloudmapd/);
+    expect(readFileSync(file()).equals(before)).toBe(true);
+    alter((database) => database.exec('PRAGMA user_version = 1'));
+    const again = opening();
+    expect(await records(again)).toEqual({ a: '1' });
+    await again.close();
+  });
+
+  it.each([
+    ['with tables', 'CREATE TABLE recipe (name TEXT)'],
+    ['with a version of its own', 'PRAGMA user_version = 1'],
+    ['with an owner of its own', 'PRAGMA application_id = 7'],
+    ['with tables that are called like ours', 'CREATE TABLE record (key TEXT); CREATE TABLE revision (latest INTEGER)'],
+  ])("refuses another program's database %s, and leaves it alone", (_, sql) => {
+    alter((database) => database.exec(sql));
+    const before = readFileSync(file());
+    expect(openError().message).toMatch(/not a cloudmapd database/);
+    expect(readFileSync(file()).equals(before)).toBe(true);
+    expect(readdirSync(folder.path)).toEqual([SQLITE_FILE]);
+  });
+
+  it.each([
+    ['text', Buffer.from('This is no database.\n'.repeat(300))],
+    ['a few bytes', Buffer.from('a note\n')],
+    ['zeros', Buffer.alloc(8192)],
+    ['a broken database', Buffer.concat([Buffer.from('SQLite format 3\0'), Buffer.alloc(8192, 0xa5)])],
+  ])('refuses a file of %s, and leaves it as it was', (_, bytes) => {
+    writeFileSync(file(), bytes);
+    openError();
+    expect(readFileSync(file()).equals(bytes)).toBe(true);
+    expect(readdirSync(folder.path)).toEqual([SQLITE_FILE]);
+  });
+
+  it('refuses a database whose pages are damaged, when it is opened or read', async () => {
+    const store = opening();
+    await store.commit(put(Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`k${i}`, 'v'.repeat(99)]))), 0);
+    await store.close();
+    const bytes = readFileSync(file());
+    bytes.fill(0xa5, 4096);
+    writeFileSync(file(), bytes);
+    const read = async () => {
+      const opened = opening();
+      try {
+        await records(opened);
+      } finally {
+        await opened.close();
+      }
+    };
+    await expect(read()).rejects.toThrow(StoreError);
+  });
+
+  it('refuses a folder that is a file', () => {
+    writeFileSync(join(folder.path, 'taken'), '');
+    expect(() => openSqliteStore(join(folder.path, 'taken'))).toThrow(StoreError);
+  });
+
+  it('refuses a file that is a folder', () => {
+    mkdirSync(file());
+    openError();
+  });
+
+  function alter(change: (database: DatabaseSync) => void): void {
+    const database = new DatabaseSync(file());
+    change(database);
+    database.close();
+  }
+});
+
+function watch(store: Store): StoreBatch[] {
+  const told: StoreBatch[] = [];
+  store.watch((batch) => told.push(batch));
+  return told;
+}
