@@ -2,8 +2,8 @@
  * The embedded store: one SQLite file, through `node:sqlite`. WAL with full synchronous, so a batch is on the disk
  * when its commit returns; an exclusive lock of the kernel's, held while the file is open, keeps a second process out.
  */
-import { mkdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Store, StoreBatch, StoreChange } from './store.ts';
 import { StoreConflictError, StoreError } from './store.ts';
@@ -79,7 +79,7 @@ function prepare(database: DatabaseSync) {
 function open(dataDir: string, path: string) {
   let database: DatabaseSync | undefined;
   try {
-    mkdirSync(dataDir, { recursive: true });
+    makeFolder(resolve(dataDir));
     refuseFragment(path);
     database = new DatabaseSync(path);
     database.exec('PRAGMA locking_mode = EXCLUSIVE');
@@ -95,6 +95,18 @@ function open(dataDir: string, path: string) {
     const { errcode, message } = cause as { errcode?: number; message: string };
     if (errcode === SQLITE_BUSY) throw new StoreError(`${path} is held by another cloudmapd`, { cause });
     throw new StoreError(`cannot open ${path}: ${message}`, { cause });
+  }
+}
+
+/** As `mkdir -p`. Node's own recursive mkdir never returns where a parent takes no folders, such as /proc. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Another process was faster.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }
 

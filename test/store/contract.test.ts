@@ -251,6 +251,10 @@ describe('sqlite', () => {
     expect(() => openSqliteStore(join(folder.path, 'taken'))).toThrow(StoreError);
   });
 
+  it.runIf(process.platform === 'linux')('says so at once where the parent folder takes no folders', () => {
+    expect(() => openSqliteStore('/proc/cloudmapd-test/data')).toThrow(/cannot open .*ENOENT/);
+  });
+
   it('refuses a file that is a folder', () => {
     mkdirSync(file());
     openError();
