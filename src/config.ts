@@ -203,10 +203,10 @@ function problemOf(error: z.ZodError): string {
 function fileValue(yaml: YamlFile | null, key: string): unknown {
   const root = yaml?.value;
   if (root === null || typeof root !== 'object' || Array.isArray(root)) return undefined;
-  const value = (root as Record<string, unknown>)[key];
+  const value = Object.hasOwn(root, key) ? (root as Record<string, unknown>)[key] : undefined;
   // YAML reads twelve digits as a number, and an empty value as null.
   if (value === null) return undefined;
-  return key === 'accountId' && typeof value === 'number' ? String(value).padStart(12, '0') : value;
+  return key === 'accountId' && typeof value === 'number' ? String(value) : value;
 }
 
 function refuseUnknownKeys(yaml: YamlFile): void {
@@ -214,7 +214,7 @@ function refuseUnknownKeys(yaml: YamlFile): void {
   if (typeof root !== 'object' || Array.isArray(root))
     throw yaml.errorAt([], 'a mapping of settings and content is expected');
   for (const key of Object.keys(root)) {
-    if (!(key in SETTINGS) && !CONTENT_KEYS.includes(key)) throw yaml.errorAt([key], 'is not a known key');
+    if (!Object.hasOwn(SETTINGS, key) && !CONTENT_KEYS.includes(key)) throw yaml.errorAt([key], 'is not a known key');
   }
 }
 

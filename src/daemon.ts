@@ -9,11 +9,13 @@ import { registerApi } from './api/wire.ts';
 import { type Configuration, type Endpoint, parseEndpoint, SettingError, type Settings } from './config.ts';
 import { checkContent, declare } from './declared/declare.ts';
 import { watchOverrides } from './declared/overrides.ts';
+import { type DeclaredContent, declaredKeys } from './declared/schema.ts';
 import { scheduleCustomHealth } from './health/custom-health.ts';
 import type { Log } from './log.ts';
 import { BindError } from './publish/answering-thread.ts';
 import { formatAddress, Publisher } from './publish/publisher.ts';
 import type { RegistryOptions } from './registry/decision.ts';
+import type { Namespace } from './registry/model.ts';
 import { Registry } from './registry/registry.ts';
 import { scheduleOperations } from './registry/schedule.ts';
 import { openStore } from './store/open.ts';
@@ -85,7 +87,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     const clock = Date.now;
     const registry = await Registry.open({
       store,
-      options: registryOptions(settings, content.ec2Instances),
+      options: registryOptions(settings, content),
       clock,
       random: (bound) => randomInt(bound),
     });
@@ -102,6 +104,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
         log.error({ err: error }, 'a change could not be brought into DNS');
       }
     });
+    warnOfShadowedZones(registry, log);
     watchOverrides(registry, (key, isGone) => {
       log.info(
         `${key} is declared in ${yaml?.file ?? 'a file'} and was ${isGone ? 'removed' : 'changed'} through the API; the next start sets it back`,
@@ -154,7 +157,7 @@ function bindProblem(env: string, flag: string, error: HttpBindError | BindError
   return new SettingError(`${env}: ${problem}, or choose another address with ${env} or ${flag}`, { cause: error });
 }
 
-function registryOptions(settings: Settings, ec2Instances: Readonly<Record<string, string>>): RegistryOptions {
+function registryOptions(settings: Settings, content: DeclaredContent): RegistryOptions {
   return {
     region: settings.region,
     accountId: settings.accountId,
@@ -166,8 +169,27 @@ function registryOptions(settings: Settings, ec2Instances: Readonly<Record<strin
       instancesPerNamespace: settings.quotaInstancesPerNamespace,
       instancesPerService: settings.quotaInstancesPerService,
     },
-    ec2Instances,
+    declared: declaredKeys(content),
+    ec2Instances: content.ec2Instances,
   };
+}
+
+/** Of two DNS namespaces with one name the oldest is answered; whoever made the other one will wonder. */
+function warnOfShadowedZones(registry: Registry, log: Log): void {
+  const warn = (namespace: Namespace | null): void => {
+    if (namespace === null || namespace.type === 'HTTP') return;
+    const [owner] = registry.state.zoneNamespaces(namespace.name);
+    if (owner === undefined || owner.id === namespace.id) return;
+    log.warn(
+      `${namespace.id} has the name of ${owner.id}, "${owner.name}", which owns the zone: it is not in DNS until that one is deleted`,
+    );
+  };
+  for (const namespace of registry.state.namespaces()) warn(namespace);
+  registry.subscribe(async (changes) => {
+    for (const { change, undo } of changes) {
+      if (change.kind === 'namespace' && undo.value === null) warn(change.value);
+    }
+  });
 }
 
 function compileOptions(settings: Settings, dns: readonly Endpoint[]): CompileOptions {
@@ -210,7 +232,10 @@ function resolveUpstreams(settings: Settings, log: Log): Endpoint[] {
   });
 }
 
+/** Not every 127.* address: on Docker's user networks 127.0.0.11 is the engine's resolver, not us. */
 function isWildcardFor(address: string, upstream: Endpoint): boolean {
-  if (address === '0.0.0.0') return upstream.address.startsWith('127.');
-  return address === '::' && upstream.address === '::1';
+  if (address !== '0.0.0.0' && address !== '::') return false;
+  if (isIPv6(address) !== isIPv6(upstream.address)) return false;
+  const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return own.some((info) => info.address === upstream.address);
 }

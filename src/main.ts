@@ -7,5 +7,7 @@ if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
   process.stderr.write(`cloudmapd: Node ${OLDEST_NODE} or newer is needed; this is ${process.versions.node}\n`);
   process.exit(2);
 }
+// Until `serve` has something to finish, a signal just ends it; loading it takes most of the start.
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(0));
 const { run } = await import('./cli/program.ts');
 await run(process.argv);

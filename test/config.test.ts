@@ -197,6 +197,7 @@ describe('the file', () => {
 
   it.each([
     ['an unknown key', 'region: x-1\ncolour: red\n', ':2: colour: is not a known key'],
+    ['a key that every object has', 'region: x-1\nconstructor: 1\n', ':2: constructor: is not a known key'],
     ['a name in another case', 'dataDir: /x\ndatadir: /x\n', ':2: datadir: is not a known key'],
     ['a list', '- region: x\n', ':1: '],
     ['text', 'region\n', ':1: '],

@@ -1,7 +1,7 @@
 /** The HTTP server that the API and the admin routes share: its addresses, and what it refuses whoever asks. */
 import { createServer, type Server } from 'node:http';
 import { isIPv6 } from 'node:net';
-import { type FastifyInstance, fastify } from 'fastify';
+import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 
 export interface HttpAddress {
   readonly address: string;
@@ -34,19 +34,26 @@ export function createApp(): FastifyInstance {
   const app = fastify({
     logger: false,
     // A client behind a proxy setting sends the whole URL (RFC 9112 s3.2.2); the path alone routes.
+    // Before any route is looked for: a path that cannot be decoded.
+    frameworkErrors: (error, _request, reply) => {
+      refuse(reply as FastifyReply, 400, 'BadRequest', error.message);
+    },
     rewriteUrl: ({ url = '/' }) => url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '').replace(/^(?!\/)/, '/'),
   });
   app.addHook('onRequest', async (request, reply) => {
+    // To fastify an empty content type is an unknown one; a missing one is not.
+    if (request.headers['content-type'] === '') delete request.headers['content-type'];
     if (!isFromAnotherSite(request.headers)) return;
-    reply.code(403).header('content-type', 'application/json');
-    return reply.send(
-      JSON.stringify({
-        __type: 'AccessDeniedException',
-        Message: 'Requests that a browser sends from another site are refused.',
-      }),
-    );
+    return refuse(reply, 403, 'AccessDeniedException', 'Requests that a browser sends from another site are refused.');
   });
   return app;
+}
+
+function refuse(reply: FastifyReply, status: number, type: string, message: string): FastifyReply {
+  return reply
+    .code(status)
+    .header('content-type', 'application/json')
+    .send(JSON.stringify({ __type: type, Message: message }));
 }
 
 /**

@@ -2,6 +2,7 @@
 import { loadConfiguration, SettingError } from '../config.ts';
 import { checkContent } from '../declared/declare.ts';
 import { ConfigFileError } from '../declared/yaml.ts';
+import { count } from './count.ts';
 import { EXIT_USAGE } from './exit-codes.ts';
 
 export function check(file: string): void {
@@ -18,8 +19,4 @@ export function check(file: string): void {
     process.stderr.write(`cloudmapd: ${error.message}\n`);
     process.exitCode = EXIT_USAGE;
   }
-}
-
-export function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? '' : 's'}`;
 }

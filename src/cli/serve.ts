@@ -23,8 +23,8 @@ export async function serve(
     setTimeout(() => process.exit(0), STOP_TIMEOUT_MS).unref();
     void daemon.close().then(() => process.exit(0));
   };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  // In place of the entry's own handlers.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.removeAllListeners(signal).on(signal, stop);
   try {
     const configuration = loadConfiguration(flags, env);
     daemon = await startDaemon(configuration, createLog(configuration.settings.log));

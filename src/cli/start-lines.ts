@@ -3,7 +3,7 @@ import type { Daemon } from '../daemon.ts';
 import type { Namespace, RecordType, Service } from '../registry/model.ts';
 import { absoluteName, ownerOfService } from '../registry/owner-names.ts';
 import type { Registry } from '../registry/registry.ts';
-import { count } from './check.ts';
+import { count } from './count.ts';
 
 /** So many names of the content are shown with a command each. */
 const MAX_EXAMPLES = 3;
@@ -50,6 +50,8 @@ function exampleServices({ state }: Registry): { namespace: Namespace; service: 
     const namespace = state.namespace(service.namespaceId);
     const type = service.dns?.records[0]?.type;
     if (namespace === undefined || type === undefined || state.instancesOf(service.id).size === 0) continue;
+    // Of namespaces with one name only the oldest is in DNS.
+    if (state.zoneNamespaces(namespace.name)[0]?.id !== namespace.id) continue;
     examples.push({ namespace, service, type });
     if (examples.length === MAX_EXAMPLES) break;
   }

@@ -3,7 +3,7 @@ import type { Context } from '../registry/decision.ts';
 import type { Registry } from '../registry/registry.ts';
 import { State } from '../registry/state.ts';
 import { DeclaredError, reconcile } from './reconcile.ts';
-import type { DeclaredContent } from './schema.ts';
+import { type DeclaredContent, declaredKeys } from './schema.ts';
 import type { YamlFile } from './yaml.ts';
 
 /** Limits and delays do not apply to declared content; ids are thrown away. */
@@ -18,6 +18,7 @@ export function checkContent(content: DeclaredContent, yaml: YamlFile): void {
     customHealthDelayMs: 0,
     newInstanceStatus: 'HEALTHY',
     quotas: { namespaces: 0, instancesPerNamespace: 0, instancesPerService: 0 },
+    declared: declaredKeys(content),
     ec2Instances: content.ec2Instances,
   };
   withLines(yaml, () => reconcile(new State(), content, { ...TRIAL, options }));

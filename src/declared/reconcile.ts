@@ -2,11 +2,12 @@
  * Declared content into the registry: missing is created, changed is set back, removed is deleted; what was made
  * through the API is never touched.
  */
+import { givenAttributes } from '../registry/attributes.ts';
 import type { Context, Decision } from '../registry/decision.ts';
 import { Draft } from '../registry/draft.ts';
 import { ServiceError } from '../registry/errors.ts';
 import { hostedZoneId, namespaceId, serviceId } from '../registry/ids.ts';
-import { buildInstance, checkInstance, putInstance, removeInstance } from '../registry/instances.ts';
+import { buildInstance, checkInstance, checkInstanceId, putInstance, removeInstance } from '../registry/instances.ts';
 import type { Namespace, Service } from '../registry/model.ts';
 import { checkNamespaceName, findSameNamespace, putNewNamespace, removeNamespace } from '../registry/namespaces.ts';
 import { digestOf } from '../registry/operations.ts';
@@ -71,23 +72,13 @@ class Reconciler {
     }
   }
 
-  /** A service in which the API has registered instances becomes the API's own. */
+  /** What the API has put into a thing keeps it: it goes with a later reconcile, or is declared again. */
   #dropService(service: Service): void {
-    const isEmpty = this.#state.instancesOf(service.id).size === 0;
-    this.#draft.add(
-      isEmpty
-        ? removeService(this.#state, service.id)
-        : [{ kind: 'service', id: service.id, value: { ...service, manager: 'api' } }],
-    );
+    if (this.#state.instancesOf(service.id).size === 0) this.#draft.add(removeService(this.#state, service.id));
   }
 
   #dropNamespace(namespace: Namespace): void {
-    const isEmpty = this.#state.serviceCount(namespace.id) === 0;
-    this.#draft.add(
-      isEmpty
-        ? removeNamespace(this.#state, namespace.id)
-        : [{ kind: 'namespace', id: namespace.id, value: { ...namespace, manager: 'api' } }],
-    );
+    if (this.#state.serviceCount(namespace.id) === 0) this.#draft.add(removeNamespace(this.#state, namespace.id));
   }
 
   putNamespace(declared: DeclaredNamespace, path: KeyPath): void {
@@ -151,6 +142,8 @@ class Reconciler {
     const existing = this.#at([...path, 'name'], () => findSameService(this.#state, namespace.id, name, dns));
     this.#requireOwn(existing, `${namespace.id} ${existing?.name ?? name}`, `the service "${name}"`, [...path, 'name']);
     const described = {
+      // A name in DNS may be written in another case.
+      name,
       type: dns === null ? ('HTTP' as const) : ('DNS_HTTP' as const),
       description: spec.description,
       dns,
@@ -164,7 +157,6 @@ class Reconciler {
       service = {
         id: serviceId(this.#context.random),
         namespaceId: namespace.id,
-        name,
         creatorRequestId: null,
         requestDigest: null,
         createdAt: this.#context.now,
@@ -174,10 +166,29 @@ class Reconciler {
       this.#draft.add(putNewService(this.#state, service, this.#context.now));
     } else {
       service = { ...existing, ...described };
-      if (isChanged(service, existing)) this.#draft.add([{ kind: 'service', id: service.id, value: service }]);
+      if (isChanged(service, existing)) {
+        this.#draft.add([{ kind: 'service', id: service.id, value: service }]);
+        this.#checkKept(namespace, service, declared, path);
+      }
     }
     for (const [index, instance] of declared.instances.entries()) {
       this.#putInstance(namespace, service, instance, [...path, 'instances', index]);
+    }
+  }
+
+  /** Instances that the API has registered in the service must fit what it has become. */
+  #checkKept(namespace: Namespace, service: Service, declared: DeclaredService, path: KeyPath): void {
+    for (const { id, attributes } of this.#state.instancesOf(service.id).values()) {
+      if (declared.instances.some((instance) => instance.id === id)) continue;
+      try {
+        checkInstance(this.#state, namespace, service, id, givenAttributes(attributes), this.#context);
+      } catch (error) {
+        if (!(error instanceof ServiceError)) throw error;
+        throw new DeclaredError(
+          path,
+          `the instance "${id}", registered through the API, does not fit: ${error.message}`,
+        );
+      }
     }
   }
 
@@ -185,6 +196,7 @@ class Reconciler {
     const { id } = declared;
     const existing = this.#state.instance(service.id, id);
     this.#requireOwn(existing, `${service.id} ${id}`, `the instance "${id}"`, [...path, 'id']);
+    this.#at([...path, 'id'], () => checkInstanceId(id));
     const attributes = this.#at([...path, 'attributes'], () =>
       checkInstance(this.#state, namespace, service, id, declared.attributes, this.#context),
     );
@@ -201,7 +213,7 @@ class Reconciler {
     if (existing !== undefined && existing.manager !== 'file') {
       throw new DeclaredError(
         path,
-        `${what} exists already and was made through the API: delete it there, or choose another name`,
+        `${what} exists already and was made through the API: take it out of the file to start, and delete it there`,
       );
     }
   }

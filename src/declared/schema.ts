@@ -1,5 +1,6 @@
 /** Declared content as the YAML file writes it. What the API's rules say of it is checked when it is reconciled. */
 import { z } from 'zod';
+import { declaredKey } from '../registry/declared-keys.ts';
 import {
   MAX_DESCRIPTION,
   MAX_FAILURE_THRESHOLD,
@@ -11,7 +12,7 @@ import {
 import { RECORD_TYPES } from '../registry/record-types.ts';
 import type { YamlFile } from './yaml.ts';
 
-/** Numbers are written without quotes easily, and mean the same. */
+/** Numbers are written without quotes easily; where that would change them, the reader keeps them as text. */
 const text = z.union([z.string(), z.number().transform(String), z.boolean().transform(String)]);
 const textMap = z.record(z.string(), text);
 const ttl = z.int().min(0).max(MAX_TTL_SECONDS);
@@ -40,7 +41,10 @@ const service = z.strictObject({
     .refine((map) => Object.keys(map).length <= MAX_SERVICE_ATTRIBUTES, `at most ${MAX_SERVICE_ATTRIBUTES} attributes`)
     .default({}),
   tags: textMap.default({}),
-  instances: z.array(instance).default([]),
+  instances: z
+    .array(instance)
+    .nullish()
+    .transform((list) => list ?? []),
 });
 
 const namespace = z.strictObject({
@@ -50,7 +54,10 @@ const namespace = z.strictObject({
   vpc: z.string().max(MAX_ID).optional(),
   soaTtl: ttl.optional(),
   tags: textMap.default({}),
-  services: z.array(service).default([]),
+  services: z
+    .array(service)
+    .nullish()
+    .transform((list) => list ?? []),
 });
 
 const content = z.object({
@@ -70,6 +77,20 @@ export interface DeclaredContent {
 
 /** Keys of the file that are content; every other one is a setting. */
 export const CONTENT_KEYS: readonly string[] = Object.keys(content.shape);
+
+/** What the content declares, for the registry to know the file's own things by. */
+export function declaredKeys({ namespaces }: DeclaredContent): ReadonlySet<string> {
+  const keys = new Set<string>();
+  for (const { type, name, vpc = null, services } of namespaces) {
+    const namespace = { type, name, vpc };
+    keys.add(declaredKey(namespace));
+    for (const service of services) {
+      keys.add(declaredKey(namespace, service.name));
+      for (const { id } of service.instances) keys.add(declaredKey(namespace, service.name, id));
+    }
+  }
+  return keys;
+}
 
 export const NO_CONTENT: DeclaredContent = { namespaces: [], ec2Instances: {} };
 

@@ -1,5 +1,5 @@
 /** A YAML file whose values know the line that they stand on. */
-import { isNode, LineCounter, type ParsedNode, parseDocument } from 'yaml';
+import { isNode, isScalar, LineCounter, type ParsedNode, parseDocument, visit } from 'yaml';
 
 /** A mistake in a configuration file: which file, line and key, and what is wrong. */
 export class ConfigFileError extends Error {
@@ -25,8 +25,33 @@ export function parseYaml(file: string, text: string): YamlFile {
   const lines = new LineCounter();
   const document = parseDocument<ParsedNode>(text, { lineCounter: lines, prettyErrors: false });
   const lineOf = (offset: number): number => Math.max(1, lines.linePos(offset).line);
-  const [error] = document.errors;
+  const [error] = [...document.errors, ...document.warnings];
   if (error !== undefined) throw new ConfigFileError(file, lineOf(error.pos[0]), '', error.message);
+  let value: unknown;
+  visit(document, {
+    Alias: (_, alias) => {
+      if (alias.resolve(document) === undefined) {
+        throw new ConfigFileError(file, lineOf(alias.range?.[0] ?? 0), '', `the alias *${alias.source} has no anchor`);
+      }
+    },
+    // 1.10, 010 and 0x10 are numbers to YAML, and text to whoever wrote them as an attribute.
+    Scalar: (_, scalar) => {
+      const { source } = scalar as { source?: string };
+      if (typeof scalar.value !== 'string' && scalar.value !== null && source !== String(scalar.value))
+        scalar.value = source;
+    },
+    Pair: (_, pair) => {
+      if (isScalar(pair.key)) return;
+      const at = isNode(pair.key) ? (pair.key.range?.[0] ?? 0) : 0;
+      throw new ConfigFileError(file, lineOf(at), '', 'a key is expected to be plain text');
+    },
+  });
+  try {
+    value = document.toJS();
+  } catch (cause) {
+    // Aliases that expand without end.
+    throw new ConfigFileError(file, 1, '', (cause as Error).message);
+  }
   const nodeAt = (path: KeyPath): ParsedNode | null => {
     for (let length = path.length; length >= 0; length--) {
       const node = length === 0 ? document.contents : document.getIn(path.slice(0, length), true);
@@ -36,7 +61,7 @@ export function parseYaml(file: string, text: string): YamlFile {
   };
   return {
     file,
-    value: document.toJS(),
+    value,
     errorAt: (path, problem) =>
       new ConfigFileError(file, lineOf(nodeAt(path)?.range[0] ?? 0), formatPath(path), problem),
   };

@@ -88,6 +88,13 @@ function completeEc2(
   return { ...attributes, AWS_INSTANCE_IPV4: address };
 }
 
+/** Attributes that were kept, as they were given: without the address that an EC2 instance id brought. */
+export function givenAttributes(attributes: Attributes): Attributes {
+  if (attributes.AWS_EC2_INSTANCE_ID === undefined) return attributes;
+  const { AWS_INSTANCE_IPV4: _, ...given } = attributes;
+  return given;
+}
+
 function checkAlias({ dns }: Service, attributes: Attributes): void {
   const hasAddresses = dns !== null && (hasRecord(dns.records, 'A') || hasRecord(dns.records, 'AAAA'));
   if (!hasAddresses || dns.routingPolicy !== 'WEIGHTED') {

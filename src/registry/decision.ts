@@ -16,6 +16,8 @@ export interface RegistryOptions extends Owner {
     readonly instancesPerNamespace: number;
     readonly instancesPerService: number;
   };
+  /** What the file declares, by `declaredKey`. */
+  readonly declared: ReadonlySet<string>;
   /** EC2 instance id -> its primary private IPv4 address. */
   readonly ec2Instances: Readonly<Record<string, string>>;
 }

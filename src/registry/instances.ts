@@ -1,6 +1,7 @@
 /** Instances: registered, replaced, deregistered, found (Cloud Map: RegisterInstance, DeregisterInstance). */
 import { type Attributes, checkAttributes } from './attributes.ts';
 import { type Context, type Decision, nextRevision } from './decision.ts';
+import { managerOf } from './declared-keys.ts';
 import { invalidInput, ServiceError } from './errors.ts';
 import { firstHealth, replacedHealth } from './health-status.ts';
 import { INSTANCE_ID } from './limits.ts';
@@ -33,6 +34,12 @@ export function requireInstance(state: State, serviceId: string, instanceId: str
   return instance;
 }
 
+/** @throws ServiceError InvalidInput */
+export function checkInstanceId(instanceId: string): void {
+  if (INSTANCE_ID.test(instanceId)) return;
+  throw invalidInput(`"${instanceId}" is no instance id: 1 to 64 letters, digits and _ / : . @ - are.`);
+}
+
 /**
  * The rules of RegisterInstance: attributes, and the name that the instance takes in DNS.
  * @returns the attributes as they will be kept
@@ -46,9 +53,7 @@ export function checkInstance(
   attributes: Attributes,
   context: Context,
 ): Attributes {
-  if (!INSTANCE_ID.test(instanceId)) {
-    throw invalidInput(`"${instanceId}" is no instance id: 1 to 64 letters, digits and _ / : . @ - are.`);
-  }
+  checkInstanceId(instanceId);
   const checked = checkAttributes(namespace, service, attributes, context.options.ec2Instances);
   if (service.dns !== null && hasRecord(service.dns.records, 'SRV')) {
     const name = absoluteName(instanceOwner(service.name, instanceId), namespace);
@@ -86,7 +91,7 @@ export function registerInstance(
     buildInstance(service, instanceId, attributes, context, {
       creatorRequestId: command.creatorRequestId,
       operationId,
-      manager: 'api',
+      manager: managerOf(context.options.declared, namespace, service.name, instanceId),
     });
   return acceptOperation(
     state,

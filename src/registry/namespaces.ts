@@ -1,5 +1,6 @@
 /** Namespaces: created, deleted, found (Cloud Map: Create...Namespace, DeleteNamespace). */
 import type { Context, Decision } from './decision.ts';
+import { managerOf } from './declared-keys.ts';
 import { invalidInput, ServiceError } from './errors.ts';
 import { arnOf, hostedZoneId, idFrom, namespaceId, randomText } from './ids.ts';
 import { HTTP_NAMESPACE_NAME, PRIVATE_NAMESPACE_NAME, PUBLIC_NAMESPACE_NAME } from './limits.ts';
@@ -92,7 +93,7 @@ export function createNamespace(
     creatorRequestId,
     operationId: null,
     createdAt: context.now,
-    manager: 'api',
+    manager: managerOf(context.options.declared, command),
   };
   return acceptOperation(
     state,

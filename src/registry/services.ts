@@ -1,5 +1,6 @@
 /** Services: created, deleted, found (Cloud Map: CreateService, DeleteService). */
 import { type Context, type Decision, nextRevision } from './decision.ts';
+import { managerOf } from './declared-keys.ts';
 import { invalidInput, ServiceError } from './errors.ts';
 import { arnOf, idFrom, serviceId } from './ids.ts';
 import { SERVICE_NAME } from './limits.ts';
@@ -168,7 +169,7 @@ export function createService(state: State, command: CreateService, context: Con
     creatorRequestId,
     requestDigest: digest,
     createdAt: context.now,
-    manager: 'api',
+    manager: managerOf(context.options.declared, namespace, command.name),
   };
   return { changes: putNewService(state, service, context.now), result: service };
 }

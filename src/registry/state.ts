@@ -256,7 +256,9 @@ export class State {
   #putOperation(id: string, value: Operation | null): Operation | null {
     const previous = this.#operations.get(id) ?? null;
     if (previous !== null) {
-      if (previous.request !== null) this.#requests.delete(previous.request.key);
+      // The request may have got another operation since, where this one had failed.
+      const key = previous.request?.key ?? '';
+      if (this.#requests.get(key) === id) this.#requests.delete(key);
       this.#pending.delete(id);
       for (const target of targetsOf(previous)) this.#pendingByTarget.delete(target);
     }

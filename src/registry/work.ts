@@ -1,10 +1,10 @@
 /** Pending operations whose time has come are carried out (Cloud Map: GetOperation, Status). */
+import { givenAttributes } from './attributes.ts';
 import type { Context, Decision } from './decision.ts';
 import { invalidInput, ServiceError } from './errors.ts';
-import { putInstance, removeInstance } from './instances.ts';
-import type { Change, Operation, Work } from './model.ts';
+import { checkInstance, putInstance, removeInstance } from './instances.ts';
+import type { Change, Instance, Namespace, Operation, Work } from './model.ts';
 import { findSameNamespace, putNewNamespace, removeNamespace, requireNoServices } from './namespaces.ts';
-import { requireFreeOwner } from './owner-holders.ts';
 import { requireService } from './services.ts';
 import type { State } from './state.ts';
 
@@ -38,9 +38,15 @@ function carryOut(state: State, work: Work, context: Context): Change[] {
       requireNoServices(state, work.id);
       return removeNamespace(state, work.id);
     case 'register-instance':
-      requireFreeOwner(state, requireService(state, context, work.instance.serviceId), work.instance.id, false);
+      recheckInstance(state, work.instance, context);
       return putInstance(state, work.instance, context.now);
     case 'deregister-instance':
       return removeInstance(state, work.serviceId, work.instanceId, context.now);
   }
+}
+
+function recheckInstance(state: State, instance: Instance, context: Context): void {
+  const service = requireService(state, context, instance.serviceId);
+  const namespace = state.namespace(service.namespaceId) as Namespace;
+  checkInstance(state, namespace, service, instance.id, givenAttributes(instance.attributes), context);
 }

@@ -125,6 +125,17 @@ describe('request', () => {
     },
   );
 
+  it('reads the body under an empty content type', async () => {
+    const headers = { ...LIST, 'content-type': '' };
+    const { status, text } = await rawRequest(api.httpPort, { headers, body: '{"MaxResults":0}' });
+    expect({ status, body: JSON.parse(text) }).toMatchObject({ status: 400, body: { __type: 'InvalidInput' } });
+  });
+
+  it('refuses a path that cannot be decoded in its own form', async () => {
+    const { status, text } = await rawRequest(api.httpPort, { path: '/%zz', headers: LIST, body: '{}' });
+    expect({ status, body: JSON.parse(text) }).toMatchObject({ status: 400, body: { __type: 'BadRequest' } });
+  });
+
   it('reads the body without a content type', async () => {
     const headers = { 'x-amz-target': LIST['x-amz-target'] };
     const { status, text } = await rawRequest(api.httpPort, { headers, body: '{"MaxResults":0}' });

@@ -244,7 +244,7 @@ describe('what was made through the API', () => {
     expect(dump(registry.state)).toEqual(before);
   });
 
-  it('survives in what is declared no longer, which is the API’s own then', async () => {
+  it('survives in what is declared no longer, which stays for it and can be declared again', async () => {
     const { registry } = await open();
     const corp = namespace(registry, 'corp.internal').id;
     const jobs = service(registry, 'jobs').id;
@@ -254,10 +254,48 @@ describe('what was made through the API', () => {
     expect(allNames(registry)).toEqual({ namespaces: ['corp.internal', 'http'], services: ['jobs'] });
     expect(instances(registry, 'jobs')).toEqual(['own']);
     expect(registry.state.service(web)).toBeUndefined();
-    expect(registry.state.service(jobs)?.manager).toBe('api');
-    expect(registry.state.namespace(corp)?.manager).toBe('api');
+    expect(registry.state.service(jobs)?.manager).toBe('file');
     await apply(registry, '');
     expect(allNames(registry)).toEqual({ namespaces: ['corp.internal'], services: ['jobs'] });
+    await apply(registry, CONTENT);
+    expect(namespace(registry, 'corp.internal').id).toBe(corp);
+    expect(service(registry, 'jobs').id).toBe(jobs);
+    expect(instances(registry, 'jobs')).toEqual(['job-1', 'own']);
+    expect(registry.state.instance(jobs, 'own')?.manager).toBe('api');
+    await registry.submit(deregisterCommand(jobs, 'own'));
+    await apply(registry, '');
+    expect(allNames(registry)).toEqual({ namespaces: [], services: [] });
+  });
+
+  it('stays in a service whose name is written in another case', async () => {
+    const { registry } = await open();
+    const web = service(registry, 'web').id;
+    await registry.submit(registerCommand(web, 'own', { AWS_INSTANCE_IPV4: '10.0.0.9' }));
+    await apply(registry, CONTENT.replace('- name: web', '- name: Web'));
+    expect(service(registry, 'Web').id).toBe(web);
+    expect(instances(registry, 'Web')).toEqual(['own', 'web-1', 'web-2']);
+  });
+
+  it.each([
+    ['whose id is no label', ['a..b'], /has an empty label/],
+    ['whose id is longer than a label', ['a'.repeat(64)], /has a label longer than 63 octets/],
+    ['without a port', ['own'], /AWS_INSTANCE_PORT is required/],
+    ['whose ids differ only by case', ['Own', 'own'], /is taken by/],
+  ])('is not lost to a record type that it does not fit: instances %s', async (name, ids, problem) => {
+    const { registry } = await open();
+    const web = service(registry, 'web').id;
+    const port = name === 'without a port' ? {} : { AWS_INSTANCE_PORT: '80' };
+    for (const id of ids) await registry.submit(registerCommand(web, id, { AWS_INSTANCE_IPV4: '10.0.0.9', ...port }));
+    const before = dump(registry.state);
+    const changed = CONTENT.replace('type: A,', 'type: SRV,').replaceAll(
+      /(AWS_INSTANCE_IPV4: 10.0.0..)/g,
+      '$1, AWS_INSTANCE_PORT: 80',
+    );
+    await expect(apply(registry, changed)).rejects.toThrow(
+      /^shop\.yaml:8: namespaces\[0\]\.services\[0\]: the instance/,
+    );
+    await expect(apply(registry, changed)).rejects.toThrow(problem);
+    expect(dump(registry.state)).toEqual(before);
   });
 
   it.each([

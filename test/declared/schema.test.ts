@@ -20,6 +20,14 @@ describe('a mistake names file, line and key', () => {
   it.each([
     ['no YAML', 'namespaces: [', 'shop.yaml:1: '],
     ['a key twice', 'namespaces: []\nnamespaces: []\n', 'shop.yaml:2: '],
+    ['an alias without an anchor', 'http: 127.0.0.1:0\nnamespaces: *none\n', 'shop.yaml:2: '],
+    ['an unknown tag', 'namespaces: !!shop []\n', 'shop.yaml:1: '],
+    ['a key that is a mapping', 'namespaces:\n  - ? { a: b }\n    : c\n', 'shop.yaml:2: '],
+    [
+      'an instance id',
+      'namespaces:\n  - name: x\n    type: HTTP\n    services:\n      - name: s\n        instances:\n          - id: a b\n',
+      'shop.yaml:7: namespaces[0].services[0].instances[0].id: ',
+    ],
     ['a wrong type', 'namespaces:\n  name: x\n', 'shop.yaml:2: namespaces: '],
     ['a list of text', 'namespaces:\n  - shop\n', 'shop.yaml:2: namespaces[0]: '],
     ['a missing key', 'namespaces:\n  - type: HTTP\n', 'shop.yaml:2: namespaces[0].name: '],
@@ -164,5 +172,38 @@ describe('sound content', () => {
     ].join('\n');
     expect(problemOf(text)).toBeNull();
     expect(problemOf(text.replace('ec2Instances: { i-1', 'ec2Instances: { i-2'))).toMatch(/ec2Instances/);
+  });
+});
+
+describe('what is written', () => {
+  const attributesOf = (lines: string) => {
+    const text = `namespaces:\n  - name: x\n    type: HTTP\n    services:\n      - name: s\n        instances:\n          - id: 010\n            attributes:\n${lines}`;
+    return readContent(parseYaml('shop.yaml', text)).namespaces[0]?.services[0]?.instances[0];
+  };
+
+  it.each([
+    ['1.10', '1.10'],
+    ['0x10', '0x10'],
+    ['12345678901234567890', '12345678901234567890'],
+    ['8080', '8080'],
+    ['True', 'True'],
+    ['false', 'false'],
+    ['"8080"', '8080'],
+  ])('as %s is kept as it stands there', (written, kept) => {
+    expect(attributesOf(`              v: ${written}\n`)).toEqual({ id: '010', attributes: { v: kept } });
+  });
+
+  it('empty is as if it were not there', () => {
+    expect(problemOf('namespaces:\n')).toBeNull();
+    expect(problemOf('namespaces:\n  - name: x\n    type: HTTP\n    services:\n')).toBeNull();
+    expect(problemOf('namespaces:\n  - { name: x, type: HTTP, services: [{ name: s, instances: }] }\n')).toBeNull();
+  });
+
+  it('with aliases that expand without end is refused in one line', () => {
+    const levels = Array.from(
+      { length: 12 },
+      (_, i) => `l${i}: &l${i} [${Array(10).fill(i === 0 ? 'x' : `*l${i - 1}`)}]\n`,
+    );
+    expect(problemOf(levels.join(''))).toMatch(/^shop\.yaml:1: .*alias/i);
   });
 });

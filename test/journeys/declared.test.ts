@@ -72,6 +72,20 @@ describe('the content of the file', () => {
     expect(Services.find(({ Name }) => Name === 'mail')?.DnsConfig?.DnsRecords).toEqual([{ Type: 'SRV', TTL: 600 }]);
   });
 
+  it('is set back at the next start also where the API made it anew under its name', async () => {
+    const dataDir = journey.newPath();
+    const settings = { CONFIG: journey.writeFile('cloudmapd.yaml', yamlOf({})) };
+    const first = await journey.start({ dataDir, settings });
+    const api = new Api(first.endpoint);
+    const { web } = (await serviceIds(api)) as { web: string };
+    await api.deregister(web, 'web-1');
+    await api.register(web, 'web-1', { AWS_INSTANCE_IPV4: '10.0.0.99' });
+    expect(await addressesOf(first.dnsPort)).toEqual(['10.0.0.99']);
+    await first.stop();
+    const second = await journey.start({ dataDir, settings });
+    expect(await addressesOf(second.dnsPort)).toEqual(['10.0.0.1']);
+  });
+
   it('can be changed through the API until the next start, and the log says so', async () => {
     const dataDir = journey.newPath();
     const instances = [
@@ -197,4 +211,26 @@ it('applies nothing of a file with a mistake', async () => {
   const second = await journey.start({ dataDir, settings: { CONFIG } });
   expect(await addressesOf(second.dnsPort)).toEqual(['10.0.0.1']);
   expect(Object.keys(await serviceIds(new Api(second.endpoint)))).toEqual(['web']);
+});
+
+it('in a second DNS namespace of one name is not in DNS, and the log says so', async () => {
+  const web = `    services:
+      - name: web
+        dns: { records: [{ type: A, ttl: 10 }] }
+        instances: [{ id: web-1, attributes: { AWS_INSTANCE_IPV4: 10.0.0.`;
+  const yaml = `namespaces:
+  - name: twice.internal
+    type: DNS_PRIVATE
+${web}1 } }]
+  - name: twice.internal
+    type: DNS_PUBLIC
+${web}2 } }]
+`;
+  const settings = { CONFIG: journey.writeFile('cloudmapd.yaml', yaml) };
+  const daemon = await journey.start({ dataDir: journey.newPath(), settings });
+  const { answer } = await dig(daemon.dnsPort, 'web.twice.internal', 'A');
+  expect(answer).toHaveLength(1);
+  await waitFor('the log line', () => (daemon.stderr().includes('which owns the zone') ? true : null));
+  // One of the two names is asked for in the lines that are printed.
+  expect(daemon.stdout().match(/^dig /gm)).toHaveLength(1);
 });

@@ -204,3 +204,21 @@ it('refuses names outside our zones, and offers no recursion, where there is no 
   expect(await dig(dnsPort, 'www.example.com', 'A', { rd: true })).toMatchObject({ rcode: 'REFUSED', ra: false });
   expect(await dig(dnsPort, 'web.own.internal', 'A', { rd: true })).toMatchObject({ ...OWN, ra: false });
 });
+
+describe('an upstream on the port of a wildcard listener', () => {
+  it.each([
+    ['127.0.0.11', 'is the container engine’s resolver, and asked', true],
+    ['127.0.0.1', 'is the daemon itself, and left out', false],
+  ])('at %s %s', async (address, _, ra) => {
+    const port = await closedPort();
+    const daemon = await startTestDaemon({
+      dataDir: journey.newPath(),
+      settings: { DNS: `0.0.0.0:${port}`, UPSTREAMS: `${address}:${port}` },
+    });
+    try {
+      expect((await dig(daemon.dnsPort, 'www.example.com', 'A')).ra).toBe(ra);
+    } finally {
+      await daemon.stop();
+    }
+  });
+});

@@ -19,6 +19,7 @@ export const OPTIONS: RegistryOptions = {
   customHealthDelayMs: 0,
   newInstanceStatus: 'HEALTHY',
   quotas: { namespaces: 0, instancesPerNamespace: 0, instancesPerService: 0 },
+  declared: new Set(),
   ec2Instances: {},
 };
 
