@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { Address4, Address6 } from 'ip-address';
 import { z } from 'zod';
-import { CONTENT_KEYS, type DeclaredContent, NO_CONTENT, readContent } from './declared/schema.ts';
+import { CONTENT_KEYS, type DeclaredContent, declaredKeys, NO_CONTENT, readContent } from './declared/schema.ts';
 import { parseYaml, type YamlFile } from './declared/yaml.ts';
 import { LOG_LEVELS } from './log.ts';
+import type { RegistryOptions } from './registry/decision.ts';
 import { STORE_KINDS } from './store/open.ts';
 
 export interface Endpoint {
@@ -28,6 +29,7 @@ const milliseconds = number(
     .max(2 ** 31 - 1),
 );
 const quota = number(z.int().min(0));
+const flag = z.preprocess((value) => (value === 'true' ? true : value === 'false' ? false : value), z.boolean());
 const seconds = number(
   z
     .int()
@@ -117,6 +119,24 @@ const SETTINGS = {
   quotaNamespaces: { schema: quota, default: 50, help: '0 = unlimited' },
   quotaInstancesPerNamespace: { schema: quota, default: 2000, help: '0 = unlimited' },
   quotaInstancesPerService: { schema: quota, default: 1000, help: '0 = unlimited' },
+  quotaCustomAttributes: { schema: quota, default: 30, help: 'per instance; 0 = unlimited' },
+  quotaServiceAttributes: { schema: quota, default: 30, help: 'per service; 0 = unlimited' },
+  quotaTags: { schema: quota, default: 50, help: 'per resource; 0 = unlimited' },
+  quotaDiscoverInstances: {
+    schema: quota,
+    default: 0,
+    help: 'calls per second, twice that in a burst (AWS: 1000); 0 = unlimited',
+  },
+  quotaDiscoverInstancesRevision: {
+    schema: quota,
+    default: 0,
+    help: 'calls per second, twice that in a burst (AWS: 3000); 0 = unlimited',
+  },
+  allowPrivateHealthChecks: {
+    schema: flag,
+    default: false,
+    help: 'HealthCheckConfig in private namespaces too, which AWS forbids',
+  },
   log: { schema: z.enum(LOG_LEVELS), default: 'info', help: 'debug, info, warn or error; on stderr' },
 } as const;
 
@@ -157,6 +177,28 @@ export function loadConfiguration(
   for (const key of SETTING_KEYS) settings[key] = readSetting(key, flags, env, yaml);
   if (yaml !== null) refuseUnknownKeys(yaml);
   return { settings: settings as Settings, content: yaml === null ? NO_CONTENT : readContent(yaml), yaml };
+}
+
+/** What of the configuration the registry's decisions depend on. */
+export function registryOptions({ settings, content }: Configuration): RegistryOptions {
+  return {
+    region: settings.region,
+    accountId: settings.accountId,
+    operationDelayMs: settings.operationDelayMs,
+    customHealthDelayMs: settings.customHealthDelayMs,
+    newInstanceStatus: settings.newInstance === 'healthy' ? 'HEALTHY' : 'UNHEALTHY',
+    allowsPrivateHealthChecks: settings.allowPrivateHealthChecks,
+    quotas: {
+      namespaces: settings.quotaNamespaces,
+      instancesPerNamespace: settings.quotaInstancesPerNamespace,
+      instancesPerService: settings.quotaInstancesPerService,
+      customAttributes: settings.quotaCustomAttributes,
+      serviceAttributes: settings.quotaServiceAttributes,
+      tags: settings.quotaTags,
+    },
+    declared: declaredKeys(content),
+    ec2Instances: content.ec2Instances,
+  };
 }
 
 function readYamlFile(file: string, source: string): YamlFile {

@@ -5,22 +5,31 @@ import { isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { type Readiness, registerProbes } from './admin/probes.ts';
 import { createApp, HttpBindError, listenHttp } from './api/server.ts';
+import { createThrottle } from './api/throttle.ts';
 import { registerApi } from './api/wire.ts';
-import { type Configuration, type Endpoint, parseEndpoint, SettingError, type Settings } from './config.ts';
+import {
+  type Configuration,
+  type Endpoint,
+  parseEndpoint,
+  registryOptions,
+  SettingError,
+  type Settings,
+} from './config.ts';
 import { checkContent, declare } from './declared/declare.ts';
 import { watchOverrides } from './declared/overrides.ts';
-import { type DeclaredContent, declaredKeys } from './declared/schema.ts';
+import { scheduleAliasTargets } from './health/alias-targets.ts';
 import { scheduleCustomHealth } from './health/custom-health.ts';
 import type { Log } from './log.ts';
 import { BindError } from './publish/answering-thread.ts';
 import { formatAddress, Publisher } from './publish/publisher.ts';
-import type { RegistryOptions } from './registry/decision.ts';
 import type { Namespace } from './registry/model.ts';
 import { Registry } from './registry/registry.ts';
 import { scheduleOperations } from './registry/schedule.ts';
+import { createLookup } from './resolver/lookup.ts';
 import { openStore } from './store/open.ts';
 import { StoreError } from './store/store.ts';
 import type { CompileOptions } from './synthesis/compile.ts';
+import { resolveOwn } from './synthesis/own-addresses.ts';
 import { Synthesizer } from './synthesis/synthesizer.ts';
 
 export interface Daemon {
@@ -45,7 +54,9 @@ const DNS_PORT = 53;
  */
 export async function startDaemon(configuration: Configuration, log: Log): Promise<Daemon> {
   const { settings, content, yaml } = configuration;
-  if (yaml !== null) checkContent(content, yaml);
+  const options = registryOptions(configuration);
+  if (yaml !== null) checkContent(content, yaml, options);
+  const clock = Date.now;
   const closers: (() => Promise<void> | void)[] = [];
   const close = async (): Promise<void> => {
     for (const closer of closers.splice(0).reverse()) await closer();
@@ -55,7 +66,11 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     let readiness: Readiness = { isReady: false, reason: 'the listeners are being bound', http: [], dns: [] };
 
     const app = createApp();
-    registerApi(app, () => served, log);
+    const throttles = new Map([
+      ['DiscoverInstances', createThrottle(settings.quotaDiscoverInstances, clock)],
+      ['DiscoverInstancesRevision', createThrottle(settings.quotaDiscoverInstancesRevision, clock)],
+    ]);
+    registerApi(app, () => served, throttles, log);
     registerProbes(app, () =>
       readiness.isReady && !publisher.isReady
         ? { ...readiness, isReady: false, reason: 'no thread answers DNS' }
@@ -64,10 +79,11 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     const listeners = await listenHttp(app, settings.http);
     closers.push(() => listeners.close(DRAIN_TIMEOUT_MS));
 
+    const upstreams = resolveUpstreams(settings, log);
     const publisher = await Publisher.start(
       {
         listen: settings.dns,
-        forwarding: { upstreams: resolveUpstreams(settings, log), clients: settings.recursionClients },
+        forwarding: { upstreams, clients: settings.recursionClients },
         seed: randomInt(2 ** 32),
       },
       {
@@ -84,10 +100,9 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     readiness = { ...readiness, reason: 'the state is being loaded' };
     const store = openStore(settings.store, settings.dataDir);
     closers.push(() => store.close());
-    const clock = Date.now;
     const registry = await Registry.open({
       store,
-      options: registryOptions(settings, content),
+      options,
       clock,
       random: (bound) => randomInt(bound),
     });
@@ -111,7 +126,18 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
       );
     });
     const onError = (error: unknown): void => log.error({ err: error }, 'a change that was due could not be made');
-    const schedules = [scheduleOperations(registry, clock, onError), scheduleCustomHealth(registry, clock, onError)];
+    const schedules = [
+      scheduleOperations(registry, clock, onError),
+      scheduleCustomHealth(registry, clock, onError),
+      scheduleAliasTargets(
+        registry,
+        (name) => resolveOwn(registry.state, name, settings.dnsFallback),
+        createLookup(upstreams),
+        onError,
+      ),
+    ];
+    // Aliases of our own names are answered from the start.
+    await registry.settle();
     closers.push(async () => {
       for (const schedule of schedules) schedule.close();
       await registry.settle();
@@ -155,23 +181,6 @@ function bindProblem(env: string, flag: string, error: HttpBindError | BindError
       EADDRNOTAVAIL: `${where} is no address of this machine: add it`,
     }[error.code] ?? `${where} cannot be bound (${error.message}): mend that`;
   return new SettingError(`${env}: ${problem}, or choose another address with ${env} or ${flag}`, { cause: error });
-}
-
-function registryOptions(settings: Settings, content: DeclaredContent): RegistryOptions {
-  return {
-    region: settings.region,
-    accountId: settings.accountId,
-    operationDelayMs: settings.operationDelayMs,
-    customHealthDelayMs: settings.customHealthDelayMs,
-    newInstanceStatus: settings.newInstance === 'healthy' ? 'HEALTHY' : 'UNHEALTHY',
-    quotas: {
-      namespaces: settings.quotaNamespaces,
-      instancesPerNamespace: settings.quotaInstancesPerNamespace,
-      instancesPerService: settings.quotaInstancesPerService,
-    },
-    declared: declaredKeys(content),
-    ec2Instances: content.ec2Instances,
-  };
 }
 
 /** Of two DNS namespaces with one name the oldest is answered; whoever made the other one will wonder. */

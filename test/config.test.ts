@@ -61,6 +61,12 @@ describe('settings', () => {
       quotaNamespaces: 50,
       quotaInstancesPerNamespace: 2000,
       quotaInstancesPerService: 1000,
+      quotaCustomAttributes: 30,
+      quotaServiceAttributes: 30,
+      quotaTags: 50,
+      quotaDiscoverInstances: 0,
+      quotaDiscoverInstancesRevision: 0,
+      allowPrivateHealthChecks: false,
       log: 'info',
     });
     expect(loadConfiguration({}, {})).toMatchObject({ yaml: null, content: { namespaces: [], ec2Instances: {} } });
@@ -86,6 +92,12 @@ describe('settings', () => {
     quotaNamespaces: ['0', '2', '3'],
     quotaInstancesPerNamespace: ['0', '2', '3'],
     quotaInstancesPerService: ['0', '2', '3'],
+    quotaCustomAttributes: ['0', '2', '3'],
+    quotaServiceAttributes: ['0', '2', '3'],
+    quotaTags: ['0', '2', '3'],
+    quotaDiscoverInstances: ['0', '2', '3'],
+    quotaDiscoverInstancesRevision: ['0', '2', '3'],
+    allowPrivateHealthChecks: ['true', 'false', 'true'],
     log: ['debug', 'warn', 'error'],
   };
 
@@ -148,6 +160,12 @@ const BAD: Record<string, readonly string[]> = {
   quotaNamespaces: ['-1', '1.5', 'many'],
   quotaInstancesPerNamespace: ['-1', 'x'],
   quotaInstancesPerService: ['-1', 'x'],
+  quotaCustomAttributes: ['-1', 'x'],
+  quotaServiceAttributes: ['-1', '1.5'],
+  quotaTags: ['-1', 'x'],
+  quotaDiscoverInstances: ['-1', '0.5'],
+  quotaDiscoverInstancesRevision: ['-1', 'x'],
+  allowPrivateHealthChecks: ['yes', '1', 'TRUE'],
   log: ['verbose', 'INFO'],
 };
 

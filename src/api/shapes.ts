@@ -10,7 +10,12 @@ import {
   MAX_FAILURE_THRESHOLD,
   MAX_ID,
   MAX_ID_OR_ARN,
+  MAX_RESOURCE_ARN,
   MAX_RESOURCE_PATH,
+  MAX_SERVICE_ATTRIBUTE_KEY,
+  MAX_SERVICE_ATTRIBUTE_VALUE,
+  MAX_TAG_KEY,
+  MAX_TAG_VALUE,
   MAX_TAGS_PER_REQUEST,
   MAX_TTL_SECONDS,
 } from '../registry/limits.ts';
@@ -26,37 +31,47 @@ export const newInstanceId = resourceId.regex(INSTANCE_ID);
 export const description = z.string().max(MAX_DESCRIPTION);
 export const ownerAccount = z.string().regex(/^\d{12}$/);
 export const recordTtl = z.int().min(0).max(MAX_TTL_SECONDS);
-export const tagList = z
-  .array(z.object({ Key: z.string().min(1).max(128), Value: z.string().max(256) }))
-  .max(MAX_TAGS_PER_REQUEST);
-/**
- * Attributes by key. Read as pairs, since zod's own record leaves a key called `__proto__` out. How many there may be
- * and what the reserved ones hold is the registry's to say.
- */
-export const attributeMap = z
-  .preprocess(
-    (value) => {
-      if (Array.isArray(value)) return 'a list';
-      return typeof value === 'object' && value !== null ? Object.entries(value) : value;
-    },
-    z.array(z.tuple([z.string(), z.string()]), {
-      error: ({ code }) => (code === 'invalid_type' ? 'a map from strings to strings is expected' : undefined),
-    }),
-  )
-  .superRefine((pairs, context) => {
-    for (const [key, value] of pairs) {
-      const problem = ATTRIBUTE_KEY.test(key)
-        ? null
-        : 'is no attribute key: 1 to 255 printable characters without a space are';
-      const message =
-        problem ??
-        (ATTRIBUTE_VALUE.test(value)
-          ? null
-          : 'has a value that is longer than 1024 characters, not printable ASCII, or begins with white space');
-      if (message !== null) context.addIssue({ code: 'custom', path: [key], message });
-    }
-  })
-  .transform((pairs): Record<string, string> => Object.fromEntries(pairs));
+/** Tags are counted in Unicode characters, of which some are two units of a string. */
+const tagText = (max: number) =>
+  z.string().refine((text) => [...text].length <= max, `at most ${max} characters are expected`);
+export const tagKey = tagText(MAX_TAG_KEY).min(1);
+export const tagList = z.array(z.object({ Key: tagKey, Value: tagText(MAX_TAG_VALUE) })).max(MAX_TAGS_PER_REQUEST);
+/** @param problemOf what is wrong with a key and value, or null */
+const textMap = (problemOf: (key: string, value: string) => string | null) =>
+  // Read as pairs, since zod's own record leaves a key called `__proto__` out.
+  z
+    .preprocess(
+      (value) => {
+        if (Array.isArray(value)) return 'a list';
+        return typeof value === 'object' && value !== null ? Object.entries(value) : value;
+      },
+      z.array(z.tuple([z.string(), z.string()]), {
+        error: ({ code }) => (code === 'invalid_type' ? 'a map from strings to strings is expected' : undefined),
+      }),
+    )
+    .superRefine((pairs, context) => {
+      for (const [key, value] of pairs) {
+        const message = problemOf(key, value);
+        if (message !== null) context.addIssue({ code: 'custom', path: [key], message });
+      }
+    })
+    .transform((pairs): Record<string, string> => Object.fromEntries(pairs));
+
+/** How many there may be, and what the reserved ones hold, is the registry's to say. */
+export const attributeMap = textMap((key, value) => {
+  if (!ATTRIBUTE_KEY.test(key)) return 'is no attribute key: 1 to 255 printable characters without a space are';
+  if (ATTRIBUTE_VALUE.test(value)) return null;
+  return 'has a value that is longer than 1024 characters, not printable ASCII, or begins with white space';
+});
+
+export const serviceAttributeKey = z.string().max(MAX_SERVICE_ATTRIBUTE_KEY);
+export const serviceAttributeMap = textMap((key, value) => {
+  if (key.length > MAX_SERVICE_ATTRIBUTE_KEY) return `is longer than ${MAX_SERVICE_ATTRIBUTE_KEY} characters`;
+  return value.length > MAX_SERVICE_ATTRIBUTE_VALUE
+    ? `has a value of over ${MAX_SERVICE_ATTRIBUTE_VALUE} characters`
+    : null;
+}).refine((map) => Object.keys(map).length > 0, 'at least one attribute is expected');
+export const resourceArn = z.string().min(1).max(MAX_RESOURCE_ARN);
 export const dnsRecords = z.array(z.object({ Type: z.enum(RECORD_TYPES), TTL: recordTtl }));
 export const healthCheckConfig = z.object({
   Type: z.enum(['HTTP', 'HTTPS', 'TCP']),

@@ -10,7 +10,9 @@ import { discoveryActions } from './actions/discovery.ts';
 import { instanceActions } from './actions/instances.ts';
 import { namespaceActions } from './actions/namespaces.ts';
 import { operationActions } from './actions/operations.ts';
+import { serviceAttributeActions } from './actions/service-attributes.ts';
 import { serviceActions } from './actions/services.ts';
+import { tagActions } from './actions/tags.ts';
 
 export const TARGET_PREFIX = 'Route53AutoNaming_v20170314.';
 const CONTENT_TYPE = 'application/x-amz-json-1.1';
@@ -20,26 +22,13 @@ export const ACTIONS: ReadonlyMap<string, Action> = new Map(
   Object.entries({
     ...namespaceActions,
     ...serviceActions,
+    ...serviceAttributeActions,
     ...instanceActions,
     ...discoveryActions,
     ...operationActions,
+    ...tagActions,
   }),
 );
-
-/** Of the same API, and not built yet. */
-export const MISSING_ACTIONS: readonly string[] = [
-  'DeleteServiceAttributes',
-  'DiscoverInstancesRevision',
-  'GetServiceAttributes',
-  'ListTagsForResource',
-  'TagResource',
-  'UntagResource',
-  'UpdateHttpNamespace',
-  'UpdatePrivateDnsNamespace',
-  'UpdatePublicDnsNamespace',
-  'UpdateService',
-  'UpdateServiceAttributes',
-];
 
 /** An error of the protocol rather than of the service. */
 class ProtocolError extends Error {
@@ -57,8 +46,14 @@ class ProtocolError extends Error {
 /**
  * Serves the API at `POST /`.
  * @param registry the registry, or null while the state is not loaded
+ * @param throttles by wire name, each called before its action is carried out and throwing where there were too many
  */
-export function registerApi(app: FastifyInstance, registry: () => Registry | null, log: Log): void {
+export function registerApi(
+  app: FastifyInstance,
+  registry: () => Registry | null,
+  throttles: ReadonlyMap<string, () => void>,
+  log: Log,
+): void {
   // Clients send the API's own content type, curl sends a form's: the body is read as JSON whatever it is called.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
@@ -66,7 +61,8 @@ export function registerApi(app: FastifyInstance, registry: () => Registry | nul
   app.post('/', async (request, reply) => {
     const loaded = registry();
     if (loaded === null) throw new ProtocolError('ServiceUnavailable', 503, 'The state is being loaded.');
-    const action = pickAction(request.headers['x-amz-target']);
+    const { name, action } = pickAction(request.headers['x-amz-target']);
+    throttles.get(name)?.();
     const input = readInput(action.schema, parseBody(request.body));
     return send(reply, 200, await action.handle(input, loaded));
   });
@@ -94,14 +90,12 @@ export function registerApi(app: FastifyInstance, registry: () => Registry | nul
   });
 }
 
-function pickAction(target: string | string[] | undefined): Action {
+function pickAction(target: string | string[] | undefined): { name: string; action: Action } {
   const text = String(target ?? '');
   const name = text.startsWith(TARGET_PREFIX) ? text.slice(TARGET_PREFIX.length) : '';
-  const found = ACTIONS.get(name);
-  if (found !== undefined) return found;
-  const reason = MISSING_ACTIONS.includes(name)
-    ? `This version of cloudmapd does not have the operation ${name} yet.`
-    : `X-Amz-Target is "${text}"; ${TARGET_PREFIX}<operation> is expected.`;
+  const action = ACTIONS.get(name);
+  if (action !== undefined) return { name, action };
+  const reason = `X-Amz-Target is "${text}"; ${TARGET_PREFIX}<operation> is expected.`;
   throw new ProtocolError('UnknownOperationException', 400, reason);
 }
 

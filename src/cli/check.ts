@@ -1,5 +1,5 @@
 /** `cloudmapd check FILE`: what `serve` would say of the file, without touching anything. */
-import { loadConfiguration, SettingError } from '../config.ts';
+import { loadConfiguration, registryOptions, SettingError } from '../config.ts';
 import { checkContent } from '../declared/declare.ts';
 import { ConfigFileError } from '../declared/yaml.ts';
 import { count } from './count.ts';
@@ -7,8 +7,9 @@ import { EXIT_USAGE } from './exit-codes.ts';
 
 export function check(file: string): void {
   try {
-    const { content, yaml } = loadConfiguration({ config: file }, {});
-    if (yaml !== null) checkContent(content, yaml);
+    const configuration = loadConfiguration({ config: file }, {});
+    const { content, yaml } = configuration;
+    if (yaml !== null) checkContent(content, yaml, registryOptions(configuration));
     const services = content.namespaces.flatMap((namespace) => namespace.services);
     const instances = services.flatMap((service) => service.instances);
     process.stdout.write(

@@ -1,27 +1,15 @@
 /** Declared content held against the registry's rules, in a registry of its own or in the real one. */
-import type { Context } from '../registry/decision.ts';
+import type { RegistryOptions } from '../registry/decision.ts';
 import type { Registry } from '../registry/registry.ts';
 import { State } from '../registry/state.ts';
 import { DeclaredError, reconcile } from './reconcile.ts';
-import { type DeclaredContent, declaredKeys } from './schema.ts';
+import type { DeclaredContent } from './schema.ts';
 import type { YamlFile } from './yaml.ts';
 
-/** Limits and delays do not apply to declared content; ids are thrown away. */
-const TRIAL: Omit<Context, 'options'> = { now: 0, random: (bound) => Math.floor(Math.random() * bound) };
-
-/** Whether the content can be declared in an empty registry. @throws ConfigFileError */
-export function checkContent(content: DeclaredContent, yaml: YamlFile): void {
-  const options: Context['options'] = {
-    region: 'us-east-1',
-    accountId: '123456789012',
-    operationDelayMs: 0,
-    customHealthDelayMs: 0,
-    newInstanceStatus: 'HEALTHY',
-    quotas: { namespaces: 0, instancesPerNamespace: 0, instancesPerService: 0 },
-    declared: declaredKeys(content),
-    ec2Instances: content.ec2Instances,
-  };
-  withLines(yaml, () => reconcile(new State(), content, { ...TRIAL, options }));
+/** Whether the content can be declared in an empty registry; the ids that it gets are thrown away. @throws ConfigFileError */
+export function checkContent(content: DeclaredContent, yaml: YamlFile, options: RegistryOptions): void {
+  const random = (bound: number): number => Math.floor(Math.random() * bound);
+  withLines(yaml, () => reconcile(new State(), content, { now: 0, random, options }));
 }
 
 /** Makes the registry what the file says. @throws ConfigFileError, and nothing is applied; StoreError */

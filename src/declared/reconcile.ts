@@ -11,6 +11,7 @@ import { buildInstance, checkInstance, checkInstanceId, putInstance, removeInsta
 import type { Namespace, Service } from '../registry/model.ts';
 import { checkNamespaceName, findSameNamespace, putNewNamespace, removeNamespace } from '../registry/namespaces.ts';
 import { digestOf } from '../registry/operations.ts';
+import { requireFreeOwners } from '../registry/owner-holders.ts';
 import { checkService, findSameService, putNewService, removeService, type ServiceSpec } from '../registry/services.ts';
 import type { State } from '../registry/state.ts';
 import { checkTags } from '../registry/tags.ts';
@@ -138,7 +139,7 @@ class Reconciler {
             },
       hasCustomHealthCheck: declared.healthCheckCustom !== undefined,
     };
-    const dns = this.#at(path, () => checkService(namespace, spec));
+    const dns = this.#at(path, () => checkService(namespace, spec, this.#context));
     const existing = this.#at([...path, 'name'], () => findSameService(this.#state, namespace.id, name, dns));
     this.#requireOwn(existing, `${namespace.id} ${existing?.name ?? name}`, `the service "${name}"`, [...path, 'name']);
     const described = {
@@ -167,6 +168,7 @@ class Reconciler {
     } else {
       service = { ...existing, ...described };
       if (isChanged(service, existing)) {
+        this.#at([...path, 'name'], () => requireFreeOwners(this.#state, service));
         this.#draft.add([{ kind: 'service', id: service.id, value: service }]);
         this.#checkKept(namespace, service, declared, path);
       }
@@ -220,7 +222,7 @@ class Reconciler {
 
   #tags(tags: Readonly<Record<string, string>>, resource: string, path: KeyPath): Record<string, string> {
     const list = Object.entries(tags).map(([key, value]) => ({ key, value }));
-    return this.#at([...path, 'tags'], () => checkTags(list, resource));
+    return this.#at([...path, 'tags'], () => checkTags(list, resource, this.#context));
   }
 
   #at<T>(path: KeyPath, check: () => T): T {

@@ -1,7 +1,8 @@
 /** The rules of an instance's attributes (Cloud Map: RegisterInstance, Attributes). */
 import { Address4, Address6 } from 'ip-address';
+import type { RegistryOptions } from './decision.ts';
 import { invalidInput } from './errors.ts';
-import { ATTRIBUTE_KEY, ATTRIBUTE_VALUE, MAX_ATTRIBUTES_TEXT, MAX_CUSTOM_ATTRIBUTES } from './limits.ts';
+import { ATTRIBUTE_KEY, ATTRIBUTE_VALUE, MAX_ATTRIBUTES_TEXT } from './limits.ts';
 import type { Namespace, Service } from './model.ts';
 import { domainNameProblem } from './owner-names.ts';
 import { hasRecord, REQUIRED_ATTRIBUTES } from './record-types.ts';
@@ -22,16 +23,15 @@ const RESERVED: Readonly<Record<string, (value: string) => string | null>> = {
 
 /**
  * Checks what was given for an instance of the service and completes it: an EC2 instance id brings its address.
- * @param ec2Instances EC2 instance id -> IPv4 address
  * @throws ServiceError InvalidInput that names the attribute
  */
 export function checkAttributes(
   namespace: Namespace,
   service: Service,
   attributes: Attributes,
-  ec2Instances: Readonly<Record<string, string>>,
+  { ec2Instances, quotas }: Pick<RegistryOptions, 'ec2Instances' | 'quotas'>,
 ): Attributes {
-  checkSyntax(attributes);
+  checkSyntax(attributes, quotas.customAttributes);
   if (attributes.AWS_INIT_HEALTH_STATUS !== undefined && !service.hasCustomHealthCheck) {
     throw invalidInput('AWS_INIT_HEALTH_STATUS is for services with a HealthCheckCustomConfig.');
   }
@@ -41,7 +41,8 @@ export function checkAttributes(
   return attributes;
 }
 
-function checkSyntax(attributes: Attributes): void {
+/** @param quota of custom attributes; 0 = unlimited */
+function checkSyntax(attributes: Attributes, quota: number): void {
   let text = 0;
   let custom = 0;
   for (const [key, value] of Object.entries(attributes)) {
@@ -57,8 +58,8 @@ function checkSyntax(attributes: Attributes): void {
     if (problem === undefined) custom++;
     text += key.length + value.length;
   }
-  if (custom > MAX_CUSTOM_ATTRIBUTES) {
-    throw invalidInput(`An instance has at most ${MAX_CUSTOM_ATTRIBUTES} custom attributes; ${custom} are given.`);
+  if (quota > 0 && custom > quota) {
+    throw invalidInput(`An instance has at most ${quota} custom attributes; ${custom} are given.`);
   }
   if (text > MAX_ATTRIBUTES_TEXT) {
     throw invalidInput(

@@ -3,6 +3,16 @@ import type { Owner, Random } from './ids.ts';
 import type { Change, HealthStatus } from './model.ts';
 import type { State } from './state.ts';
 
+/** 0 = unlimited. */
+export interface Quotas {
+  readonly namespaces: number;
+  readonly instancesPerNamespace: number;
+  readonly instancesPerService: number;
+  readonly customAttributes: number;
+  readonly serviceAttributes: number;
+  readonly tags: number;
+}
+
 export interface RegistryOptions extends Owner {
   /** How long operations stay PENDING. */
   readonly operationDelayMs: number;
@@ -10,12 +20,9 @@ export interface RegistryOptions extends Owner {
   readonly customHealthDelayMs: number;
   /** Of a checked instance before its first verdict. */
   readonly newInstanceStatus: HealthStatus;
-  /** 0 = unlimited. */
-  readonly quotas: {
-    readonly namespaces: number;
-    readonly instancesPerNamespace: number;
-    readonly instancesPerService: number;
-  };
+  /** Whether services of private namespaces may have a HealthCheckConfig, which AWS forbids. */
+  readonly allowsPrivateHealthChecks: boolean;
+  readonly quotas: Quotas;
   /** What the file declares, by `declaredKey`. */
   readonly declared: ReadonlySet<string>;
   /** EC2 instance id -> its primary private IPv4 address. */

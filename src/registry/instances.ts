@@ -54,7 +54,7 @@ export function checkInstance(
   context: Context,
 ): Attributes {
   checkInstanceId(instanceId);
-  const checked = checkAttributes(namespace, service, attributes, context.options.ec2Instances);
+  const checked = checkAttributes(namespace, service, attributes, context.options);
   if (service.dns !== null && hasRecord(service.dns.records, 'SRV')) {
     const name = absoluteName(instanceOwner(service.name, instanceId), namespace);
     const problem = domainNameProblem(name);

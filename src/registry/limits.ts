@@ -6,10 +6,13 @@ export const MAX_DESCRIPTION = 1024;
 export const MAX_TTL_SECONDS = 2_147_483_647;
 export const MAX_FAILURE_THRESHOLD = 10;
 export const MAX_RESOURCE_PATH = 255;
-export const MAX_TAGS = 50;
 export const MAX_TAGS_PER_REQUEST = 200;
+export const MAX_TAG_KEY = 128;
+export const MAX_TAG_VALUE = 256;
+export const MAX_RESOURCE_ARN = 1011;
+export const MAX_SERVICE_ATTRIBUTE_KEY = 255;
+export const MAX_SERVICE_ATTRIBUTE_VALUE = 1024;
 export const MAX_SERVICE_ATTRIBUTES = 30;
-export const MAX_CUSTOM_ATTRIBUTES = 30;
 /** Characters of all keys and values of one instance together. */
 export const MAX_ATTRIBUTES_TEXT = 5000;
 

@@ -99,10 +99,28 @@ export type OperationType = (typeof OPERATION_TYPES)[number];
 export type OperationStatus = 'PENDING' | 'SUCCESS' | 'FAIL';
 export type TargetType = 'NAMESPACE' | 'SERVICE' | 'INSTANCE';
 
+/** Null: stays as it is. */
+export interface NamespaceUpdate {
+  readonly description: string | null;
+  readonly soaTtlSeconds: number | null;
+}
+
+/** What is left out is deleted, but for the description (Cloud Map: UpdateService). */
+export interface ServiceUpdate {
+  /** Null: stays as it is. */
+  readonly description: string | null;
+  /** Of the record types that the service has; null: it leaves DNS. */
+  readonly records: readonly DnsRecord[] | null;
+  /** Null: none from now on. */
+  readonly healthCheck: HealthCheck | null;
+}
+
 /** What a pending operation was accepted for; carried out when it ends. */
 export type Work =
   | { readonly kind: 'create-namespace'; readonly namespace: Namespace }
+  | { readonly kind: 'update-namespace'; readonly id: string; readonly update: NamespaceUpdate }
   | { readonly kind: 'delete-namespace'; readonly id: string }
+  | { readonly kind: 'update-service'; readonly id: string; readonly update: ServiceUpdate }
   | { readonly kind: 'register-instance'; readonly instance: Instance }
   | { readonly kind: 'deregister-instance'; readonly serviceId: string; readonly instanceId: string };
 
@@ -121,6 +139,16 @@ export interface Operation {
   readonly request: { readonly key: string; readonly digest: string } | null;
 }
 
+/** What the target of alias instances resolved to last; addresses stay while it does not resolve. */
+export interface AliasTarget {
+  readonly ipv4: readonly string[];
+  readonly ipv6: readonly string[];
+  /** Of the target's own records. */
+  readonly ttlSeconds: number;
+  /** Whether it resolved the last time. */
+  readonly isHealthy: boolean;
+}
+
 /** One record of the state, put (`value`) or removed (null). */
 export type Change =
   | { readonly kind: 'namespace'; readonly id: string; readonly value: Namespace | null }
@@ -128,7 +156,19 @@ export type Change =
   | { readonly kind: 'instance'; readonly serviceId: string; readonly id: string; readonly value: Instance | null }
   | { readonly kind: 'operation'; readonly id: string; readonly value: Operation | null }
   /** The InstancesRevision of a service; under RETIRED_REVISIONS the greatest of the services that are gone. */
-  | { readonly kind: 'revision'; readonly id: string; readonly value: number | null };
+  | { readonly kind: 'revision'; readonly id: string; readonly value: number | null }
+  /** By the target's name, lower case. Not stored: after a restart it is resolved anew. */
+  | { readonly kind: 'alias-target'; readonly id: string; readonly value: AliasTarget | null };
+
+export function isStored(change: Change): boolean {
+  return change.kind !== 'alias-target';
+}
+
+/** The name that an alias instance stands for, lower case without an ending dot; null: it is no alias. */
+export function aliasNameOf({ attributes }: Pick<Instance, 'attributes'>): string | null {
+  const name = attributes.AWS_ALIAS_DNS_NAME;
+  return name === undefined ? null : name.toLowerCase().replace(/\.$/, '');
+}
 
 export const RETIRED_REVISIONS = '*';
 

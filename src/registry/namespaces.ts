@@ -4,7 +4,7 @@ import { managerOf } from './declared-keys.ts';
 import { invalidInput, ServiceError } from './errors.ts';
 import { arnOf, hostedZoneId, idFrom, namespaceId, randomText } from './ids.ts';
 import { HTTP_NAMESPACE_NAME, PRIVATE_NAMESPACE_NAME, PUBLIC_NAMESPACE_NAME } from './limits.ts';
-import type { Change, Namespace, NamespaceType } from './model.ts';
+import type { Change, Namespace, NamespaceType, NamespaceUpdate } from './model.ts';
 import { acceptOperation, forgetRequest, markRequest, recallRequest, requireNonePending } from './operations.ts';
 import { domainNameProblem } from './owner-names.ts';
 import type { State } from './state.ts';
@@ -60,7 +60,7 @@ export function createNamespace(
 ): Decision<{ operationId: string }> {
   checkNamespaceName(command.type, command.name);
   const id = namespaceId(context.random);
-  const tags = checkTags(command.tags, arnOf(context.options, 'namespace', id));
+  const tags = checkTags(command.tags, arnOf(context.options, 'namespace', id), context);
   const { creatorRequestId, ...parameters } = command;
   const request = markRequest(`create-namespace/${command.type}`, creatorRequestId, { ...parameters, tags });
   const repeated = recallRequest(state, request);
@@ -128,6 +128,54 @@ export function putNewNamespace(state: State, namespace: Namespace, context: Con
     httpName = `${namespace.name}-${randomText(context.random, 8)}`;
   }
   return [{ kind: 'namespace', id: namespace.id, value: { ...namespace, httpName } }];
+}
+
+export interface UpdateNamespace extends NamespaceUpdate {
+  /** Id or ARN. */
+  readonly id: string;
+  /** The kind of namespace that the action is for. */
+  readonly type: NamespaceType;
+  readonly updaterRequestId: string | null;
+}
+
+/** The three Update...Namespace; only description and SOA TTL can change. */
+export function updateNamespace(
+  state: State,
+  command: UpdateNamespace,
+  context: Context,
+): Decision<{ operationId: string }> {
+  const namespace = requireNamespace(state, context, command.id);
+  if (namespace.type !== command.type) {
+    throw invalidInput(`The namespace ${namespace.id} is of type ${namespace.type}, not ${command.type}.`);
+  }
+  const update: NamespaceUpdate = { description: command.description, soaTtlSeconds: command.soaTtlSeconds };
+  const request = markRequest(`update-namespace/${namespace.id}`, command.updaterRequestId, update);
+  const repeated = recallRequest(state, request);
+  if (repeated !== undefined) return { changes: [], result: { operationId: repeated.id } };
+  requireNonePending(state, `namespace/${namespace.id}`);
+  return acceptOperation(
+    state,
+    context,
+    {
+      type: 'UPDATE_NAMESPACE',
+      targets: { NAMESPACE: namespace.id },
+      request,
+      work: () => ({ kind: 'update-namespace' as const, id: namespace.id, update }),
+    },
+    () => changeNamespace(state, namespace.id, update),
+  );
+}
+
+/** @throws ServiceError NamespaceNotFound where it has gone meanwhile */
+export function changeNamespace(state: State, id: string, update: NamespaceUpdate): Change[] {
+  const namespace = state.namespace(id);
+  if (namespace === undefined) throw new ServiceError('NamespaceNotFound', `The namespace ${id} has gone meanwhile.`);
+  const value: Namespace = {
+    ...namespace,
+    description: update.description === null ? namespace.description : update.description || null,
+    soaTtlSeconds: update.soaTtlSeconds ?? namespace.soaTtlSeconds,
+  };
+  return [{ kind: 'namespace', id, value }];
 }
 
 export function deleteNamespace(

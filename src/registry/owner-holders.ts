@@ -1,7 +1,7 @@
 /** Who has an owner name, or will have it: two things may not share one. */
 import { invalidInput } from './errors.ts';
 import type { Namespace, Service } from './model.ts';
-import { absoluteName, ownerOfInstance } from './owner-names.ts';
+import { absoluteName, ownerOfInstance, ownerOfService } from './owner-names.ts';
 import type { State } from './state.ts';
 
 /** The instance being registered that will have the name, as `instance/<service id>/<id>`, or undefined. */
@@ -13,6 +13,23 @@ export function findPendingHolder(state: State, namespaceId: string, owner: stri
     if (ownerOfInstance(service, work.instance) === owner) return `instance/${service.id}/${work.instance.id}`;
   }
   return undefined;
+}
+
+/**
+ * For a service that gets records which it did not have: its names were free for others meanwhile.
+ * @throws ServiceError InvalidInput where its own name or a target of its instances is somebody else's
+ */
+export function requireFreeOwners(state: State, service: Service): void {
+  const { id, namespaceId } = service;
+  const instances = [...state.instancesOf(id).values()];
+  for (const owner of [ownerOfService(service), ...instances.map((each) => ownerOfInstance(service, each))]) {
+    const holder = owner === null ? undefined : state.holderOf(namespaceId, owner);
+    if (owner === null || holder === undefined) continue;
+    if (holder === `service/${id}` || holder.startsWith(`instance/${id}/`)) continue;
+    throw invalidInput(
+      `The name "${absoluteName(owner, state.namespace(namespaceId) as Namespace)}" is taken by ${holder}.`,
+    );
+  }
 }
 
 /**

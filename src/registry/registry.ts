@@ -8,7 +8,7 @@ import { StoreConflictError, StoreError } from '../store/store.ts';
 import type { Context, Decider, RegistryOptions } from './decision.ts';
 import { Draft } from './draft.ts';
 import type { Random } from './ids.ts';
-import type { Change } from './model.ts';
+import { type Change, isStored } from './model.ts';
 import { decodeChange, encodeChange, keyOf } from './records.ts';
 import { State } from './state.ts';
 
@@ -128,9 +128,7 @@ export class Registry {
       const { accepted, changes } = this.#decide(batch);
       try {
         if (changes.length > 0) {
-          const encoded = encodeBatch(changes);
-          this.#inFlight = { encoded, changes };
-          await this.#store.commit(encoded, this.#revision);
+          await this.#commit(changes);
         }
       } catch (error) {
         // Another writer was faster; its batch has been taken in, so this one is decided anew.
@@ -149,6 +147,13 @@ export class Registry {
       });
       return;
     }
+  }
+
+  async #commit(changes: readonly Change[]): Promise<void> {
+    const encoded = encodeBatch(changes);
+    if (encoded.length === 0) return this.#apply(changes);
+    this.#inFlight = { encoded, changes };
+    await this.#store.commit(encoded, this.#revision);
   }
 
   /** Decides each command on top of the earlier ones, and leaves the state as it was. */
@@ -175,6 +180,10 @@ export class Registry {
     const isOwn = batch.changes === this.#inFlight?.encoded;
     const changes = isOwn ? (this.#inFlight?.changes ?? []) : batch.changes.map(decodeChange);
     this.#revision = batch.revision;
+    this.#apply(changes);
+  }
+
+  #apply(changes: readonly Change[]): void {
     const applied = changes.map((change) => ({ change, undo: this.state.apply(change) }));
     const told = this.#listeners.map((listener) => listener(applied));
     const before = this.#announced;
@@ -193,6 +202,6 @@ function readChange(record: { key: string; value: string }): Change {
 
 /** A key that a batch changes twice is written once, as it ends up. */
 function encodeBatch(changes: readonly Change[]): StoreChange[] {
-  const lasts = new Map(changes.map((change) => [keyOf(change), change]));
+  const lasts = new Map(changes.filter(isStored).map((change) => [keyOf(change), change]));
   return [...lasts.values()].map(encodeChange);
 }

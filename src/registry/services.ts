@@ -13,9 +13,10 @@ import {
   RETIRED_REVISIONS,
   type RoutingPolicy,
   type Service,
+  type ServiceUpdate,
 } from './model.ts';
 import { requireNamespace, requireNotBeingDeleted } from './namespaces.ts';
-import { digestOf } from './operations.ts';
+import { acceptOperation, digestOf, requireNonePending } from './operations.ts';
 import { findPendingHolder } from './owner-holders.ts';
 import { absoluteName, domainNameProblem, serviceOwner } from './owner-names.ts';
 import { hasRecord, isAllowedSet } from './record-types.ts';
@@ -52,10 +53,14 @@ export function requireService(state: State, context: Pick<Context, 'options'>, 
  * @returns the service's DnsConfig as it will be kept
  * @throws ServiceError InvalidInput
  */
-export function checkService(namespace: Namespace, spec: ServiceSpec): DnsConfig | null {
+export function checkService(
+  namespace: Namespace,
+  spec: ServiceSpec,
+  context: Pick<Context, 'options'>,
+): DnsConfig | null {
   if (!SERVICE_NAME.test(spec.name)) throw invalidInput(`"${spec.name}" is no name for a service.`);
   const dns = checkDns(namespace, spec);
-  checkHealthChecks(namespace, spec, dns);
+  checkHealthChecks(namespace, spec, dns, context);
   return dns;
 }
 
@@ -79,12 +84,17 @@ function checkDns(namespace: Namespace, { name, isHttpOnly, dns }: ServiceSpec):
   return { routingPolicy, records: dns.records };
 }
 
-function checkHealthChecks(namespace: Namespace, spec: ServiceSpec, dns: DnsConfig | null): void {
+function checkHealthChecks(
+  namespace: Namespace,
+  spec: Pick<ServiceSpec, 'healthCheck' | 'hasCustomHealthCheck'>,
+  dns: DnsConfig | null,
+  { options }: Pick<Context, 'options'>,
+): void {
   const { healthCheck } = spec;
   if (healthCheck === null) return;
   if (spec.hasCustomHealthCheck)
     throw invalidInput('HealthCheckConfig and HealthCheckCustomConfig exclude each other.');
-  if (namespace.type === 'DNS_PRIVATE') {
+  if (namespace.type === 'DNS_PRIVATE' && !options.allowsPrivateHealthChecks) {
     throw invalidInput('HealthCheckConfig is for public DNS and HTTP namespaces; use HealthCheckCustomConfig.');
   }
   if (dns !== null && hasRecord(dns.records, 'CNAME'))
@@ -127,9 +137,9 @@ export function createService(state: State, command: CreateService, context: Con
     throw invalidInput('NamespaceId and DnsConfig.NamespaceId name different namespaces.');
   }
   const { creatorRequestId } = command;
-  const dns = checkService(namespace, command);
+  const dns = checkService(namespace, command, context);
   const id = serviceId(context.random);
-  const tags = checkTags(command.tags, arnOf(context.options, 'service', id));
+  const tags = checkTags(command.tags, arnOf(context.options, 'service', id), context);
   // What the service would be, so that a retry which writes a default out is still a retry.
   const made = {
     name: command.name,
@@ -195,6 +205,84 @@ function requireFreshRequestId(state: State, namespaceId: string, requestId: str
   }
 }
 
+export interface UpdateService {
+  /** Id or ARN. */
+  readonly id: string;
+  readonly update: ServiceUpdate;
+}
+
+/**
+ * UpdateService: what is left out is deleted. Record types and the check's type are fixed at creation.
+ * @throws ServiceError InvalidInput, ServiceNotFound, DuplicateRequest
+ */
+export function updateService(
+  state: State,
+  command: UpdateService,
+  context: Context,
+): Decision<{ operationId: string }> {
+  const service = requireService(state, context, command.id);
+  const namespace = state.namespace(service.namespaceId) as Namespace;
+  if (namespace.type === 'HTTP')
+    throw invalidInput(`The namespace ${namespace.id} is of type HTTP: its services cannot be updated.`);
+  const { update } = command;
+  checkUpdate(namespace, service, update, context);
+  requireNonePending(state, `service/${service.id}`);
+  return acceptOperation(
+    state,
+    context,
+    {
+      type: 'UPDATE_SERVICE',
+      targets: { SERVICE: service.id },
+      request: null,
+      work: () => ({ kind: 'update-service' as const, id: service.id, update }),
+    },
+    () => changeService(state, service.id, update, context),
+  );
+}
+
+function checkUpdate(
+  namespace: Namespace,
+  service: Service,
+  { records, healthCheck }: ServiceUpdate,
+  context: Pick<Context, 'options'>,
+): void {
+  checkRecordTypes(service, records);
+  if (healthCheck === null) return;
+  if (service.healthCheck !== null && service.healthCheck.type !== healthCheck.type) {
+    throw invalidInput(
+      `The type of a health check cannot change: it is ${service.healthCheck.type}, asked for is ${healthCheck.type}.`,
+    );
+  }
+  const { hasCustomHealthCheck, dns } = service;
+  checkHealthChecks(namespace, { healthCheck, hasCustomHealthCheck }, dns, context);
+}
+
+/** The wording follows AWS's own, which names both lists. */
+function checkRecordTypes({ dns }: Service, records: readonly DnsRecord[] | null): void {
+  const existing = (dns?.records ?? []).map(({ type }) => type);
+  const requested = (records ?? []).map(({ type }) => type);
+  const isSubset = requested.every((type) => existing.includes(type)) && new Set(requested).size === requested.length;
+  if (isSubset) return;
+  throw invalidInput(
+    `The record types of a service cannot change: they are [${existing.join(', ')}], asked for are [${requested.join(', ')}].`,
+  );
+}
+
+/** @throws ServiceError where a file has meanwhile removed the service, or given it other types */
+export function changeService(state: State, id: string, update: ServiceUpdate, context: Context): Change[] {
+  const service = state.service(id);
+  if (service === undefined) throw new ServiceError('ServiceNotFound', `The service ${id} has gone meanwhile.`);
+  checkUpdate(state.namespace(service.namespaceId) as Namespace, service, update, context);
+  const { description, records, healthCheck } = update;
+  const value: Service = {
+    ...service,
+    description: description === null ? service.description : description || null,
+    dns: service.dns === null || records === null || records.length === 0 ? null : { ...service.dns, records },
+    healthCheck,
+  };
+  return [{ kind: 'service', id, value }];
+}
+
 export function deleteService(state: State, command: { id: string }, context: Context): Decision<null> {
   const service = requireService(state, context, command.id);
   const instances = state.instancesOf(service.id).size;
@@ -208,6 +296,10 @@ export function deleteService(state: State, command: { id: string }, context: Co
     if (work?.kind === 'register-instance' && work.instance.serviceId === service.id) {
       throw new ServiceError('ResourceInUse', `An instance is being registered in the service ${service.id}.`);
     }
+  }
+  // Else the update, accepted already, could only fail. DeleteService has no DuplicateRequest.
+  if (state.pendingOperationOn(`service/${service.id}`) !== undefined) {
+    throw new ServiceError('ResourceInUse', `The service ${service.id} is being updated.`);
   }
   return { changes: removeService(state, service.id), result: null };
 }

@@ -2,7 +2,15 @@
  * Everything the registry knows, in memory, with the indexes that decisions and reads need. It changes by `apply`
  * alone, whose result undoes the change; what is read from it is immutable.
  */
-import type { Change, Instance, Namespace, Operation, Service } from './model.ts';
+import {
+  type AliasTarget,
+  aliasNameOf,
+  type Change,
+  type Instance,
+  type Namespace,
+  type Operation,
+  type Service,
+} from './model.ts';
 import { ownerOfInstance, ownerOfService } from './owner-names.ts';
 import { targetsOf } from './targets.ts';
 
@@ -31,6 +39,9 @@ export class State {
   #countedNamespaces = 0;
   readonly #pendingHealth = new Map<string, Instance>();
   #highestRevision = 0;
+  readonly #aliasTargets = new Map<string, AliasTarget>();
+  /** Alias name -> services with an instance that stands for it, and how many. */
+  readonly #aliasServices = new Map<string, Map<string, number>>();
 
   // --- reads ---
 
@@ -144,6 +155,20 @@ export class State {
     return this.#highestRevision;
   }
 
+  aliasTarget(name: string): AliasTarget | undefined {
+    return this.#aliasTargets.get(name);
+  }
+
+  /** Names that alias instances stand for. */
+  aliasNames(): MapIterator<string> {
+    return this.#aliasServices.keys();
+  }
+
+  /** Ids of the services with an instance that stands for the name. */
+  servicesWithAlias(name: string): string[] {
+    return [...(this.#aliasServices.get(name)?.keys() ?? [])];
+  }
+
   // --- change ---
 
   /** Makes one change and returns the change that undoes it. */
@@ -162,6 +187,11 @@ export class State {
         setOrDelete(this.#revisions, change.id, change.value);
         // Never lowered, also not by an undo: a revision may be skipped, never given twice.
         this.#highestRevision = Math.max(this.#highestRevision, change.value ?? 0);
+        return { ...change, value: previous };
+      }
+      case 'alias-target': {
+        const previous = this.#aliasTargets.get(change.id) ?? null;
+        setOrDelete(this.#aliasTargets, change.id, change.value);
         return { ...change, value: previous };
       }
     }
@@ -221,16 +251,26 @@ export class State {
     const previous = this.#instances.get(serviceId)?.get(id) ?? null;
     const service = this.#services.get(serviceId);
     if (previous !== null) {
+      this.#countAlias(previous, -1);
       if (service !== undefined) this.#untrackInstance(service, previous);
       this.#pendingHealth.delete(`${serviceId}/${id}`);
     }
     if (value === null) deleteIn(this.#instances, serviceId, id);
     else setIn(this.#instances, serviceId, id, value);
     if (value !== null) {
+      this.#countAlias(value, 1);
       if (service !== undefined) this.#trackInstance(service, value);
       if (value.health.pending !== null) this.#pendingHealth.set(`${serviceId}/${id}`, value);
     }
     return previous;
+  }
+
+  #countAlias(instance: Instance, by: number): void {
+    const name = aliasNameOf(instance);
+    if (name === null) return;
+    const count = (this.#aliasServices.get(name)?.get(instance.serviceId) ?? 0) + by;
+    if (count === 0) deleteIn(this.#aliasServices, name, instance.serviceId);
+    else setIn(this.#aliasServices, name, instance.serviceId, count);
   }
 
   #trackInstance(service: Service, instance: Instance): void {

@@ -8,8 +8,11 @@ export function targetsOf(operation: Operation): string[] {
   switch (work.kind) {
     case 'create-namespace':
       return [namespaceNameTarget(work.namespace)];
+    case 'update-namespace':
     case 'delete-namespace':
       return [`namespace/${work.id}`];
+    case 'update-service':
+      return [`service/${work.id}`];
     case 'register-instance':
       return [`instance/${work.instance.serviceId}/${work.instance.id}`];
     case 'deregister-instance':

@@ -4,8 +4,14 @@ import type { Context, Decision } from './decision.ts';
 import { invalidInput, ServiceError } from './errors.ts';
 import { checkInstance, putInstance, removeInstance } from './instances.ts';
 import type { Change, Instance, Namespace, Operation, Work } from './model.ts';
-import { findSameNamespace, putNewNamespace, removeNamespace, requireNoServices } from './namespaces.ts';
-import { requireService } from './services.ts';
+import {
+  changeNamespace,
+  findSameNamespace,
+  putNewNamespace,
+  removeNamespace,
+  requireNoServices,
+} from './namespaces.ts';
+import { changeService, requireService } from './services.ts';
 import type { State } from './state.ts';
 
 /** Ends one operation that is due; it has ended already where another replica was faster. */
@@ -34,9 +40,13 @@ function carryOut(state: State, work: Work, context: Context): Change[] {
         throw invalidInput(`The namespace ${work.namespace.name} has come into being by other means.`);
       }
       return putNewNamespace(state, work.namespace, context);
+    case 'update-namespace':
+      return changeNamespace(state, work.id, work.update);
     case 'delete-namespace':
       requireNoServices(state, work.id);
       return removeNamespace(state, work.id);
+    case 'update-service':
+      return changeService(state, work.id, work.update, context);
     case 'register-instance':
       recheckInstance(state, work.instance, context);
       return putInstance(state, work.instance, context.now);

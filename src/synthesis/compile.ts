@@ -3,7 +3,15 @@
  * answering thread copies. Pure: state in, answer set out.
  */
 import { type Additional, type Choice, encodeAnswerSet, type Rrset } from '../answers/answer-set.ts';
-import type { DnsRecord, Instance, Namespace, RecordType, Service } from '../registry/model.ts';
+import {
+  type AliasTarget,
+  aliasNameOf,
+  type DnsRecord,
+  type Instance,
+  type Namespace,
+  type RecordType,
+  type Service,
+} from '../registry/model.ts';
 import { absoluteName, domainNameProblem, instanceOwner } from '../registry/owner-names.ts';
 import type { State } from '../registry/state.ts';
 import { TYPE } from '../wire/header.ts';
@@ -54,24 +62,25 @@ function compileHolder(state: State, namespace: Namespace, owner: string, option
   const [kind, serviceId, ...instanceId] = (state.holderOf(namespace.id, owner) ?? '').split('/');
   const service = state.service(serviceId ?? '');
   if (service === undefined) return [];
-  if (kind === 'service')
-    return serviceRrsets(namespace, service, [...state.instancesOf(service.id).values()], options);
+  if (kind === 'service') return serviceRrsets(state, namespace, service, options);
   const instance = state.instance(service.id, instanceId.join('/'));
   return instance === undefined ? [] : companionRrsets(service, instance, options);
 }
 
 /** The RRsets at the service's own name. */
-export function serviceRrsets(
-  namespace: Namespace,
-  service: Service,
-  instances: readonly Instance[],
-  options: CompileOptions,
-): Rrset[] {
+function serviceRrsets(state: State, namespace: Namespace, service: Service, options: CompileOptions): Rrset[] {
   const rrsets: Rrset[] = [];
+  const instances = [...state.instancesOf(service.id).values()];
+  const aliasTarget = (name: string): AliasTarget | undefined => state.aliasTarget(name);
   for (const record of service.dns?.records ?? []) {
-    const candidates = instances.filter((instance) => rdataOf(namespace, service, instance, record.type) !== null);
-    const eligible = selectEligible(service, candidates, options.fallback);
-    const choices = choicesOf(namespace, service, eligible.instances, record, options);
+    const choiceOf = (instance: Instance): Choice | null =>
+      aliasNameOf(instance) === null
+        ? choiceOfRecord(namespace, service, instance, record, options)
+        : choiceOfAlias(instance, record.type, aliasTarget, options);
+    const candidates = new Map(instances.map((instance) => [instance, choiceOf(instance)] as const));
+    const able = instances.filter((instance) => candidates.get(instance) !== null);
+    const eligible = selectEligible(service, able, options.fallback, aliasTarget);
+    const choices = withoutRepeats(eligible.instances.map((instance) => candidates.get(instance) as Choice));
     if (choices.length === 0) continue;
     const policy = service.dns?.routingPolicy === 'WEIGHTED' ? 'weighted' : 'multivalue';
     rrsets.push({ type: TYPE[record.type], policy, choices });
@@ -79,26 +88,45 @@ export function serviceRrsets(
   return rrsets;
 }
 
-/** One choice per distinct RDATA: an RRset has no record twice (RFC 2181 s5). */
-function choicesOf(
+/** Null where the instance does not have the type's attributes: a record type that came later. */
+function choiceOfRecord(
   namespace: Namespace,
   service: Service,
-  instances: readonly Instance[],
+  instance: Instance,
   record: DnsRecord,
   options: CompileOptions,
-): Choice[] {
+): Choice | null {
+  const rdata = rdataOf(namespace, service, instance, record.type);
+  if (rdata === null) return null;
   const ttl = cappedTtl(record.ttlSeconds, options);
-  const choices = new Map<string, Choice>();
-  for (const instance of instances) {
-    const rdata = rdataOf(namespace, service, instance, record.type) as Uint8Array;
-    const key = Buffer.from(rdata.buffer, rdata.byteOffset, rdata.length).toString('latin1');
-    if (choices.has(key)) continue;
-    choices.set(key, {
-      answers: [recordTail(TYPE[record.type], ttl, rdata)],
-      additionals: record.type === 'SRV' ? targetAddresses(instance, ttl) : [],
-    });
+  return {
+    answers: [recordTail(TYPE[record.type], ttl, rdata)],
+    additionals: record.type === 'SRV' ? targetAddresses(instance, ttl) : [],
+  };
+}
+
+/** All addresses of the alias, under the target's own TTL. Null where the target has none of the type. */
+function choiceOfAlias(
+  instance: Instance,
+  type: RecordType,
+  aliasTarget: (name: string) => AliasTarget | undefined,
+  options: CompileOptions,
+): Choice | null {
+  const target = aliasTarget(aliasNameOf(instance) ?? '');
+  const rdatas = type === 'A' ? target?.ipv4.map(aRdata) : type === 'AAAA' ? target?.ipv6.map(aaaaRdata) : undefined;
+  if (target === undefined || rdatas === undefined || rdatas.length === 0) return null;
+  const ttl = cappedTtl(target.ttlSeconds, options);
+  return { answers: rdatas.map((rdata) => recordTail(TYPE[type], ttl, rdata)), additionals: [] };
+}
+
+/** One choice per distinct RDATA: an RRset has no record twice (RFC 2181 s5). */
+function withoutRepeats(choices: readonly Choice[]): Choice[] {
+  const byAnswers = new Map<string, Choice>();
+  for (const choice of choices) {
+    const key = Buffer.concat(choice.answers).toString('latin1');
+    if (!byAnswers.has(key)) byAnswers.set(key, choice);
   }
-  return [...choices.values()];
+  return [...byAnswers.values()];
 }
 
 /** The addresses of an SRV record's target, which stands directly below the owner name. */
@@ -142,7 +170,6 @@ function rdataOf(namespace: Namespace, service: Service, instance: Instance, typ
   return cache[type];
 }
 
-/** Null where the instance does not have the type's attributes: an alias, or a record type that came later. */
 function encodeRdata(namespace: Namespace, service: Service, instance: Instance, type: RecordType): Uint8Array | null {
   const { attributes } = instance;
   switch (type) {

@@ -1,6 +1,5 @@
 /** Which instances are answered, by health (cloud-map facts of RegisterInstance and of Route 53's fail-open). */
-import type { Instance, Service } from '../registry/model.ts';
-import { hasHealthCheck } from '../registry/model.ts';
+import { type AliasTarget, aliasNameOf, hasHealthCheck, type Instance, type Service } from '../registry/model.ts';
 
 /** What is answered where no instance is healthy: the last healthy one, or all as Route 53 does. */
 export type DnsFallback = 'last-healthy' | 'all';
@@ -11,13 +10,28 @@ export interface Eligible {
   readonly isFallback: boolean;
 }
 
+/** Without a check an instance is healthy; an alias is what its target is (Route 53: EvaluateTargetHealth). */
+function isHealthy(
+  service: Service,
+  instance: Instance,
+  aliasTarget: (name: string) => AliasTarget | undefined,
+): boolean {
+  const alias = aliasNameOf(instance);
+  if (alias !== null) return aliasTarget(alias)?.isHealthy ?? false;
+  return !hasHealthCheck(service) || instance.health.status === 'HEALTHY';
+}
+
 /**
  * Of the instances that have a record of the type in question, those that are answered: never none because of health.
  * The last healthy are those with the greatest `lastHealthyAt`; where no instance was ever healthy, all are.
  */
-export function selectEligible(service: Service, instances: readonly Instance[], fallback: DnsFallback): Eligible {
-  if (!hasHealthCheck(service)) return { instances, isFallback: false };
-  const healthy = instances.filter((instance) => instance.health.status === 'HEALTHY');
+export function selectEligible(
+  service: Service,
+  instances: readonly Instance[],
+  fallback: DnsFallback,
+  aliasTarget: (name: string) => AliasTarget | undefined = () => undefined,
+): Eligible {
+  const healthy = instances.filter((instance) => isHealthy(service, instance, aliasTarget));
   if (healthy.length > 0) return { instances: healthy, isFallback: false };
   if (fallback === 'all') return { instances, isFallback: true };
   const latest = instances.reduce((max, { health }) => Math.max(max, health.lastHealthyAt ?? 0), 0);

@@ -1,6 +1,6 @@
 /** From the registry's announcements to the deltas that the answering threads get: which owner names to compile anew. */
 import { DeltaWriter } from '../answers/delta.ts';
-import type { Instance, Namespace, Service } from '../registry/model.ts';
+import { hasHealthCheck, type Instance, type Namespace, type Service } from '../registry/model.ts';
 import { absoluteName, domainNameProblem, ownerOfInstance, ownerOfService } from '../registry/owner-names.ts';
 import type { AppliedChange } from '../registry/registry.ts';
 import type { State } from '../registry/state.ts';
@@ -52,35 +52,53 @@ export class Synthesizer {
   #touchedBy(changes: readonly AppliedChange[]): { zones: Set<string>; owners: Map<string, Set<string>> } {
     const zones = new Set<string>();
     const owners = new Map<string, Set<string>>();
-    const touch = (service: Service | null, owner: string | null): void => {
-      if (service === null || owner === null) return;
-      const set = owners.get(service.namespaceId);
-      if (set === undefined) owners.set(service.namespaceId, new Set([owner]));
+    const touchOwner = (namespaceId: string, owner: string): void => {
+      const set = owners.get(namespaceId);
+      if (set === undefined) owners.set(namespaceId, new Set([owner]));
       else set.add(owner);
     };
-    // Services that a later change of the same batch removed.
-    const removed = new Map<string, Service>();
-    for (const { undo } of changes)
-      if (undo.kind === 'service' && undo.value !== null) removed.set(undo.id, undo.value);
+    const touch = (service: Service, owner: string | null): void => {
+      if (owner !== null) touchOwner(service.namespaceId, owner);
+    };
+    // What the batch's services were before it and in its midst: an instance can have come or gone under any of them.
+    const earlier = new Map<string, Service[]>();
+    for (const { undo } of changes) {
+      if (undo.kind !== 'service' || undo.value === null) continue;
+      earlier.set(undo.id, [...(earlier.get(undo.id) ?? []), undo.value]);
+    }
 
     for (const { change, undo } of changes) {
       if (change.kind === 'namespace' && undo.kind === 'namespace') {
-        for (const namespace of [change.value, undo.value]) {
-          if (namespace !== null && namespace.type !== 'HTTP') zones.add(zoneOf(namespace));
+        const [next, previous] = [change.value, undo.value];
+        if (next !== null && previous !== null) {
+          // Of what can change only the SOA's TTL is in DNS, which the name server's addresses have too.
+          if (next.soaTtlSeconds !== previous.soaTtlSeconds)
+            for (const owner of ownOwners(next)) touchOwner(next.id, owner);
+          continue;
         }
+        const namespace = next ?? previous;
+        if (namespace !== null && namespace.type !== 'HTTP') zones.add(zoneOf(namespace));
       } else if (change.kind === 'service' && undo.kind === 'service') {
+        if (isSameInDns(change.value, undo.value)) continue;
         for (const service of [change.value, undo.value]) {
           if (service === null) continue;
           touch(service, ownerOfService(service));
           for (const instance of this.#state.instancesOf(service.id).values())
             touch(service, ownerOfInstance(service, instance));
         }
+      } else if (change.kind === 'alias-target') {
+        for (const id of this.#state.servicesWithAlias(change.id)) {
+          const service = this.#state.service(id);
+          if (service !== undefined) touch(service, ownerOfService(service));
+        }
       } else if (change.kind === 'instance' && undo.kind === 'instance') {
-        const service = this.#state.service(change.serviceId) ?? removed.get(change.serviceId) ?? null;
         const instance: Instance | null = change.value ?? undo.value;
-        if (service === null || instance === null) continue;
-        touch(service, ownerOfService(service));
-        touch(service, ownerOfInstance(service, instance));
+        if (instance === null) continue;
+        for (const service of [this.#state.service(change.serviceId), ...(earlier.get(change.serviceId) ?? [])]) {
+          if (service === undefined) continue;
+          touch(service, ownerOfService(service));
+          touch(service, ownerOfInstance(service, instance));
+        }
       }
     }
     return { zones, owners };
@@ -101,8 +119,7 @@ export class Synthesizer {
 
   #putZone(delta: DeltaWriter, namespace: Namespace): void {
     delta.putZone(toWireName(namespace.name));
-    const owners = new Set(['']);
-    if (domainNameProblem(absoluteName(NAME_SERVER_OWNER, namespace)) === null) owners.add(NAME_SERVER_OWNER);
+    const owners = new Set(ownOwners(namespace));
     for (const service of this.#state.servicesOf(namespace.id)) {
       const owner = ownerOfService(service);
       if (owner === null) continue;
@@ -130,6 +147,21 @@ export class Synthesizer {
     const previous = this.#serials.get(zone) ?? 0;
     this.#serials.set(zone, Math.max(previous + 1, Math.floor(this.#clock() / 1000)) >>> 0);
   }
+}
+
+/** Relative owner names of the zone's own records: the apex, and its name server where that name fits. */
+function ownOwners(namespace: Namespace): string[] {
+  return domainNameProblem(absoluteName(NAME_SERVER_OWNER, namespace)) === null ? ['', NAME_SERVER_OWNER] : [''];
+}
+
+/** Tags, attributes and the like do not matter; whether there is a check does, for health decides answers. */
+function isSameInDns(next: Service | null, previous: Service | null): boolean {
+  return (
+    next?.dns === previous?.dns &&
+    next !== null &&
+    previous !== null &&
+    hasHealthCheck(next) === hasHealthCheck(previous)
+  );
 }
 
 function zoneOf(namespace: Namespace): string {

@@ -3,11 +3,12 @@ import { declare } from '../../src/declared/declare.ts';
 import { watchOverrides } from '../../src/declared/overrides.ts';
 import { readContent } from '../../src/declared/schema.ts';
 import { ConfigFileError, parseYaml } from '../../src/declared/yaml.ts';
+import type { Decider } from '../../src/registry/decision.ts';
 import { updateCustomHealth } from '../../src/registry/health.ts';
-import type { Namespace, Service } from '../../src/registry/model.ts';
+import type { DnsRecord, Namespace, Service } from '../../src/registry/model.ts';
 import { deleteNamespace } from '../../src/registry/namespaces.ts';
 import type { Registry } from '../../src/registry/registry.ts';
-import { deleteService } from '../../src/registry/services.ts';
+import { deleteService, updateService } from '../../src/registry/services.ts';
 import { endOperation } from '../../src/registry/work.ts';
 import {
   deregisterCommand,
@@ -16,6 +17,7 @@ import {
   openRegistry,
   registerCommand,
   serviceCommand,
+  UNLIMITED,
 } from '../support/registry.ts';
 
 const CONTENT = `namespaces:
@@ -38,6 +40,14 @@ const CONTENT = `namespaces:
         instances: [{ id: job-1 }]
   - { name: http, type: HTTP }
 `;
+
+/** A namespace with this service alone. */
+const oneService = (text: string) =>
+  `namespaces:\n  - name: corp.internal\n    type: DNS_PRIVATE\n    services: [${text}]\n`;
+const updateCommand =
+  (id: string, records: readonly DnsRecord[] | null): Decider<{ operationId: string }> =>
+  (state, context) =>
+    updateService(state, { id, update: { description: null, records, healthCheck: null } }, context);
 
 const apply = (registry: Registry, text: string) => {
   const yaml = parseYaml('shop.yaml', text);
@@ -100,7 +110,7 @@ describe('what is declared', () => {
   });
 
   it('is not counted against quotas', async () => {
-    const quotas = { namespaces: 1, instancesPerNamespace: 2, instancesPerService: 1 };
+    const quotas = { ...UNLIMITED, namespaces: 1, instancesPerNamespace: 2, instancesPerService: 1 };
     const { registry } = await open({ quotas });
     expect(instances(registry, 'web')).toEqual(['web-1', 'web-2']);
     await registry.submit(namespaceCommand('own'));
@@ -195,6 +205,33 @@ describe('what is declared again', () => {
     expect(instances(registry, 'web')).toEqual(['web-1', 'web-2']);
     expect(instances(registry, 'jobs')).toEqual(['job-1']);
     expect(allNames(registry)).toEqual({ namespaces: ['corp.internal', 'http'], services: ['jobs', 'web'] });
+  });
+
+  it('sets back what updates changed, DNS too', async () => {
+    const { registry } = await open();
+    const before = service(registry, 'web');
+    await registry.submit(updateCommand(before.id, null));
+    expect(service(registry, 'web')).toMatchObject({ dns: null, description: 'Pages' });
+    await apply(registry, CONTENT);
+    expect(service(registry, 'web')).toEqual(before);
+  });
+
+  it.each([
+    ['the name in another case', 'Svc'],
+    ['the target of an instance', 'one.svc'],
+  ])('is refused where it lost its DNS and the API has given %s away', async (_, name) => {
+    const text = oneService(`{ name: svc, dns: { records: [{ type: SRV, ttl: 60 }] } }`);
+    const { registry } = await openRegistry();
+    await apply(registry, text);
+    const { id, namespaceId } = service(registry, 'svc');
+    const attributes = { AWS_INSTANCE_IPV4: '10.0.0.1', AWS_INSTANCE_PORT: '80' };
+    await registry.submit(registerCommand(id, 'one', attributes));
+    await registry.submit(updateCommand(id, null));
+    const dns = { routingPolicy: null, records: [{ type: 'A' as const, ttlSeconds: 1 }] };
+    await registry.submit(serviceCommand(namespaceId, name, { dns }));
+    const before = dump(registry.state);
+    await expect(apply(registry, text)).rejects.toThrow(/^shop\.yaml:4: namespaces\[0\]\.services\[0\]\.name: .*taken/);
+    expect(dump(registry.state)).toEqual(before);
   });
 });
 
@@ -366,6 +403,21 @@ describe('what is pending through the API', () => {
     } else {
       expect(registry.state.instance(jobs, 'pending')).toBeDefined();
     }
+  });
+
+  it.each([
+    ['has other record types by then', oneService('{ name: web, dns: { records: [{ type: SRV, ttl: 60 }] } }')],
+    ['has no DNS by then', oneService('{ name: web }')],
+    ['is declared no longer', 'namespaces: []'],
+  ])('fails as an update of a service that %s', async (_, text) => {
+    const { registry, clock } = await openRegistry(SLOW);
+    await apply(registry, oneService('{ name: web, dns: { records: [{ type: A, ttl: 60 }] } }'));
+    const { id } = service(registry, 'web');
+    const { operationId } = await registry.submit(updateCommand(id, [{ type: 'A', ttlSeconds: 7 }]));
+    await apply(registry, text);
+    const before = registry.state.service(id);
+    expect(await end(registry, clock, operationId)).toMatchObject({ status: 'FAIL', work: null });
+    expect(registry.state.service(id)).toEqual(before);
   });
 
   it('makes no second namespace beside a declared one', async () => {

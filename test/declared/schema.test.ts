@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { loadConfiguration, registryOptions } from '../../src/config.ts';
 import { checkContent } from '../../src/declared/declare.ts';
 import { readContent } from '../../src/declared/schema.ts';
 import { ConfigFileError, parseYaml } from '../../src/declared/yaml.ts';
@@ -7,7 +8,8 @@ import { ConfigFileError, parseYaml } from '../../src/declared/yaml.ts';
 function problemOf(text: string): string | null {
   try {
     const yaml = parseYaml('shop.yaml', text);
-    checkContent(readContent(yaml), yaml);
+    const content = readContent(yaml);
+    checkContent(content, yaml, registryOptions({ ...loadConfiguration({}, {}), content, yaml }));
     return null;
   } catch (error) {
     expect(error).toBeInstanceOf(ConfigFileError);

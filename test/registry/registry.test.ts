@@ -19,6 +19,7 @@ import {
   seededRandom,
   serviceCommand,
   type TestRegistry,
+  UNLIMITED,
   withService,
 } from '../support/registry.ts';
 
@@ -79,7 +80,7 @@ describe('batches', () => {
   });
 
   it('give the last place under a quota to one', async () => {
-    const quotas = { namespaces: 3, instancesPerNamespace: 0, instancesPerService: 2 };
+    const quotas = { ...UNLIMITED, namespaces: 3, instancesPerService: 2 };
     const { registry } = await openRegistry({ quotas });
     const outcomes = await Promise.allSettled(
       ['a', 'b', 'c', 'd', 'e'].map((n) => registry.submit(namespaceCommand(n))),
@@ -309,7 +310,7 @@ describe('open', () => {
   ])(
     'reads back what a random sequence of commands left: operations end %s',
     async (_, operationDelayMs, healthDelay) => {
-      const quotas = { namespaces: 8, instancesPerNamespace: 30, instancesPerService: 12 };
+      const quotas = { ...UNLIMITED, namespaces: 8, instancesPerNamespace: 30, instancesPerService: 12 };
       const test = await openRegistry({ operationDelayMs, customHealthDelayMs: healthDelay, quotas });
       const accepted = await runRandomCommands(test, 3000);
       // The sequence must have done something.

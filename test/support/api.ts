@@ -60,6 +60,8 @@ export interface WireBody {
   readonly Instance: WireInstance;
   readonly Instances: readonly WireInstance[];
   readonly InstancesRevision: number;
+  readonly ServiceAttributes: { readonly Attributes: Readonly<Record<string, string>> };
+  readonly Tags: readonly { readonly Key: string; readonly Value: string }[];
   readonly Status: Readonly<Record<string, string>>;
   readonly NextToken: string;
 }
@@ -74,6 +76,7 @@ export interface TestApi {
   readonly daemon: Daemon;
   readonly endpoint: string;
   readonly httpPort: number;
+  readonly dnsPort: number;
   readonly sdk: ServiceDiscoveryClient;
   /** @param body an object, or the body's own text */
   call(operation: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Reply>;
@@ -134,6 +137,7 @@ export async function startApi(flags: Partial<Record<SettingKey, string>> = {}, 
     daemon,
     endpoint,
     httpPort: Number(new URL(endpoint).port),
+    dnsPort: Number(new URL(`http://${daemon.dns[0]}`).port),
     sdk,
     call,
     ok,

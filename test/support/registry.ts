@@ -1,5 +1,5 @@
 /** A registry over a store in memory, with a clock and chance of the test's own. */
-import type { Decider, RegistryOptions } from '../../src/registry/decision.ts';
+import type { Decider, Quotas, RegistryOptions } from '../../src/registry/decision.ts';
 import type { Random } from '../../src/registry/ids.ts';
 import { deregisterInstance, registerInstance } from '../../src/registry/instances.ts';
 import type { Namespace, NamespaceType } from '../../src/registry/model.ts';
@@ -12,13 +12,23 @@ import { targetsOf } from '../../src/registry/targets.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
 
+export const UNLIMITED: Quotas = {
+  namespaces: 0,
+  instancesPerNamespace: 0,
+  instancesPerService: 0,
+  customAttributes: 0,
+  serviceAttributes: 0,
+  tags: 0,
+};
+
 export const OPTIONS: RegistryOptions = {
   region: 'us-east-1',
   accountId: '123456789012',
   operationDelayMs: 0,
   customHealthDelayMs: 0,
   newInstanceStatus: 'HEALTHY',
-  quotas: { namespaces: 0, instancesPerNamespace: 0, instancesPerService: 0 },
+  allowsPrivateHealthChecks: false,
+  quotas: UNLIMITED,
   declared: new Set(),
   ec2Instances: {},
 };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/answers/selection.ts';
 import { Draft } from '../../src/registry/draft.ts';
-import type { Change } from '../../src/registry/model.ts';
+import type { Change, Namespace, Service } from '../../src/registry/model.ts';
 import { Synthesizer } from '../../src/synthesis/synthesizer.ts';
 import {
   COMPILE_OPTIONS,
@@ -157,7 +157,63 @@ describe('deltas', () => {
     const content = new Content([putNamespace(), putService(), putInstance({ id: 'a', ipv4: '10.0.0.1' })]);
     content.change(putNamespace({ soaTtlSeconds: 77 }));
     expect(content.dig('corp.internal', 'SOA')[0]).toMatch(/^corp\.internal\. 77 IN SOA .* 77$/);
+    expect(content.dig('corp.internal', 'NS')).toEqual(['corp.internal. 77 IN NS ns.corp.internal.']);
+    expect(content.dig('ns.corp.internal', 'A')).toEqual(['ns.corp.internal. 77 IN A 127.0.0.1']);
     expect(content.dig('web.corp.internal', 'A')).toEqual([A1]);
+  });
+
+  it('follow a changed SOA TTL where the zone is too long for a name server of its own', () => {
+    const name = `${'l'.repeat(62)}.`.repeat(4).slice(0, -1);
+    const content = new Content([putNamespace({ name })]);
+    content.change(putNamespace({ name, soaTtlSeconds: 77 }));
+    expect(content.asker.ask(name, 'SOA', { overTcp: true }).answer[0]).toMatch(/ 77 IN SOA /);
+  });
+
+  it('say nothing of a namespace whose SOA TTL stays, nor of tags and attributes of a service', () => {
+    const content = new Content([putNamespace(), putService(), putInstance({ id: 'a', ipv4: '10.0.0.1' })]);
+    const namespace = content.state.namespace('ns-1') as Namespace;
+    const service = content.state.service('srv-1') as Service;
+    const before = serial(content);
+    const tags = { t: '1' };
+    expect(content.change({ kind: 'namespace', id: 'ns-1', value: { ...namespace, description: 'x', tags } })).toBe(
+      false,
+    );
+    expect(content.change({ kind: 'service', id: 'srv-1', value: { ...service, attributes: { a: 'b' }, tags } })).toBe(
+      false,
+    );
+    expect(serial(content)).toBe(before);
+  });
+
+  it('follow a check that a service gets or loses', () => {
+    const content = new Content([
+      putNamespace(),
+      putService(),
+      putInstance({ id: 'a', ipv4: '10.0.0.1' }),
+      putInstance({ id: 'b', ipv4: '10.0.0.2', status: 'UNHEALTHY' }),
+    ]);
+    const service = content.state.service('srv-1') as Service;
+    const put = (healthCheck: Service['healthCheck']) =>
+      content.change({ kind: 'service', id: 'srv-1', value: { ...service, healthCheck } });
+    put({ type: 'TCP', path: null, failureThreshold: null });
+    expect(content.dig('web.corp.internal', 'A')).toEqual([A1]);
+    put(null);
+    expect(content.dig('web.corp.internal', 'A')).toEqual([A1, A2]);
+  });
+
+  it.each([
+    ['loses its DNS before the instance goes', [putService({ records: null }), dropInstance('a')]],
+    ['loses its DNS after the instance has gone', [dropInstance('a'), putService({ records: null })]],
+    ['loses its DNS, its instance, and goes', [putService({ records: null }), dropInstance('a'), dropService('srv-1')]],
+  ])('take SRV targets away where in one batch the service %s', (_, changes) => {
+    const content = new Content([
+      putNamespace(),
+      putService({ records: 'SRV 60' }),
+      putInstance({ id: 'a', ipv4: '10.0.0.1', port: 80 }),
+    ]);
+    expect(content.dig('a.web.corp.internal', 'A')).toHaveLength(1);
+    content.change(...changes);
+    expect(content.dig('a.web.corp.internal', 'A')).toEqual(['NXDOMAIN']);
+    expect(content.dig('web.corp.internal', 'SRV')).toEqual(['NXDOMAIN']);
   });
 });
 
@@ -319,11 +375,16 @@ describe('deltas and snapshots agree', () => {
       const namespace = this.#pick(namespaces);
       if (dice === 3) return this.#dropAll(namespace.id);
       if (dice === 4) return [{ kind: 'namespace', id: namespace.id, value: { ...namespace, tags: { t: '1' } } }];
+      if (dice === 5) {
+        const soaTtlSeconds = this.#random(100);
+        return [{ kind: 'namespace', id: namespace.id, value: { ...namespace, soaTtlSeconds } }];
+      }
       if (services.length === 0 || dice < 12) return this.#newService(namespace.id);
       const service = this.#pick(services);
       const instances = [...state.instancesOf(service.id).keys()];
       if (dice === 12) return [...instances.map((id) => dropInstance(id, service.id)), dropService(service.id)];
       if (dice < 24 && instances.length > 0) return [dropInstance(this.#pick(instances), service.id)];
+      if (dice === 24) return this.#updateService(service);
       const id = `i${this.#random(3)}`;
       const holder = state.holderOf(service.namespaceId, `${id}.${service.name}`);
       if (holder !== undefined && !holder.startsWith('instance/')) return [];
@@ -339,6 +400,15 @@ describe('deltas and snapshots agree', () => {
           lastHealthyAt: this.#random(3) === 0 ? null : this.#random(4),
         }),
       ];
+    }
+
+    /** Another TTL, a type less, no DNS at all; another check. */
+    #updateService(service: Service): Change[] {
+      const kept = (service.dns?.records ?? []).filter(() => this.#random(4) > 0);
+      const records = kept.map(({ type }) => ({ type, ttlSeconds: this.#random(100) }));
+      const dns = service.dns === null || records.length === 0 ? null : { ...service.dns, records };
+      const healthCheck = this.#random(2) === 0 ? null : { type: 'TCP' as const, path: null, failureThreshold: null };
+      return [{ kind: 'service', id: service.id, value: { ...service, dns, healthCheck } }];
     }
 
     #newNamespace(): Change[] {

@@ -1,6 +1,6 @@
 /** Actions of discovery (Cloud Map API: section "discovery"). */
 import { z } from 'zod';
-import { discoverInstances } from '../../registry/discovery.ts';
+import { discoverInstances, findDiscoverable } from '../../registry/discovery.ts';
 import { NAMESPACE_NAME, SERVICE_NAME } from '../../registry/limits.ts';
 import { type Action, action } from '../action.ts';
 import { attributeMap, discoveredInstance, ownerAccount } from '../shapes.ts';
@@ -33,6 +33,23 @@ export const discoveryActions: Readonly<Record<string, Action>> = {
         Instances: instances.map((instance) => discoveredInstance(namespace, service, instance)),
         InstancesRevision: revision,
       };
+    },
+  ),
+
+  DiscoverInstancesRevision: action(
+    z.object({
+      NamespaceName: z.string().regex(NAMESPACE_NAME),
+      ServiceName: z.string().regex(SERVICE_NAME),
+      OwnerAccount: ownerAccount.optional(),
+    }),
+    (input, registry) => {
+      const query = {
+        namespaceName: input.NamespaceName,
+        serviceName: input.ServiceName,
+        ownerAccount: input.OwnerAccount ?? null,
+      };
+      const { service } = findDiscoverable(registry.state, query, registry);
+      return { InstancesRevision: registry.state.revision(service.id) };
     },
   ),
 };

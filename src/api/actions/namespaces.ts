@@ -1,7 +1,7 @@
 /** Actions on namespaces (Cloud Map API: section "namespaces"). */
 import { z } from 'zod';
 import type { Namespace, NamespaceType } from '../../registry/model.ts';
-import { createNamespace, deleteNamespace, requireNamespace } from '../../registry/namespaces.ts';
+import { createNamespace, deleteNamespace, requireNamespace, updateNamespace } from '../../registry/namespaces.ts';
 import type { Registry } from '../../registry/registry.ts';
 import { type Action, action } from '../action.ts';
 import { compileFilters, filterList, ownerFilter, textFilter } from '../filters.ts';
@@ -48,6 +48,27 @@ async function create(type: NamespaceType, input: CreateInput, registry: Registr
   return { OperationId: operationId };
 }
 
+const updateInput = { Id: idOrArn, UpdaterRequestId: resourceId.optional() };
+const dnsNamespaceChange = z.object({ Description: description.optional(), Properties: dnsProperties.optional() });
+
+interface UpdateInput {
+  readonly Id: string;
+  readonly UpdaterRequestId?: string | undefined;
+  readonly Namespace: z.output<typeof dnsNamespaceChange>;
+}
+
+async function update(type: NamespaceType, input: UpdateInput, registry: Registry): Promise<object> {
+  const command = {
+    id: input.Id,
+    type,
+    description: input.Namespace.Description ?? null,
+    soaTtlSeconds: input.Namespace.Properties?.DnsProperties.SOA.TTL ?? null,
+    updaterRequestId: input.UpdaterRequestId ?? null,
+  };
+  const { operationId } = await registry.submit((state, context) => updateNamespace(state, command, context));
+  return { OperationId: operationId };
+}
+
 export const namespaceActions: Readonly<Record<string, Action>> = {
   CreateHttpNamespace: action(z.object(createInput), (input, registry) => create('HTTP', input, registry)),
 
@@ -59,6 +80,19 @@ export const namespaceActions: Readonly<Record<string, Action>> = {
   CreatePublicDnsNamespace: action(
     z.object({ ...createInput, Properties: dnsProperties.optional() }),
     (input, registry) => create('DNS_PUBLIC', input, registry),
+  ),
+
+  UpdateHttpNamespace: action(
+    z.object({ ...updateInput, Namespace: z.object({ Description: description }) }),
+    (input, registry) => update('HTTP', input, registry),
+  ),
+
+  UpdatePrivateDnsNamespace: action(z.object({ ...updateInput, Namespace: dnsNamespaceChange }), (input, registry) =>
+    update('DNS_PRIVATE', input, registry),
+  ),
+
+  UpdatePublicDnsNamespace: action(z.object({ ...updateInput, Namespace: dnsNamespaceChange }), (input, registry) =>
+    update('DNS_PUBLIC', input, registry),
   ),
 
   DeleteNamespace: action(z.object({ Id: idOrArn }), async ({ Id }, registry) => {

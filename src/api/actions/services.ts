@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import { idFrom } from '../../registry/ids.ts';
 import { SERVICE_NAME } from '../../registry/limits.ts';
-import type { Service } from '../../registry/model.ts';
-import { createService, deleteService, requireService } from '../../registry/services.ts';
+import type { DnsRecord, HealthCheck, Service } from '../../registry/model.ts';
+import { createService, deleteService, requireService, updateService } from '../../registry/services.ts';
 import { type Action, action } from '../action.ts';
 import { compileFilters, filterList, ownerFilter, textFilter } from '../filters.ts';
 import { pageInput, pageOf } from '../page.ts';
@@ -37,9 +37,27 @@ const createInput = z.object({
   Type: z.literal('HTTP').optional(),
 });
 
+const updateInput = z.object({
+  Id: idOrArn,
+  Service: z.object({
+    Description: description.optional(),
+    DnsConfig: z.object({ DnsRecords: dnsRecords }).optional(),
+    HealthCheckConfig: healthCheckConfig.optional(),
+  }),
+});
+
+function toRecords(records: z.output<typeof dnsRecords>): DnsRecord[] {
+  return records.map(({ Type, TTL }) => ({ type: Type, ttlSeconds: TTL }));
+}
+
+function toHealthCheck(check: z.output<typeof healthCheckConfig> | undefined): HealthCheck | null {
+  if (check === undefined) return null;
+  return { type: check.Type, path: check.ResourcePath ?? null, failureThreshold: check.FailureThreshold ?? null };
+}
+
 export const serviceActions: Readonly<Record<string, Action>> = {
   CreateService: action(createInput, async (input, registry) => {
-    const { DnsConfig: dns, HealthCheckConfig: check } = input;
+    const { DnsConfig: dns } = input;
     const command = {
       name: input.Name,
       namespaceId: input.NamespaceId ?? null,
@@ -51,18 +69,27 @@ export const serviceActions: Readonly<Record<string, Action>> = {
           ? null
           : {
               routingPolicy: dns.RoutingPolicy ?? null,
-              records: dns.DnsRecords.map(({ Type, TTL }) => ({ type: Type, ttlSeconds: TTL })),
+              records: toRecords(dns.DnsRecords),
             },
-      healthCheck:
-        check === undefined
-          ? null
-          : { type: check.Type, path: check.ResourcePath ?? null, failureThreshold: check.FailureThreshold ?? null },
+      healthCheck: toHealthCheck(input.HealthCheckConfig),
       hasCustomHealthCheck: input.HealthCheckCustomConfig !== undefined,
       tags: toTags(input.Tags),
       creatorRequestId: input.CreatorRequestId ?? null,
     };
     const service = await registry.submit((state, context) => createService(state, command, context));
     return { Service: serviceShape(service, registry) };
+  }),
+
+  UpdateService: action(updateInput, async ({ Id, Service: change }, registry) => {
+    const update = {
+      description: change.Description ?? null,
+      records: change.DnsConfig === undefined ? null : toRecords(change.DnsConfig.DnsRecords),
+      healthCheck: toHealthCheck(change.HealthCheckConfig),
+    };
+    const { operationId } = await registry.submit((state, context) =>
+      updateService(state, { id: Id, update }, context),
+    );
+    return { OperationId: operationId };
   }),
 
   DeleteService: action(z.object({ Id: idOrArn }), async ({ Id }, registry) => {

@@ -1,0 +1,34 @@
+/** What alias names resolved to joins the state like a probe's result (Cloud Map: AWS_ALIAS_DNS_NAME). */
+import type { Decision } from './decision.ts';
+import type { AliasTarget } from './model.ts';
+import type { State } from './state.ts';
+
+/**
+ * @param resolved null: the name did not resolve; what it had last stays, unhealthy
+ * @returns no changes where nothing is new, or no instance stands for the name any longer
+ */
+export function putAliasTarget(
+  state: State,
+  name: string,
+  resolved: Omit<AliasTarget, 'isHealthy'> | null,
+): Decision<null> {
+  if (state.servicesWithAlias(name).length === 0) return { changes: [], result: null };
+  const previous = state.aliasTarget(name);
+  const value: AliasTarget =
+    resolved === null
+      ? { ipv4: [], ipv6: [], ttlSeconds: 0, ...previous, isHealthy: false }
+      : {
+          ipv4: [...resolved.ipv4].sort(),
+          ipv6: [...resolved.ipv6].sort(),
+          ttlSeconds: resolved.ttlSeconds,
+          isHealthy: true,
+        };
+  const isSame = previous !== undefined && JSON.stringify(previous) === JSON.stringify({ ...previous, ...value });
+  return { changes: isSame ? [] : [{ kind: 'alias-target', id: name, value }], result: null };
+}
+
+/** The name is nobody's alias any longer. */
+export function dropAliasTarget(state: State, name: string): Decision<null> {
+  const isGone = state.servicesWithAlias(name).length === 0 && state.aliasTarget(name) !== undefined;
+  return { changes: isGone ? [{ kind: 'alias-target', id: name, value: null }] : [], result: null };
+}

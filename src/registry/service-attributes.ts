@@ -1,0 +1,34 @@
+/** Attributes of services (Cloud Map: UpdateServiceAttributes, DeleteServiceAttributes). */
+import type { Context, Decision } from './decision.ts';
+import { ServiceError } from './errors.ts';
+import { requireService } from './services.ts';
+import type { State } from './state.ts';
+
+/** Adds and overwrites, keeps the rest; the quota counts the result. */
+export function updateServiceAttributes(
+  state: State,
+  command: { serviceId: string; attributes: Readonly<Record<string, string>> },
+  context: Context,
+): Decision<null> {
+  const service = requireService(state, context, command.serviceId);
+  const attributes = { ...service.attributes, ...command.attributes };
+  const count = Object.keys(attributes).length;
+  const { serviceAttributes: quota } = context.options.quotas;
+  if (quota > 0 && count > quota) {
+    const message = `A service has at most ${quota} attributes; ${service.id} would have ${count}.`;
+    throw new ServiceError('ServiceAttributesLimitExceededException', message);
+  }
+  return { changes: [{ kind: 'service', id: service.id, value: { ...service, attributes } }], result: null };
+}
+
+/** A key that the service does not have is no error. */
+export function deleteServiceAttributes(
+  state: State,
+  command: { serviceId: string; keys: readonly string[] },
+  context: Context,
+): Decision<null> {
+  const service = requireService(state, context, command.serviceId);
+  const left = Object.entries(service.attributes).filter(([key]) => !command.keys.includes(key));
+  const value = { ...service, attributes: Object.fromEntries(left) };
+  return { changes: [{ kind: 'service', id: service.id, value }], result: null };
+}
