@@ -1,37 +1,23 @@
-/** Services: created, deleted, found (Cloud Map: CreateService, DeleteService). */
+/** Services: created, updated, deleted, found (Cloud Map: CreateService, UpdateService, DeleteService). */
 import { type Context, type Decision, nextRevision } from './decision.ts';
 import { managerOf } from './declared-keys.ts';
 import { invalidInput, ServiceError } from './errors.ts';
 import { arnOf, idFrom, serviceId } from './ids.ts';
-import { SERVICE_NAME } from './limits.ts';
 import {
   type Change,
   type DnsConfig,
-  type DnsRecord,
-  type HealthCheck,
   type Namespace,
   RETIRED_REVISIONS,
-  type RoutingPolicy,
   type Service,
   type ServiceUpdate,
 } from './model.ts';
 import { requireNamespace, requireNotBeingDeleted } from './namespaces.ts';
 import { acceptOperation, digestOf, requireNonePending } from './operations.ts';
 import { findPendingHolder } from './owner-holders.ts';
-import { absoluteName, domainNameProblem, serviceOwner } from './owner-names.ts';
-import { hasRecord, isAllowedSet } from './record-types.ts';
+import { serviceOwner } from './owner-names.ts';
+import { checkService, checkUpdate, type ServiceSpec } from './service-rules.ts';
 import type { State } from './state.ts';
 import { checkTags } from './tags.ts';
-
-/** What a service is to be, from a call or a file. */
-export interface ServiceSpec {
-  readonly name: string;
-  readonly isHttpOnly: boolean;
-  readonly description: string | null;
-  readonly dns: { readonly routingPolicy: RoutingPolicy | null; readonly records: readonly DnsRecord[] } | null;
-  readonly healthCheck: HealthCheck | null;
-  readonly hasCustomHealthCheck: boolean;
-}
 
 export interface CreateService extends ServiceSpec {
   /** Ids or ARNs; one of them must be there. */
@@ -46,61 +32,6 @@ export function requireService(state: State, context: Pick<Context, 'options'>, 
   const service = state.service(idFrom(context.options, 'service', idOrArn));
   if (service === undefined) throw new ServiceError('ServiceNotFound', `No service has the id "${idOrArn}".`);
   return service;
-}
-
-/**
- * The rules of CreateService that need the namespace alone.
- * @returns the service's DnsConfig as it will be kept
- * @throws ServiceError InvalidInput
- */
-export function checkService(
-  namespace: Namespace,
-  spec: ServiceSpec,
-  context: Pick<Context, 'options'>,
-): DnsConfig | null {
-  if (!SERVICE_NAME.test(spec.name)) throw invalidInput(`"${spec.name}" is no name for a service.`);
-  const dns = checkDns(namespace, spec);
-  checkHealthChecks(namespace, spec, dns, context);
-  return dns;
-}
-
-function checkDns(namespace: Namespace, { name, isHttpOnly, dns }: ServiceSpec): DnsConfig | null {
-  if (dns === null) return null;
-  if (namespace.type === 'HTTP')
-    throw invalidInput(`The namespace ${namespace.id} is of type HTTP: its services have no DnsConfig.`);
-  if (isHttpOnly) throw invalidInput('A service of Type HTTP has no DnsConfig.');
-  if (!isAllowedSet(dns.records)) {
-    const given = dns.records.map((record) => record.type).join(', ') || 'none';
-    throw invalidInput(`DnsRecords are A, AAAA, A and AAAA, SRV, or CNAME; given: ${given}.`);
-  }
-  const isCname = hasRecord(dns.records, 'CNAME');
-  const routingPolicy = dns.routingPolicy ?? (isCname ? 'WEIGHTED' : 'MULTIVALUE');
-  if (isCname && routingPolicy !== 'WEIGHTED') throw invalidInput('A CNAME record needs the RoutingPolicy WEIGHTED.');
-  // RFC 1034 s3.6.2: a CNAME excludes other records, and the apex has SOA and NS.
-  if (isCname && name === '.')
-    throw invalidInput('A service named "." is the namespace itself and cannot have a CNAME record.');
-  const problem = domainNameProblem(absoluteName(serviceOwner(name), namespace));
-  if (problem !== null) throw invalidInput(`The name "${name}.${namespace.name}" ${problem}.`);
-  return { routingPolicy, records: dns.records };
-}
-
-function checkHealthChecks(
-  namespace: Namespace,
-  spec: Pick<ServiceSpec, 'healthCheck' | 'hasCustomHealthCheck'>,
-  dns: DnsConfig | null,
-  { options }: Pick<Context, 'options'>,
-): void {
-  const { healthCheck } = spec;
-  if (healthCheck === null) return;
-  if (spec.hasCustomHealthCheck)
-    throw invalidInput('HealthCheckConfig and HealthCheckCustomConfig exclude each other.');
-  if (namespace.type === 'DNS_PRIVATE' && !options.allowsPrivateHealthChecks) {
-    throw invalidInput('HealthCheckConfig is for public DNS and HTTP namespaces; use HealthCheckCustomConfig.');
-  }
-  if (dns !== null && hasRecord(dns.records, 'CNAME'))
-    throw invalidInput('A service with a CNAME record has no HealthCheckConfig.');
-  if (healthCheck.type === 'TCP' && healthCheck.path !== null)
-    throw invalidInput('A TCP health check has no ResourcePath.');
 }
 
 /**
@@ -237,34 +168,6 @@ export function updateService(
       work: () => ({ kind: 'update-service' as const, id: service.id, update }),
     },
     () => changeService(state, service.id, update, context),
-  );
-}
-
-function checkUpdate(
-  namespace: Namespace,
-  service: Service,
-  { records, healthCheck }: ServiceUpdate,
-  context: Pick<Context, 'options'>,
-): void {
-  checkRecordTypes(service, records);
-  if (healthCheck === null) return;
-  if (service.healthCheck !== null && service.healthCheck.type !== healthCheck.type) {
-    throw invalidInput(
-      `The type of a health check cannot change: it is ${service.healthCheck.type}, asked for is ${healthCheck.type}.`,
-    );
-  }
-  const { hasCustomHealthCheck, dns } = service;
-  checkHealthChecks(namespace, { healthCheck, hasCustomHealthCheck }, dns, context);
-}
-
-/** The wording follows AWS's own, which names both lists. */
-function checkRecordTypes({ dns }: Service, records: readonly DnsRecord[] | null): void {
-  const existing = (dns?.records ?? []).map(({ type }) => type);
-  const requested = (records ?? []).map(({ type }) => type);
-  const isSubset = requested.every((type) => existing.includes(type)) && new Set(requested).size === requested.length;
-  if (isSubset) return;
-  throw invalidInput(
-    `The record types of a service cannot change: they are [${existing.join(', ')}], asked for are [${requested.join(', ')}].`,
   );
 }
 

@@ -2,6 +2,7 @@
  * Everything the registry knows, in memory, with the indexes that decisions and reads need. It changes by `apply`
  * alone, whose result undoes the change; what is read from it is immutable.
  */
+import { addTo, deleteIn, removeFrom, setIn, setOrDelete } from './maps.ts';
 import {
   type AliasTarget,
   aliasNameOf,
@@ -11,8 +12,8 @@ import {
   type Operation,
   type Service,
 } from './model.ts';
+import { OperationTable } from './operation-table.ts';
 import { ownerOfInstance, ownerOfService } from './owner-names.ts';
-import { targetsOf } from './targets.ts';
 
 const NO_INSTANCES: ReadonlyMap<string, Instance> = new Map();
 
@@ -20,10 +21,7 @@ export class State {
   readonly #namespaces = new Map<string, Namespace>();
   readonly #services = new Map<string, Service>();
   readonly #instances = new Map<string, Map<string, Instance>>();
-  readonly #operations = new Map<string, Operation>();
-  /** Operations that an undo has put back, and so behind younger ones. */
-  readonly #misplaced = new Set<string>();
-  #youngestOperationAt = 0;
+  readonly #operations = new OperationTable();
   readonly #revisions = new Map<string, number>();
 
   readonly #namespaceByHttpName = new Map<string, string>();
@@ -31,9 +29,6 @@ export class State {
   /** Namespace id -> relative owner name -> `service/<id>` or `instance/<service id>/<id>`. */
   readonly #ownerNames = new Map<string, Map<string, string>>();
   readonly #zoneNamespaces = new Map<string, Set<string>>();
-  readonly #requests = new Map<string, string>();
-  readonly #pending = new Map<string, Operation>();
-  readonly #pendingByTarget = new Map<string, string>();
   /** Instances that count against quotas, by namespace id and by service id. */
   readonly #counted = new Map<string, number>();
   #countedNamespaces = 0;
@@ -98,8 +93,7 @@ export class State {
 
   /** Oldest first. */
   operations(): MapIterator<Operation> {
-    if (this.#misplaced.size > 0) this.#sortOperations();
-    return this.#operations.values();
+    return this.#operations.all();
   }
 
   operation(id: string): Operation | undefined {
@@ -112,13 +106,12 @@ export class State {
 
   /** Operations that have not ended, oldest first. */
   pendingOperations(): MapIterator<Operation> {
-    if (this.#misplaced.size > 0) this.#sortOperations();
-    return this.#pending.values();
+    return this.#operations.pending();
   }
 
   /** The pending operation on a target (`targetsOf`). */
   pendingOperationOn(target: string): Operation | undefined {
-    return this.#pending.get(this.#pendingByTarget.get(target) ?? '');
+    return this.#operations.pendingOn(target);
   }
 
   /** Instances with a custom status that is yet to take effect. */
@@ -128,7 +121,7 @@ export class State {
 
   /** The operation that answered a request, while it is remembered. */
   operationByRequest(key: string): Operation | undefined {
-    return this.#operations.get(this.#requests.get(key) ?? '');
+    return this.#operations.byRequest(key);
   }
 
   /** Who holds a relative owner name: `service/<id>`, `instance/<service id>/<id>`, or nobody. */
@@ -181,7 +174,7 @@ export class State {
       case 'instance':
         return { ...change, value: this.#putInstance(change.serviceId, change.id, change.value) };
       case 'operation':
-        return { ...change, value: this.#putOperation(change.id, change.value) };
+        return { ...change, value: this.#operations.put(change.id, change.value) };
       case 'revision': {
         const previous = this.#revisions.get(change.id) ?? null;
         setOrDelete(this.#revisions, change.id, change.value);
@@ -292,63 +285,4 @@ export class State {
       else this.#counted.set(id, count);
     }
   }
-
-  #putOperation(id: string, value: Operation | null): Operation | null {
-    const previous = this.#operations.get(id) ?? null;
-    if (previous !== null) {
-      // The request may have got another operation since, where this one had failed.
-      const key = previous.request?.key ?? '';
-      if (this.#requests.get(key) === id) this.#requests.delete(key);
-      this.#pending.delete(id);
-      for (const target of targetsOf(previous)) this.#pendingByTarget.delete(target);
-    }
-    setOrDelete(this.#operations, id, value);
-    if (value === null) this.#misplaced.delete(id);
-    else if (previous === null && value.createdAt < this.#youngestOperationAt) this.#misplaced.add(id);
-    if (value !== null) {
-      this.#youngestOperationAt = Math.max(this.#youngestOperationAt, value.createdAt);
-      if (value.request !== null) this.#requests.set(value.request.key, id);
-      if (value.status === 'PENDING') this.#pending.set(id, value);
-      for (const target of targetsOf(value)) this.#pendingByTarget.set(target, id);
-    }
-    return previous;
-  }
-
-  #sortOperations(): void {
-    for (const operations of [this.#operations, this.#pending]) {
-      const sorted = [...operations].sort(([, a], [, b]) => a.createdAt - b.createdAt);
-      operations.clear();
-      for (const [id, operation] of sorted) operations.set(id, operation);
-    }
-    this.#misplaced.clear();
-  }
-}
-
-function setOrDelete<V>(map: Map<string, V>, key: string, value: V | null): void {
-  if (value === null) map.delete(key);
-  else map.set(key, value);
-}
-
-function setIn<V>(maps: Map<string, Map<string, V>>, outer: string, key: string, value: V): void {
-  const inner = maps.get(outer);
-  if (inner === undefined) maps.set(outer, new Map([[key, value]]));
-  else inner.set(key, value);
-}
-
-function deleteIn<V>(maps: Map<string, Map<string, V>>, outer: string, key: string): void {
-  const inner = maps.get(outer);
-  inner?.delete(key);
-  if (inner?.size === 0) maps.delete(outer);
-}
-
-function addTo(sets: Map<string, Set<string>>, key: string, value: string): void {
-  const set = sets.get(key);
-  if (set === undefined) sets.set(key, new Set([value]));
-  else set.add(value);
-}
-
-function removeFrom(sets: Map<string, Set<string>>, key: string, value: string): void {
-  const set = sets.get(key);
-  set?.delete(value);
-  if (set?.size === 0) sets.delete(key);
 }
