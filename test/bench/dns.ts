@@ -1,0 +1,157 @@
+/**
+ * `dns`: A over UDP. dnsperf (Debian) asks; beside cloudmapd stand a bare Node `dgram` socket that sends a fixed reply,
+ * and NSD with the same names where it is installed. The figure is the server's own CPU time per answer.
+ */
+import { type ChildProcess, execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CLIENT_CORE, cpuSeconds, folder, isInstalled, median, ROOT, startPinned } from './support.ts';
+
+const NAMES = 1000;
+const ROUNDS = 3;
+const SECONDS = 3;
+
+interface Peer {
+  readonly name: string;
+  readonly port: number;
+  start(): Promise<ChildProcess>;
+}
+
+interface Figure {
+  readonly answersPerSecond: number;
+  readonly cpuMicrosecondsPerAnswer: number;
+}
+
+export async function benchDns(): Promise<void> {
+  if (!isInstalled('dnsperf')) {
+    console.log('dns: left out, dnsperf is not installed (Debian: apt-get install dnsperf)');
+    return;
+  }
+  const names = Array.from({ length: NAMES }, (_, i) => `s${i}.bench.internal`);
+  const queries = join(folder, 'queries');
+  writeFileSync(queries, names.map((name) => `${name} A\n`).join(''));
+  const peers = [cloudmapd(names), bareDgram(), ...(isInstalled('nsd') ? [nsd(names)] : [])];
+  const started = new Map<string, ChildProcess>();
+  for (const peer of peers) started.set(peer.name, await peer.start());
+
+  const figures = new Map<string, Figure[]>(peers.map(({ name }) => [name, []]));
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const peer of peers) {
+      const pid = started.get(peer.name)?.pid as number;
+      figures.get(peer.name)?.push(measure(pid, peer.port, queries));
+    }
+  }
+  const own = figures.get('cloudmapd') as Figure[];
+  console.log(`dns: ${NAMES} names x 3 A over UDP, ${ROUNDS} rounds of ${SECONDS} s, server and client pinned apart`);
+  for (const [name, list] of figures) {
+    const ratio = median(
+      own.map((figure, i) => figure.cpuMicrosecondsPerAnswer / (list[i] as Figure).cpuMicrosecondsPerAnswer),
+    );
+    console.log(
+      `  ${name.padEnd(22)} ${Math.round(median(list.map((f) => f.answersPerSecond)))} answers/s` +
+        `  ${median(list.map((f) => f.cpuMicrosecondsPerAnswer)).toFixed(2)} CPU us/answer` +
+        (name === 'cloudmapd' ? '' : `  cloudmapd costs ${ratio.toFixed(2)} of it`),
+    );
+  }
+}
+
+function cloudmapd(names: readonly string[]): Peer {
+  const services = names.map((name, i) => {
+    const instances = addresses(i).map(
+      (address, n) => `          - { id: i${n}, attributes: { AWS_INSTANCE_IPV4: ${address} } }`,
+    );
+    return [
+      `      - name: ${name.split('.', 1)[0]}`,
+      '        dns: { records: [{ type: A, ttl: 60 }] }',
+      '        instances:',
+      ...instances,
+    ].join('\n');
+  });
+  const config = join(folder, 'bench.yaml');
+  writeFileSync(
+    config,
+    `namespaces:\n  - name: bench.internal\n    type: DNS_PRIVATE\n    services:\n${services.join('\n')}\n`,
+  );
+  return {
+    name: 'cloudmapd',
+    port: 15301,
+    start: () =>
+      startPinned(process.execPath, [join(ROOT, 'src/main.ts'), 'serve', '--config', config], 'cloudmapd is ready', {
+        CLOUDMAPD_HTTP: '127.0.0.1:0',
+        CLOUDMAPD_DNS: '127.0.0.1:15301',
+        CLOUDMAPD_STORE: 'memory',
+      }),
+  };
+}
+
+/** What the runtime's own socket costs when nothing at all is looked up. */
+function bareDgram(): Peer {
+  const source = `
+    const socket = require('node:dgram').createSocket({ type: 'udp4', lookup: (host, _, done) => done(null, host, 4) });
+    const tail = Buffer.from('c00c00010001000000 3c00040a000001'.replace(/ /g, '').repeat(3), 'hex');
+    socket.on('message', (query, { port, address }) => {
+      const reply = Buffer.concat([query.subarray(0, query.length), tail]);
+      reply[2] |= 0x84; reply[7] = 3;
+      socket.send(reply, port, address);
+    });
+    socket.bind(15302, '127.0.0.1', () => console.log('listening'));`;
+  return {
+    name: 'bare dgram, fixed reply',
+    port: 15302,
+    start: () => startPinned(process.execPath, ['-e', source], 'listening', {}),
+  };
+}
+
+function nsd(names: readonly string[]): Peer {
+  const home = join(folder, 'nsd');
+  mkdirSync(home);
+  const records = names.flatMap((name, i) => addresses(i).map((address) => `${name}. 60 IN A ${address}`));
+  writeFileSync(
+    join(home, 'zone'),
+    `bench.internal. 60 IN SOA ns.bench.internal. h.bench.internal. 1 1 1 1 1\nbench.internal. 60 IN NS ns.bench.internal.\n${records.join('\n')}\n`,
+  );
+  writeFileSync(
+    join(home, 'nsd.conf'),
+    `server:\n  ip-address: 127.0.0.1\n  port: 15303\n  server-count: 1\n  username: ""\n  zonesdir: "${home}"\n  pidfile: ""\n  database: ""\n  xfrdir: "${home}"\n  xfrdfile: ""\n  zonelistfile: "${home}/zones"\nremote-control:\n  control-enable: no\nzone:\n  name: bench.internal\n  zonefile: zone\n`,
+  );
+  return {
+    name: 'NSD',
+    port: 15303,
+    start: () => startPinned('nsd', ['-d', '-c', join(home, 'nsd.conf')], 'nsd started', {}),
+  };
+}
+
+function addresses(i: number): string[] {
+  return [0, 1, 2].map((n) => `10.${n}.${i >> 8}.${i & 255}`);
+}
+
+function measure(pid: number, port: number, queries: string): Figure {
+  const before = cpuSeconds(pid);
+  const output = execFileSync(
+    'taskset',
+    [
+      '-c',
+      CLIENT_CORE,
+      'dnsperf',
+      '-s',
+      '127.0.0.1',
+      '-p',
+      String(port),
+      '-d',
+      queries,
+      '-l',
+      String(SECONDS),
+      '-c',
+      '8',
+      '-q',
+      '200',
+    ],
+    { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] },
+  );
+  const answered = Number(/Queries completed:\s+(\d+)/.exec(output)?.[1] ?? 0);
+  if (answered === 0) throw new Error(`nothing was answered on port ${port}: ${output}`);
+  return {
+    answersPerSecond: answered / SECONDS,
+    cpuMicrosecondsPerAnswer: ((cpuSeconds(pid) - before) * 1e6) / answered,
+  };
+}
