@@ -1,6 +1,6 @@
 /** The HTTP server that the API and the admin routes share: its addresses, and what it refuses whoever asks. */
 import { createServer, type Server } from 'node:http';
-import { isIPv6 } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 
 export interface HttpAddress {
@@ -38,15 +38,31 @@ export function createApp(): FastifyInstance {
     frameworkErrors: (error, _request, reply) => {
       refuse(reply as FastifyReply, 400, 'BadRequest', error.message);
     },
-    rewriteUrl: ({ url = '/' }) => url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '').replace(/^(?!\/)/, '/'),
+    rewriteUrl: ({ url = '/' }) => url.replace(ABSOLUTE_FORM, '').replace(/^(?!\/)/, '/'),
   });
   app.addHook('onRequest', async (request, reply) => {
     // To fastify an empty content type is an unknown one; a missing one is not.
     if (request.headers['content-type'] === '') delete request.headers['content-type'];
+    if (isForAnotherHost(request.originalUrl, request.headers)) {
+      return refuse(reply, 403, 'AccessDeniedException', 'This is not a proxy: it serves the Cloud Map API alone.');
+    }
     if (!isFromAnotherSite(request.headers)) return;
     return refuse(reply, 403, 'AccessDeniedException', 'Requests that a browser sends from another site are refused.');
   });
   return app;
+}
+
+const ABSOLUTE_FORM = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i;
+
+/**
+ * A call of the API is served whatever host it names, since SDKs behind a proxy setting send the whole URL. Anything
+ * else with the URL of another host takes us for a proxy (RFC 9112 s3.2.2).
+ */
+function isForAnotherHost(target: string, headers: Readonly<Record<string, string | string[] | undefined>>): boolean {
+  const authority = ABSOLUTE_FORM.exec(target)?.[1];
+  if (authority === undefined || headers['x-amz-target'] !== undefined) return false;
+  const host = authority.replace(/:\d*$/, '').replace(/^\[|\]$/g, '');
+  return host !== 'localhost' && isIP(host) === 0;
 }
 
 function refuse(reply: FastifyReply, status: number, type: string, message: string): FastifyReply {
@@ -78,6 +94,8 @@ export async function listenHttp(app: FastifyInstance, wanted: readonly HttpAddr
   const skipped: HttpAddress[] = [];
   for (const address of wanted) {
     const server = createServer({ requireHostHeader: false }, (request, response) => app.routing(request, response));
+    // A tunnel is a proxy's business too.
+    server.on('connect', (_request, socket) => socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n'));
     try {
       addresses.push({ address: address.address, port: await bind(server, address) });
       servers.push(server);

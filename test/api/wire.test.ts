@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import * as client from '@aws-sdk/client-servicediscovery';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -207,6 +208,25 @@ describe('hosts', () => {
     const found = await rawRequest(api.httpPort, { headers: discover, body });
     expect(JSON.parse(found.text)).toMatchObject({ __type: 'NamespaceNotFound' });
     expect((await rawRequest(api.httpPort, { headers: { ...LIST, host }, body: '{}' })).status).toBe(200);
+  });
+
+  it.each([
+    ['GET', 'http://www.example.com/', 403],
+    ['POST', 'http://www.example.com/', 403],
+    ['GET', 'https://www.example.com:443/healthz', 403],
+    ['GET', 'http://localhost:1/healthz', 200],
+    ['GET', 'http://127.0.0.1/healthz', 200],
+    ['GET', 'http://[::1]:8053/healthz', 200],
+  ])('is no proxy: %s %s answers %i', async (method, path, status) => {
+    expect((await rawRequest(api.httpPort, { method, path })).status).toBe(status);
+  });
+
+  it('opens no tunnel', async () => {
+    const socket = connect(api.httpPort, '127.0.0.1');
+    socket.write('CONNECT www.example.com:443 HTTP/1.1\r\nHost: www.example.com:443\r\n\r\n');
+    const [chunk] = await once(socket, 'data');
+    expect(String(chunk)).toMatch(/^HTTP\/1\.1 403 /);
+    socket.destroy();
   });
 
   it.each([
