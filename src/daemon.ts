@@ -136,12 +136,12 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
         onError,
       ),
     ];
-    // Aliases of our own names are answered from the start.
-    await registry.settle();
     closers.push(async () => {
       for (const schedule of schedules) schedule.close();
       await registry.settle();
     });
+    // Aliases of our own names are answered from the start.
+    await registry.settle();
 
     served = registry;
     const http = listeners.addresses.map(formatAddress);

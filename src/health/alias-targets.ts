@@ -25,7 +25,7 @@ export interface AliasResolver {
   close(): void;
 }
 
-/** @param onError told where a result could not be put into the registry; it is looked up again */
+/** @param onError told where a look-up failed or its result could not be put into the registry; it is done again */
 export function scheduleAliasTargets(
   registry: Registry,
   own: OwnLookup,
@@ -40,12 +40,16 @@ export function scheduleAliasTargets(
   };
 
   const askOutside = async (name: string, watch: Watch): Promise<void> => {
-    const resolved = await outside(watch.outside as string);
+    // Whatever went wrong, the name has not resolved, and is asked for again.
+    const resolved = await outside(watch.outside as string).catch((error: unknown) => {
+      onError(error);
+      return null;
+    });
     // Meanwhile the name may be nobody's any longer, or another's.
     if (isClosed || watched.get(name) !== watch) return;
     put(name, resolved);
     const waitMs = Math.min(MAX_INTERVAL_MS, Math.max(MIN_INTERVAL_MS, (resolved?.ttlSeconds ?? 0) * 1000));
-    watch.timer = setTimeout(() => askOutside(name, watch).catch(onError), waitMs);
+    watch.timer = setTimeout(() => void askOutside(name, watch), waitMs);
   };
 
   const follow = (): void => {
@@ -64,7 +68,7 @@ export function scheduleAliasTargets(
       if (watch !== before) clearTimeout(before?.timer);
       watched.set(name, watch);
       if (found === null || !('outside' in found)) put(name, found);
-      else if (watch !== before) askOutside(name, watch).catch(onError);
+      else if (watch !== before) void askOutside(name, watch);
     }
   };
 

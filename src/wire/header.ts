@@ -51,4 +51,3 @@ export const TYPE = {
 
 /** Offset of a name in a message, as a compression pointer (RFC 1035 s4.1.4); offsets end at 0x3fff. */
 export const POINTER = 0xc000;
-export const MAX_POINTER_OFFSET = 0x3fff;
