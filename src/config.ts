@@ -137,6 +137,11 @@ const SETTINGS = {
     default: false,
     help: 'HealthCheckConfig in private namespaces too, which AWS forbids',
   },
+  ec2Endpoint: {
+    schema: z.url({ protocol: /^https?$/, error: 'a URL such as http://127.0.0.1:4566 is expected' }).optional(),
+    default: undefined,
+    help: 'EC2-compatible endpoint that is asked for the address of an AWS_EC2_INSTANCE_ID',
+  },
   log: { schema: z.enum(LOG_LEVELS), default: 'info', help: 'debug, info, warn or error; on stderr' },
 } as const;
 

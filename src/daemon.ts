@@ -16,7 +16,9 @@ import {
   type Settings,
 } from './config.ts';
 import { checkContent, declare } from './declared/declare.ts';
+import { findEc2Addresses } from './declared/ec2-addresses.ts';
 import { watchOverrides } from './declared/overrides.ts';
+import { createEc2Lookup } from './ec2.ts';
 import { scheduleAliasTargets } from './health/alias-targets.ts';
 import { scheduleCustomHealth } from './health/custom-health.ts';
 import type { Log } from './log.ts';
@@ -53,8 +55,10 @@ const DNS_PORT = 53;
  * @throws SettingError, ConfigFileError; then nothing is left running
  */
 export async function startDaemon(configuration: Configuration, log: Log): Promise<Daemon> {
-  const { settings, content, yaml } = configuration;
-  const options = registryOptions(configuration);
+  const { settings, yaml } = configuration;
+  const ec2 = settings.ec2Endpoint === undefined ? null : createEc2Lookup(settings.ec2Endpoint, settings.region);
+  const content = yaml === null ? configuration.content : await findEc2Addresses(configuration.content, yaml, ec2);
+  const options = registryOptions({ ...configuration, content });
   if (yaml !== null) checkContent(content, yaml, options);
   const clock = Date.now;
   const closers: (() => Promise<void> | void)[] = [];
@@ -70,7 +74,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
       ['DiscoverInstances', createThrottle(settings.quotaDiscoverInstances, clock)],
       ['DiscoverInstancesRevision', createThrottle(settings.quotaDiscoverInstancesRevision, clock)],
     ]);
-    registerApi(app, () => served, throttles, log);
+    registerApi(app, () => served, throttles, { ec2 }, log);
     registerProbes(app, () =>
       readiness.isReady && !publisher.isReady
         ? { ...readiness, isReady: false, reason: 'no thread answers DNS' }

@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import type { Log } from '../log.ts';
 import { ServiceError } from '../registry/errors.ts';
 import type { Registry } from '../registry/registry.ts';
-import type { Action } from './action.ts';
+import type { Action, Outside } from './action.ts';
 import { discoveryActions } from './actions/discovery.ts';
 import { instanceActions } from './actions/instances.ts';
 import { namespaceActions } from './actions/namespaces.ts';
@@ -46,12 +46,14 @@ class ProtocolError extends Error {
 /**
  * Serves the API at `POST /`.
  * @param registry the registry, or null while the state is not loaded
+ * @param outside what handlers may ask besides the registry
  * @param throttles by wire name, each called before its action is carried out and throwing where there were too many
  */
 export function registerApi(
   app: FastifyInstance,
   registry: () => Registry | null,
   throttles: ReadonlyMap<string, () => void>,
+  outside: Outside,
   log: Log,
 ): void {
   // Clients send the API's own content type, curl sends a form's: the body is read as JSON whatever it is called.
@@ -64,7 +66,7 @@ export function registerApi(
     const { name, action } = pickAction(request.headers['x-amz-target']);
     throttles.get(name)?.();
     const input = readInput(action.schema, parseBody(request.body));
-    return send(reply, 200, await action.handle(input, loaded));
+    return send(reply, 200, await action.handle(input, loaded, outside));
   });
 
   app.setNotFoundHandler((request, reply) => {

@@ -12,6 +12,7 @@ import type { Namespace, Service } from '../registry/model.ts';
 import { checkNamespaceName, findSameNamespace, putNewNamespace, removeNamespace } from '../registry/namespaces.ts';
 import { digestOf } from '../registry/operations.ts';
 import { requireFreeOwners } from '../registry/owner-holders.ts';
+import { requireAttributeQuota } from '../registry/service-attributes.ts';
 import { checkService, type ServiceSpec } from '../registry/service-rules.ts';
 import { findSameService, putNewService, removeService } from '../registry/services.ts';
 import type { State } from '../registry/state.ts';
@@ -143,6 +144,7 @@ class Reconciler {
     const dns = this.#at(path, () => checkService(namespace, spec, this.#context));
     const existing = this.#at([...path, 'name'], () => findSameService(this.#state, namespace.id, name, dns));
     this.#requireOwn(existing, `${namespace.id} ${existing?.name ?? name}`, `the service "${name}"`, [...path, 'name']);
+    this.#at([...path, 'attributes'], () => requireAttributeQuota(declared.attributes, name, this.#context));
     const described = {
       // A name in DNS may be written in another case.
       name,
@@ -184,7 +186,8 @@ class Reconciler {
     for (const { id, attributes } of this.#state.instancesOf(service.id).values()) {
       if (declared.instances.some((instance) => instance.id === id)) continue;
       try {
-        checkInstance(this.#state, namespace, service, id, givenAttributes(attributes), this.#context);
+        const { given, ec2 } = givenAttributes(attributes);
+        checkInstance(this.#state, namespace, service, id, given, ec2, this.#context);
       } catch (error) {
         if (!(error instanceof ServiceError)) throw error;
         throw new DeclaredError(
@@ -201,7 +204,7 @@ class Reconciler {
     this.#requireOwn(existing, `${service.id} ${id}`, `the instance "${id}"`, [...path, 'id']);
     this.#at([...path, 'id'], () => checkInstanceId(id));
     const attributes = this.#at([...path, 'attributes'], () =>
-      checkInstance(this.#state, namespace, service, id, declared.attributes, this.#context),
+      checkInstance(this.#state, namespace, service, id, declared.attributes, null, this.#context),
     );
     if (existing !== undefined && !isChanged(attributes, existing.attributes)) return;
     const origin = { creatorRequestId: null, operationId: null, manager: 'file' as const };

@@ -6,7 +6,6 @@ import {
   MAX_FAILURE_THRESHOLD,
   MAX_ID,
   MAX_RESOURCE_PATH,
-  MAX_SERVICE_ATTRIBUTES,
   MAX_TTL_SECONDS,
 } from '../registry/limits.ts';
 import { RECORD_TYPES } from '../registry/record-types.ts';
@@ -37,9 +36,7 @@ const service = z.strictObject({
     })
     .optional(),
   healthCheckCustom: z.strictObject({ failureThreshold: z.int().optional() }).nullish(),
-  attributes: textMap
-    .refine((map) => Object.keys(map).length <= MAX_SERVICE_ATTRIBUTES, `at most ${MAX_SERVICE_ATTRIBUTES} attributes`)
-    .default({}),
+  attributes: textMap.default({}),
   tags: textMap.default({}),
   instances: z
     .array(instance)

@@ -9,6 +9,9 @@ import { hasRecord, REQUIRED_ATTRIBUTES } from './record-types.ts';
 
 export type Attributes = Readonly<Record<string, string>>;
 
+/** What an EC2-compatible endpoint says of an EC2 instance: its primary private IPv4 address, or why it has none. */
+export type Ec2Answer = { readonly address: string } | { readonly problem: string };
+
 /** Attributes with a meaning of their own; every other key is custom. */
 const RESERVED: Readonly<Record<string, (value: string) => string | null>> = {
   AWS_INSTANCE_IPV4: (value) => (isIpv4(value) ? null : 'is not an IPv4 address'),
@@ -23,6 +26,7 @@ const RESERVED: Readonly<Record<string, (value: string) => string | null>> = {
 
 /**
  * Checks what was given for an instance of the service and completes it: an EC2 instance id brings its address.
+ * @param ec2 of the instance that AWS_EC2_INSTANCE_ID names, where the configured map does not know it; null: nobody was asked
  * @throws ServiceError InvalidInput that names the attribute
  */
 export function checkAttributes(
@@ -30,12 +34,13 @@ export function checkAttributes(
   service: Service,
   attributes: Attributes,
   { ec2Instances, quotas }: Pick<RegistryOptions, 'ec2Instances' | 'quotas'>,
+  ec2: Ec2Answer | null,
 ): Attributes {
   checkSyntax(attributes, quotas.customAttributes);
   if (attributes.AWS_INIT_HEALTH_STATUS !== undefined && !service.hasCustomHealthCheck) {
     throw invalidInput('AWS_INIT_HEALTH_STATUS is for services with a HealthCheckCustomConfig.');
   }
-  if (attributes.AWS_EC2_INSTANCE_ID !== undefined) return completeEc2(namespace, attributes, ec2Instances);
+  if (attributes.AWS_EC2_INSTANCE_ID !== undefined) return completeEc2(namespace, attributes, ec2Instances, ec2);
   if (attributes.AWS_ALIAS_DNS_NAME !== undefined) checkAlias(service, attributes);
   else checkRequired(service, attributes);
   return attributes;
@@ -72,6 +77,7 @@ function completeEc2(
   namespace: Namespace,
   attributes: Attributes,
   ec2Instances: Readonly<Record<string, string>>,
+  ec2: Ec2Answer | null,
 ): Attributes {
   const id = attributes.AWS_EC2_INSTANCE_ID as string;
   if (namespace.type !== 'HTTP') throw invalidInput('AWS_EC2_INSTANCE_ID is for HTTP namespaces.');
@@ -80,20 +86,27 @@ function completeEc2(
       throw invalidInput(`AWS_INIT_HEALTH_STATUS alone may accompany AWS_EC2_INSTANCE_ID; given: ${key}.`);
     }
   }
-  const address = Object.hasOwn(ec2Instances, id) ? ec2Instances[id] : undefined;
-  if (address === undefined) {
-    throw invalidInput(
-      `The address of the EC2 instance "${id}" is not known: add it under "ec2Instances" in the configuration file.`,
-    );
-  }
-  return { ...attributes, AWS_INSTANCE_IPV4: address };
+  // AWS asks EC2 itself; the map comes first, so that a file can say otherwise than the endpoint.
+  const answer = ec2AnswerOfMap(id, ec2Instances) ?? ec2 ?? { problem: 'no endpoint of EC2 is configured' };
+  if ('address' in answer) return { ...attributes, AWS_INSTANCE_IPV4: answer.address };
+  throw invalidInput(unknownEc2Instance(id, answer.problem));
 }
 
-/** Attributes that were kept, as they were given: without the address that an EC2 instance id brought. */
-export function givenAttributes(attributes: Attributes): Attributes {
-  if (attributes.AWS_EC2_INSTANCE_ID === undefined) return attributes;
-  const { AWS_INSTANCE_IPV4: _, ...given } = attributes;
-  return given;
+/** The mend is the same for whoever calls and whoever writes the file. */
+export function unknownEc2Instance(id: string, problem: string): string {
+  return `The address of the EC2 instance "${id}" is not known, ${problem}: add it under "ec2Instances" in the configuration file, or set CLOUDMAPD_EC2_ENDPOINT to where DescribeInstances knows it.`;
+}
+
+export function ec2AnswerOfMap(id: string, ec2Instances: Readonly<Record<string, string>>): Ec2Answer | null {
+  const address = Object.hasOwn(ec2Instances, id) ? ec2Instances[id] : undefined;
+  return address === undefined ? null : { address };
+}
+
+/** Attributes that were kept, as they were given: the address that an EC2 instance id brought stands apart. */
+export function givenAttributes(attributes: Attributes): { given: Attributes; ec2: Ec2Answer | null } {
+  if (attributes.AWS_EC2_INSTANCE_ID === undefined) return { given: attributes, ec2: null };
+  const { AWS_INSTANCE_IPV4: address, ...given } = attributes;
+  return { given, ec2: address === undefined ? null : { address } };
 }
 
 function checkAlias({ dns }: Service, attributes: Attributes): void {

@@ -1,5 +1,5 @@
 /** Instances: registered, replaced, deregistered, found (Cloud Map: RegisterInstance, DeregisterInstance). */
-import { type Attributes, checkAttributes } from './attributes.ts';
+import { type Attributes, checkAttributes, type Ec2Answer } from './attributes.ts';
 import { type Context, type Decision, nextRevision } from './decision.ts';
 import { managerOf } from './declared-keys.ts';
 import { invalidInput, ServiceError } from './errors.ts';
@@ -19,6 +19,8 @@ export interface RegisterInstance {
   readonly serviceId: string;
   readonly instanceId: string;
   readonly attributes: Attributes;
+  /** What EC2 says of the instance that the attributes name; null: it was not asked. */
+  readonly ec2: Ec2Answer | null;
   readonly creatorRequestId: string | null;
 }
 
@@ -51,10 +53,11 @@ export function checkInstance(
   service: Service,
   instanceId: string,
   attributes: Attributes,
+  ec2: Ec2Answer | null,
   context: Context,
 ): Attributes {
   checkInstanceId(instanceId);
-  const checked = checkAttributes(namespace, service, attributes, context.options);
+  const checked = checkAttributes(namespace, service, attributes, context.options, ec2);
   if (service.dns !== null && hasRecord(service.dns.records, 'SRV')) {
     const name = absoluteName(instanceOwner(service.name, instanceId), namespace);
     const problem = domainNameProblem(name);
@@ -72,7 +75,7 @@ export function registerInstance(
   const service = requireService(state, context, command.serviceId);
   const namespace = state.namespace(service.namespaceId) as Namespace;
   const { instanceId } = command;
-  const attributes = checkInstance(state, namespace, service, instanceId, command.attributes, context);
+  const attributes = checkInstance(state, namespace, service, instanceId, command.attributes, command.ec2, context);
 
   const request = markRequest(`register-instance/${service.id}`, command.creatorRequestId, {
     instanceId,

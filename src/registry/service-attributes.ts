@@ -12,13 +12,21 @@ export function updateServiceAttributes(
 ): Decision<null> {
   const service = requireService(state, context, command.serviceId);
   const attributes = { ...service.attributes, ...command.attributes };
-  const count = Object.keys(attributes).length;
-  const { serviceAttributes: quota } = context.options.quotas;
-  if (quota > 0 && count > quota) {
-    const message = `A service has at most ${quota} attributes; ${service.id} would have ${count}.`;
-    throw new ServiceError('ServiceAttributesLimitExceededException', message);
-  }
+  requireAttributeQuota(attributes, service.id, context);
   return { changes: [{ kind: 'service', id: service.id, value: { ...service, attributes } }], result: null };
+}
+
+/** @throws ServiceError ServiceAttributesLimitExceededException */
+export function requireAttributeQuota(
+  attributes: Readonly<Record<string, string>>,
+  service: string,
+  { options }: Pick<Context, 'options'>,
+): void {
+  const count = Object.keys(attributes).length;
+  const { serviceAttributes: quota } = options.quotas;
+  if (quota === 0 || count <= quota) return;
+  const message = `A service has at most ${quota} attributes; ${service} would have ${count}.`;
+  throw new ServiceError('ServiceAttributesLimitExceededException', message);
 }
 
 /** A key that the service does not have is no error. */

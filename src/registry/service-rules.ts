@@ -71,6 +71,11 @@ function checkHealthChecks(
     throw invalidInput('A TCP health check has no ResourcePath.');
 }
 
+/** What an update leaves of the DnsConfig: omitted records are deleted, and without any there is no DNS. */
+export function updatedDns(dns: DnsConfig | null, records: readonly DnsRecord[] | null): DnsConfig | null {
+  return dns === null || records === null || records.length === 0 ? null : { ...dns, records };
+}
+
 export function checkUpdate(
   namespace: Namespace,
   service: Service,
@@ -84,8 +89,8 @@ export function checkUpdate(
       `The type of a health check cannot change: it is ${service.healthCheck.type}, asked for is ${healthCheck.type}.`,
     );
   }
-  const { hasCustomHealthCheck, dns } = service;
-  checkHealthChecks(namespace, { healthCheck, hasCustomHealthCheck }, dns, context);
+  // What the update leaves counts: one that drops the CNAME record may bring a check.
+  checkHealthChecks(namespace, { ...service, healthCheck }, updatedDns(service.dns, records), context);
 }
 
 /** The wording follows AWS's own, which names both lists. */

@@ -15,7 +15,7 @@ import { requireNamespace, requireNotBeingDeleted } from './namespaces.ts';
 import { acceptOperation, digestOf, requireNonePending } from './operations.ts';
 import { findPendingHolder } from './owner-holders.ts';
 import { serviceOwner } from './owner-names.ts';
-import { checkService, checkUpdate, type ServiceSpec } from './service-rules.ts';
+import { checkService, checkUpdate, type ServiceSpec, updatedDns } from './service-rules.ts';
 import type { State } from './state.ts';
 import { checkTags } from './tags.ts';
 
@@ -180,7 +180,7 @@ export function changeService(state: State, id: string, update: ServiceUpdate, c
   const value: Service = {
     ...service,
     description: description === null ? service.description : description || null,
-    dns: service.dns === null || records === null || records.length === 0 ? null : { ...service.dns, records },
+    dns: updatedDns(service.dns, records),
     healthCheck,
   };
   return [{ kind: 'service', id, value }];

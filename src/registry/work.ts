@@ -58,5 +58,6 @@ function carryOut(state: State, work: Work, context: Context): Change[] {
 function recheckInstance(state: State, instance: Instance, context: Context): void {
   const service = requireService(state, context, instance.serviceId);
   const namespace = state.namespace(service.namespaceId) as Namespace;
-  checkInstance(state, namespace, service, instance.id, givenAttributes(instance.attributes), context);
+  const { given, ec2 } = givenAttributes(instance.attributes);
+  checkInstance(state, namespace, service, instance.id, given, ec2, context);
 }

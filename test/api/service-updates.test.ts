@@ -400,6 +400,9 @@ describe('UpdateService', () => {
       const cname = await fresh(dns({ CNAME: 1 }));
       const body = { Id: cname, Service: { ...records({ CNAME: 1 }), ...check } };
       await api.refused('UpdateService', body, 'InvalidInput', /CNAME/);
+      // Without the record, which is deleted as it is left out, nothing stands against the check.
+      await update(cname, check);
+      expect(await shown(cname)).toMatchObject(check);
     });
   });
 });

@@ -26,6 +26,11 @@ describe('a mistake names file, line and key', () => {
     ['an unknown tag', 'namespaces: !!shop []\n', 'shop.yaml:1: '],
     ['a key that is a mapping', 'namespaces:\n  - ? { a: b }\n    : c\n', 'shop.yaml:2: '],
     [
+      "a service's attributes",
+      `namespaces:\n  - name: x\n    type: HTTP\n    services:\n      - name: s\n        attributes: {${Array.from({ length: 31 }, (_, n) => ` k${n}: v`)} }\n`,
+      'shop.yaml:6: namespaces[0].services[0].attributes: A service has at most 30 attributes',
+    ],
+    [
       'an instance id',
       'namespaces:\n  - name: x\n    type: HTTP\n    services:\n      - name: s\n        instances:\n          - id: a b\n',
       'shop.yaml:7: namespaces[0].services[0].instances[0].id: ',

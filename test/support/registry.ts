@@ -99,7 +99,7 @@ export function registerCommand(
   attributes: Readonly<Record<string, string>> = {},
   creatorRequestId: string | null = null,
 ): Decider<{ operationId: string }> {
-  const command = { serviceId, instanceId, attributes, creatorRequestId };
+  const command = { serviceId, instanceId, attributes, ec2: null, creatorRequestId };
   return (state, context) => registerInstance(state, command, context);
 }
 

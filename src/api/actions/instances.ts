@@ -1,5 +1,6 @@
 /** Actions on instances (Cloud Map API: section "instances"). */
 import { z } from 'zod';
+import { ec2AnswerOfMap } from '../../registry/attributes.ts';
 import { updateCustomHealth } from '../../registry/health.ts';
 import { visibleStatus } from '../../registry/health-status.ts';
 import { deregisterInstance, registerInstance, requireInstance } from '../../registry/instances.ts';
@@ -24,11 +25,15 @@ export const instanceActions: Readonly<Record<string, Action>> = {
       Attributes: attributeMap,
       CreatorRequestId: resourceId.optional(),
     }),
-    async (input, registry) => {
+    async (input, registry, { ec2 }) => {
+      const ec2Id = input.Attributes.AWS_EC2_INSTANCE_ID;
+      const isAsked = ec2Id !== undefined && ec2AnswerOfMap(ec2Id, registry.options.ec2Instances) === null;
       const command = {
         serviceId: input.ServiceId,
         instanceId: input.InstanceId,
         attributes: input.Attributes,
+        // Asked beforehand, since a decision waits for nothing.
+        ec2: isAsked && ec2 !== null ? await ec2(ec2Id) : null,
         creatorRequestId: input.CreatorRequestId ?? null,
       };
       const { operationId } = await registry.submit((state, context) => registerInstance(state, command, context));
