@@ -117,14 +117,30 @@ function digestOf(file: string): string {
   return createHash('sha256').update(readFileSync(file)).digest('hex');
 }
 
-const VERSION_FLAGS = { dig: '-v', curl: '--version', aws: '--version' } as const;
-export type Tool = keyof typeof VERSION_FLAGS;
+// How to see that it works. Where a path stands here, no other of that name in the PATH will do.
+const PROBES = {
+  dig: ['dig', '-v'],
+  curl: ['curl', '--version'],
+  aws: ['aws', '--version'],
+  // Both take a second to do anything; whether they work shows in what they are needed for.
+  "Debian's AWS CLI": ['test', '-x', '/usr/bin/aws'],
+  "Debian's boto3": [
+    '/usr/bin/python3',
+    '-c',
+    'import sys, importlib.util as i; sys.exit(i.find_spec("boto3") is None)',
+  ],
+} as const;
+export type Tool = keyof typeof PROBES;
 
 /** Skips the test, saying why, where the command is missing; under CI that is a failure. */
 export function requireTool(context: TestContext, tool: Tool): void {
-  const { error, status } = spawnSync(tool, [VERSION_FLAGS[tool]], { stdio: 'ignore' });
-  if (error === undefined && status === 0) return;
-  skipOrFail(context, `${tool} does not work on this machine`);
+  const [command, ...args] = PROBES[tool];
+  if (!runsToSuccess(command, args)) skipOrFail(context, `${tool} does not work on this machine`);
+}
+
+export function runsToSuccess(command: string, args: readonly string[]): boolean {
+  const { error, status } = spawnSync(command, args, { stdio: 'ignore' });
+  return error === undefined && status === 0;
 }
 
 /** Skips the test, saying why, where loopback has no IPv6 address. No CI can install that, so it never fails. */
@@ -133,15 +149,15 @@ export function requireIpv6(context: TestContext): void {
   if (!addresses.some(({ address }) => address === '::1')) context.skip('this machine has no ::1');
 }
 
-function skipOrFail(context: TestContext, reason: string): void {
+export function skipOrFail(context: TestContext, reason: string): never {
   if (process.env.CI === 'true' || process.env.CI === '1') throw new Error(`${reason}, and CI has to have it`);
-  context.skip(reason);
+  return context.skip(reason);
 }
 
 /** Runs an outside command to its end. */
-export function runCommand(command: string, args: readonly string[]): Promise<Ended> {
+export function runCommand(command: string, args: readonly string[], env = process.env): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: PATIENCE_MS });
+    const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'], timeout: PATIENCE_MS });
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (chunk) => {
