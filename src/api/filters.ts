@@ -1,6 +1,7 @@
 /** Filters of the list operations (Cloud Map: NamespaceFilter, ServiceFilter, OperationFilter). */
 import { z } from 'zod';
 import { invalidInput } from '../registry/errors.ts';
+import { text } from './text.ts';
 
 const CONDITIONS = ['EQ', 'IN', 'BETWEEN', 'BEGINS_WITH'] as const;
 type Condition = (typeof CONDITIONS)[number];
@@ -9,7 +10,7 @@ export const filterList = z
   .array(
     z.object({
       Name: z.string(),
-      Values: z.array(z.string().min(1).max(255)),
+      Values: z.array(text(255, 1)),
       Condition: z.enum(CONDITIONS).optional(),
     }),
   )
@@ -33,17 +34,18 @@ const VALUE_COUNTS: Record<Condition, (count: number) => boolean> = {
 };
 
 /**
- * All filters as one predicate.
+ * All filters as one predicate. AWS lists what each filter takes, not what becomes of the rest: that it is refused is
+ * our choice.
  * @throws ServiceError InvalidInput on a name, condition or value that the operation does not have
  */
 export function compileFilters<T>(
   filters: z.output<typeof filterList>,
   rules: Readonly<Record<string, FilterRule<T>>>,
 ): (item: T) => boolean {
-  const predicates = (filters ?? []).map(({ Name, Values, Condition: condition = 'EQ' }) => {
+  const predicates = (filters ?? []).map(({ Name, Values, Condition: condition = 'EQ' }, i) => {
     const rule = Object.hasOwn(rules, Name) ? rules[Name] : undefined;
     if (rule === undefined)
-      throw invalidInput(`There is no filter named "${Name}" here; there is ${Object.keys(rules).join(', ')}.`);
+      throw invalidInput(`Filters.${i}.Name: "${Name}" is no filter here; there is ${Object.keys(rules).join(', ')}.`);
     if (!rule.conditions.includes(condition)) {
       throw invalidInput(`The filter ${Name} takes the condition ${rule.conditions.join(' or ')}, not ${condition}.`);
     }

@@ -1,13 +1,14 @@
 /** Pages of lists: opaque tokens that say behind which key to go on, so that items may come and go between pages. */
 import { z } from 'zod';
 import { invalidInput } from '../registry/errors.ts';
+import { text } from './text.ts';
 
 const DEFAULT_PAGE = 100;
 
 /** The paging members of a request. */
 export const pageInput = {
   MaxResults: z.int().min(1).max(100).optional(),
-  NextToken: z.string().max(4096).optional(),
+  NextToken: text(4096).optional(),
 };
 
 export interface PageInput {
@@ -16,7 +17,8 @@ export interface PageInput {
 }
 
 /**
- * The items behind the token, at most MaxResults of them, in the order of their keys.
+ * The items behind the token, at most MaxResults of them, in the order of their keys. AWS leaves the order open, and
+ * cuts its pages before it filters; here they come filtered, so that only the last page is short.
  * @param scope which list it is: a token of another one is refused
  * @throws ServiceError InvalidInput on a token that this list did not give
  */
@@ -48,6 +50,7 @@ function writeToken(scope: string, key: string): string {
 
 const tokenContent = z.tuple([z.string(), z.string()]);
 
+/** AWS names no error for a token that it did not give; ours is InvalidInput. */
 function readToken(token: string, scope: string): string {
   let content: unknown;
   try {

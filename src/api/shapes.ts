@@ -22,40 +22,43 @@ import {
 import type { Instance, Namespace, Operation, Service } from '../registry/model.ts';
 import { RECORD_TYPES } from '../registry/record-types.ts';
 import type { Registry } from '../registry/registry.ts';
+import { characters, text } from './text.ts';
 
 // --- in ---
 
-export const idOrArn = z.string().max(MAX_ID_OR_ARN);
-export const resourceId = z.string().max(MAX_ID);
+export const idOrArn = text(MAX_ID_OR_ARN);
+export const resourceId = text(MAX_ID);
 export const newInstanceId = resourceId.regex(INSTANCE_ID);
-export const description = z.string().max(MAX_DESCRIPTION);
+export const description = text(MAX_DESCRIPTION);
 export const ownerAccount = z.string().regex(/^\d{12}$/);
 export const recordTtl = z.int().min(0).max(MAX_TTL_SECONDS);
-/** Tags are counted in Unicode characters, of which some are two units of a string. */
-const tagText = (max: number) =>
-  z.string().refine((text) => [...text].length <= max, `at most ${max} characters are expected`);
-export const tagKey = tagText(MAX_TAG_KEY).min(1);
-export const tagList = z.array(z.object({ Key: tagKey, Value: tagText(MAX_TAG_VALUE) })).max(MAX_TAGS_PER_REQUEST);
-/** @param problemOf what is wrong with a key and value, or null */
+export const tagKey = text(MAX_TAG_KEY, 1);
+export const tagList = z.array(z.object({ Key: tagKey, Value: text(MAX_TAG_VALUE) })).max(MAX_TAGS_PER_REQUEST);
+/**
+ * A map from texts to texts. Zod's own record would leave a key called `__proto__` out.
+ * @param problemOf what is wrong with a key and value, or null
+ */
 const textMap = (problemOf: (key: string, value: string) => string | null) =>
-  // Read as pairs, since zod's own record leaves a key called `__proto__` out.
-  z
-    .preprocess(
-      (value) => {
-        if (Array.isArray(value)) return 'a list';
-        return typeof value === 'object' && value !== null ? Object.entries(value) : value;
-      },
-      z.array(z.tuple([z.string(), z.string()]), {
-        error: ({ code }) => (code === 'invalid_type' ? 'a map from strings to strings is expected' : undefined),
-      }),
-    )
-    .superRefine((pairs, context) => {
-      for (const [key, value] of pairs) {
-        const message = problemOf(key, value);
-        if (message !== null) context.addIssue({ code: 'custom', path: [key], message });
+  z.transform((input: unknown, { issues }): Record<string, string> => {
+    if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+      issues.push({
+        code: 'invalid_type',
+        expected: 'record',
+        input,
+        message: 'a map from texts to texts is expected',
+      });
+      return z.NEVER;
+    }
+    for (const [key, value] of Object.entries(input)) {
+      if (typeof value !== 'string') {
+        issues.push({ code: 'invalid_type', expected: 'string', input: value, path: [key] });
+        continue;
       }
-    })
-    .transform((pairs): Record<string, string> => Object.fromEntries(pairs));
+      const message = problemOf(key, value);
+      if (message !== null) issues.push({ code: 'custom', input: value, path: [key], message });
+    }
+    return { ...input } as Record<string, string>;
+  });
 
 /** How many there may be, and what the reserved ones hold, is the registry's to say. */
 export const attributeMap = textMap((key, value) => {
@@ -64,18 +67,18 @@ export const attributeMap = textMap((key, value) => {
   return 'has a value that is longer than 1024 characters, not printable ASCII, or begins with white space';
 });
 
-export const serviceAttributeKey = z.string().max(MAX_SERVICE_ATTRIBUTE_KEY);
+export const serviceAttributeKey = text(MAX_SERVICE_ATTRIBUTE_KEY);
 export const serviceAttributeMap = textMap((key, value) => {
-  if (key.length > MAX_SERVICE_ATTRIBUTE_KEY) return `is longer than ${MAX_SERVICE_ATTRIBUTE_KEY} characters`;
-  return value.length > MAX_SERVICE_ATTRIBUTE_VALUE
+  if (characters(key) > MAX_SERVICE_ATTRIBUTE_KEY) return `is longer than ${MAX_SERVICE_ATTRIBUTE_KEY} characters`;
+  return characters(value) > MAX_SERVICE_ATTRIBUTE_VALUE
     ? `has a value of over ${MAX_SERVICE_ATTRIBUTE_VALUE} characters`
     : null;
 }).refine((map) => Object.keys(map).length > 0, 'at least one attribute is expected');
-export const resourceArn = z.string().min(1).max(MAX_RESOURCE_ARN);
+export const resourceArn = text(MAX_RESOURCE_ARN, 1);
 export const dnsRecords = z.array(z.object({ Type: z.enum(RECORD_TYPES), TTL: recordTtl }));
 export const healthCheckConfig = z.object({
   Type: z.enum(['HTTP', 'HTTPS', 'TCP']),
-  ResourcePath: z.string().max(MAX_RESOURCE_PATH).optional(),
+  ResourcePath: text(MAX_RESOURCE_PATH).optional(),
   FailureThreshold: z.int().min(1).max(MAX_FAILURE_THRESHOLD).optional(),
 });
 export const customHealthStatus = z.enum(['HEALTHY', 'UNHEALTHY']);

@@ -30,7 +30,7 @@ export const ACTIONS: ReadonlyMap<string, Action> = new Map(
   }),
 );
 
-/** An error of the protocol rather than of the service. */
+/** An error of the protocol rather than of the service. AWS documents none: names and statuses are our choice. */
 class ProtocolError extends Error {
   override readonly name = 'ProtocolError';
   readonly code: string;
@@ -102,7 +102,7 @@ function pickAction(target: string | string[] | undefined): { name: string; acti
 }
 
 function parseBody(body: unknown): unknown {
-  // GET-like calls come with an empty body as well as with {}.
+  // AWS's clients send {} where there is no input; that an empty body is the same is our choice.
   if (typeof body !== 'string' || body === '') return {};
   try {
     return withoutNulls(JSON.parse(body));
@@ -111,7 +111,7 @@ function parseBody(body: unknown): unknown {
   }
 }
 
-/** JSON null is an absent member. */
+/** JSON null is an absent member: AWS says so of responses, of requests it is our choice. */
 function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls);
   if (value === null || typeof value !== 'object') return value;
@@ -123,11 +123,13 @@ function withoutNulls(value: unknown): unknown {
   return members;
 }
 
+/** Members that the schema does not have are ignored: AWS does not say what becomes of them. */
 function readInput(schema: z.ZodType, body: unknown): unknown {
   const result = schema.safeParse(body, { reportInput: true });
   if (result.success) return result.data;
   const { issues } = result.error;
-  // AWS reads the whole body into its types first, and looks at lengths and ranges after that.
+  // AWS does not document the order of its checks. Ours: types, then lengths, ranges and patterns, then what the
+  // registry says: not found, the rules across members, conflicts, quotas.
   const mistyped = issues.find(isMistyped);
   if (mistyped !== undefined) {
     throw new ProtocolError(
@@ -158,6 +160,7 @@ function isMistyped(issue: z.core.$ZodIssue): boolean {
 
 function sendError(reply: FastifyReply, error: ServiceError | ProtocolError): FastifyReply {
   const members = error instanceof ServiceError ? error.members : {};
+  // 400 for every error, as the API reference says; the service model's 404, 409 and 429 are not used on the wire.
   const status = error instanceof ServiceError ? 400 : error.status;
   return send(reply, status, { __type: error.code, Message: error.message, ...members });
 }

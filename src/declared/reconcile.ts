@@ -16,7 +16,7 @@ import { requireAttributeQuota } from '../registry/service-attributes.ts';
 import { checkService, type ServiceSpec } from '../registry/service-rules.ts';
 import { findSameService, putNewService, removeService } from '../registry/services.ts';
 import type { State } from '../registry/state.ts';
-import { checkTags } from '../registry/tags.ts';
+import { readTags, requireTagQuota } from '../registry/tags.ts';
 import { namespaceNameTarget } from '../registry/targets.ts';
 import type { DeclaredContent, DeclaredInstance, DeclaredNamespace, DeclaredService } from './schema.ts';
 import type { KeyPath } from './yaml.ts';
@@ -226,7 +226,11 @@ class Reconciler {
 
   #tags(tags: Readonly<Record<string, string>>, resource: string, path: KeyPath): Record<string, string> {
     const list = Object.entries(tags).map(([key, value]) => ({ key, value }));
-    return this.#at([...path, 'tags'], () => checkTags(list, resource, this.#context));
+    return this.#at([...path, 'tags'], () => {
+      const read = readTags(list);
+      requireTagQuota(read, resource, this.#context);
+      return read;
+    });
   }
 
   #at<T>(path: KeyPath, check: () => T): T {

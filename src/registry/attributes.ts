@@ -12,7 +12,7 @@ export type Attributes = Readonly<Record<string, string>>;
 /** What an EC2-compatible endpoint says of an EC2 instance: its primary private IPv4 address, or why it has none. */
 export type Ec2Answer = { readonly address: string } | { readonly problem: string };
 
-/** Attributes with a meaning of their own; every other key is custom. */
+/** Attributes with a meaning of their own. Our choice: every other key is custom, also in other case or with AWS_. */
 const RESERVED: Readonly<Record<string, (value: string) => string | null>> = {
   AWS_INSTANCE_IPV4: (value) => (isIpv4(value) ? null : 'is not an IPv4 address'),
   AWS_INSTANCE_IPV6: (value) => (isIpv6(value) ? null : 'is not an IPv6 address'),
@@ -37,6 +37,7 @@ export function checkAttributes(
   ec2: Ec2Answer | null,
 ): Attributes {
   checkSyntax(attributes, quotas.customAttributes);
+  // AWS says what it is for, not what it does elsewhere; ours refuses it.
   if (attributes.AWS_INIT_HEALTH_STATUS !== undefined && !service.hasCustomHealthCheck) {
     throw invalidInput('AWS_INIT_HEALTH_STATUS is for services with a HealthCheckCustomConfig.');
   }
@@ -63,6 +64,7 @@ function checkSyntax(attributes: Attributes, quota: number): void {
     if (problem === undefined) custom++;
     text += key.length + value.length;
   }
+  // AWS names neither the error nor whether reserved attributes count; here they do not.
   if (quota > 0 && custom > quota) {
     throw invalidInput(`An instance has at most ${quota} custom attributes; ${custom} are given.`);
   }

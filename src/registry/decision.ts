@@ -44,7 +44,10 @@ export interface Decision<Result> {
 /** @throws ServiceError where the command is refused; nothing is changed then */
 export type Decider<Result> = (state: State, context: Context) => Decision<Result>;
 
-/** The next InstancesRevision: grows with time, and with every change even where the clock does not. */
+/**
+ * The next InstancesRevision: grows with time, and with every change even where the clock does not. AWS says that it
+ * grows; by how much is ours.
+ */
 export function nextRevision(state: State, now: number): number {
   return Math.max(now, state.highestRevision + 1);
 }

@@ -33,6 +33,7 @@ export function findDiscoverable(
   { options }: Pick<Context, 'options'>,
 ): { namespace: Namespace; service: Service } {
   const { namespaceName, serviceName, ownerAccount } = query;
+  // One account: another's namespaces are not found, which is our choice.
   const isOurs = ownerAccount === null || ownerAccount === options.accountId;
   const namespace = isOurs
     ? (state.namespaceByHttpName(namespaceName) ??
@@ -40,6 +41,7 @@ export function findDiscoverable(
     : undefined;
   if (namespace === undefined)
     throw new ServiceError('NamespaceNotFound', `No namespace has the HttpName "${namespaceName}".`);
+  // AWS does not say whether case matters; here discovery compares exactly, and DNS without case.
   const service = state.serviceByName(namespace.id, serviceName);
   if (service === undefined) {
     throw new ServiceError('ServiceNotFound', `The namespace "${namespaceName}" has no service "${serviceName}".`);
@@ -49,7 +51,8 @@ export function findDiscoverable(
 
 /**
  * Filters in this order: QueryParameters, health (its fail-open judged on what is left), OptionalParameters; then a
- * random subset in random order.
+ * random subset in random order. AWS documents each of them, not their order, nor that reserved attributes can be asked
+ * for too: both are our choice.
  * @throws ServiceError NamespaceNotFound, ServiceNotFound
  */
 export function discoverInstances(state: State, query: DiscoverInstances, context: Context): Discovered {

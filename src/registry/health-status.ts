@@ -2,7 +2,7 @@
 import type { HealthStatus, Instance, InstanceHealth, Service } from './model.ts';
 import { hasHealthCheck } from './model.ts';
 
-/** Of an instance that was not there before. */
+/** Of an instance that was not there before. AWS does not say whether its status waits as later ones do; here not. */
 export function firstHealth(
   service: Service,
   attributes: Readonly<Record<string, string>>,
@@ -13,7 +13,10 @@ export function firstHealth(
   return { status, lastHealthyAt: null, pending: null };
 }
 
-/** Of an instance that replaces another: its own status, but it was last healthy when that one was. */
+/**
+ * Of an instance that replaces another: its own status, but it was last healthy when that one was. AWS leaves open what
+ * it keeps.
+ */
 export function replacedHealth(previous: InstanceHealth, next: InstanceHealth, now: number): InstanceHealth {
   return { ...changedStatus(previous, next.status, now), pending: null };
 }
@@ -24,7 +27,7 @@ export function changedStatus(health: InstanceHealth, status: HealthStatus, now:
   return { status, lastHealthyAt, pending: null };
 }
 
-/** What the outside sees: UNKNOWN where the service has no check. */
+/** What the outside sees: UNKNOWN where the service has no check; never a pending status, which AWS leaves open. */
 export function visibleStatus(service: Service, instance: Instance): HealthStatus | 'UNKNOWN' {
   return hasHealthCheck(service) ? instance.health.status : 'UNKNOWN';
 }

@@ -41,7 +41,7 @@ export function arnOf(owner: Owner, kind: 'namespace' | 'service', id: string): 
 
 /**
  * The id in an id-or-ARN input. An ARN of another account, region or kind is given back whole, so that it is not
- * found like any other unknown id.
+ * found like any other unknown id: AWS names no error for a malformed one, and clients take NotFound for gone.
  */
 export function idFrom(owner: Owner, kind: 'namespace' | 'service', idOrArn: string): string {
   const prefix = `${arnPrefix(owner)}${kind}/`;

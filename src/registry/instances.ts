@@ -87,6 +87,7 @@ export function registerInstance(
   requireNotBeingDeleted(state, namespace.id);
   requireNonePending(state, `instance/${service.id}/${instanceId}`);
   requireFreeOwner(state, service, instanceId, true);
+  // Our choice: to replace an instance takes nothing of the quotas.
   if (state.instance(service.id, instanceId) === undefined) requireInstanceQuotas(state, service, context);
 
   const targets = { INSTANCE: instanceId, SERVICE: service.id };
@@ -165,6 +166,7 @@ export function putInstance(state: State, instance: Instance, now: number): Chan
       : { ...instance, health: replacedHealth(previous.health, instance.health, now), manager: previous.manager };
   return [
     { kind: 'instance', serviceId, id, value: joined },
+    // AWS counts registrations; that a new one of the same id counts too is ours.
     { kind: 'revision', id: serviceId, value: nextRevision(state, now) },
     ...(previous === undefined ? [] : forgetRequest(state, previous.operationId)),
   ];
@@ -184,6 +186,7 @@ export function deregisterInstance(
     context,
     {
       type: 'DEREGISTER_INSTANCE',
+      // AWS adds an undocumented ROUTE_53_CHANGE_ID; there is no Route 53 here.
       targets: { INSTANCE: instanceId, SERVICE: service.id },
       request: null,
       work: () => ({ kind: 'deregister-instance' as const, serviceId: service.id, instanceId }),

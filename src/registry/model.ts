@@ -97,6 +97,7 @@ export const OPERATION_TYPES = [
 ] as const;
 export type OperationType = (typeof OPERATION_TYPES)[number];
 export type OperationStatus = 'PENDING' | 'SUCCESS' | 'FAIL';
+/** AWS documents the targets of namespaces that are made or deleted; the others are ours by analogy. */
 export type TargetType = 'NAMESPACE' | 'SERVICE' | 'INSTANCE';
 
 /** Null: stays as it is. */

@@ -8,7 +8,7 @@ import type { Change, Namespace, NamespaceType, NamespaceUpdate } from './model.
 import { acceptOperation, forgetRequest, markRequest, recallRequest, requireNonePending } from './operations.ts';
 import { domainNameProblem } from './owner-names.ts';
 import type { State } from './state.ts';
-import { checkTags } from './tags.ts';
+import { readTags, requireTagQuota } from './tags.ts';
 import { namespaceNameTarget } from './targets.ts';
 
 export interface CreateNamespace {
@@ -30,19 +30,21 @@ export function requireNamespace(state: State, context: Pick<Context, 'options'>
   return namespace;
 }
 
+export const NAMESPACE_NAMES: Readonly<Record<NamespaceType, RegExp>> = {
+  HTTP: HTTP_NAMESPACE_NAME,
+  DNS_PRIVATE: PRIVATE_NAMESPACE_NAME,
+  DNS_PUBLIC: PUBLIC_NAMESPACE_NAME,
+};
+
 /** @throws ServiceError InvalidInput where a namespace of the type cannot be called so */
 export function checkNamespaceName(type: NamespaceType, name: string): void {
-  const pattern = {
-    HTTP: HTTP_NAMESPACE_NAME,
-    DNS_PRIVATE: PRIVATE_NAMESPACE_NAME,
-    DNS_PUBLIC: PUBLIC_NAMESPACE_NAME,
-  }[type];
-  if (!pattern.test(name)) throw invalidInput(`"${name}" is no name for a namespace of type ${type}.`);
+  if (!NAMESPACE_NAMES[type].test(name)) throw invalidInput(`"${name}" is no name for a namespace of type ${type}.`);
+  // AWS's pattern takes more for private namespaces; what no zone can be called is refused here at once.
   const problem = type === 'HTTP' ? null : domainNameProblem(name);
   if (problem !== null) throw invalidInput(`"${name}" cannot be served as a domain name: it ${problem}.`);
 }
 
-/** The namespace that makes another of this name, type and VPC impossible. */
+/** The namespace that makes another of this name, type and VPC impossible. AWS names no such rule; this one is ours. */
 export function findSameNamespace(
   state: State,
   wanted: Pick<Namespace, 'type' | 'name' | 'vpc'>,
@@ -59,8 +61,7 @@ export function createNamespace(
   context: Context,
 ): Decision<{ operationId: string }> {
   checkNamespaceName(command.type, command.name);
-  const id = namespaceId(context.random);
-  const tags = checkTags(command.tags, arnOf(context.options, 'namespace', id), context);
+  const tags = readTags(command.tags);
   const { creatorRequestId, ...parameters } = command;
   const request = markRequest(`create-namespace/${command.type}`, creatorRequestId, { ...parameters, tags });
   const repeated = recallRequest(state, request);
@@ -79,6 +80,8 @@ export function createNamespace(
   }
   requireNonePending(state, namespaceNameTarget(command));
   requireNamespaceQuota(state, context);
+  const id = namespaceId(context.random);
+  requireTagQuota(tags, arnOf(context.options, 'namespace', id), context);
 
   const namespace: Namespace = {
     id,
@@ -120,7 +123,7 @@ function requireNamespaceQuota(state: State, { options }: Context): void {
 
 /**
  * A namespace comes into being. Its HttpName is its name, or that with a suffix where another has it (cloud map:
- * HttpProperties).
+ * HttpProperties); AWS calls the suffix a hash, its form is ours.
  */
 export function putNewNamespace(state: State, namespace: Namespace, context: Context): Change[] {
   let { httpName } = namespace;
@@ -145,6 +148,7 @@ export function updateNamespace(
   context: Context,
 ): Decision<{ operationId: string }> {
   const namespace = requireNamespace(state, context, command.id);
+  // AWS does not say what the action for another kind does; ours refuses.
   if (namespace.type !== command.type) {
     throw invalidInput(`The namespace ${namespace.id} is of type ${namespace.type}, not ${command.type}.`);
   }
@@ -172,6 +176,7 @@ export function changeNamespace(state: State, id: string, update: NamespaceUpdat
   if (namespace === undefined) throw new ServiceError('NamespaceNotFound', `The namespace ${id} has gone meanwhile.`);
   const value: Namespace = {
     ...namespace,
+    // Undocumented; ours: what is left out stays, an empty description clears it.
     description: update.description === null ? namespace.description : update.description || null,
     soaTtlSeconds: update.soaTtlSeconds ?? namespace.soaTtlSeconds,
   };
@@ -185,6 +190,7 @@ export function deleteNamespace(
 ): Decision<{ operationId: string }> {
   const namespace = requireNamespace(state, context, command.id);
   requireNonePending(state, `namespace/${namespace.id}`);
+  // At once, not in the operation: AWS does not say when.
   requireNoServices(state, namespace.id);
   return acceptOperation(
     state,

@@ -10,7 +10,10 @@ import type { State } from './state.ts';
 export const OPERATION_RETENTION_MS = 30 * 24 * 3600 * 1000;
 export const MAX_OPERATIONS = 100_000;
 
-/** A request that may be repeated: the action, what it is about, the caller's request id; and its parameters. */
+/**
+ * A request that may be repeated: the action, what it is about, the caller's request id; and its parameters. AWS says
+ * what request ids are for, not how they are compared: their scope, and how long they are remembered, are our choice.
+ */
 export interface RequestMark {
   readonly key: string;
   readonly digest: string;

@@ -16,7 +16,7 @@ export function domainNameProblem(name: string): string | null {
   return null;
 }
 
-/** `.` stands for the namespace's own name. */
+/** `.` stands for the namespace's own name: AWS takes the name and does not say what it means. */
 export function serviceOwner(serviceName: string): string {
   return serviceName === '.' ? '' : serviceName.toLowerCase();
 }

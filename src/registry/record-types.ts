@@ -11,7 +11,7 @@ export const REQUIRED_ATTRIBUTES: Readonly<Record<RecordType, readonly (readonly
 
 export const RECORD_TYPES = Object.keys(REQUIRED_ATTRIBUTES) as RecordType[];
 
-/** Cloud Map: DnsRecord. Sorted and joined. */
+/** Cloud Map: DnsRecord. Sorted and joined. That none, one twice, and SRV beside A are refused is our choice. */
 const ALLOWED_SETS = new Set(['A', 'AAAA', 'A AAAA', 'SRV', 'CNAME']);
 
 export function isAllowedSet(records: readonly DnsRecord[]): boolean {

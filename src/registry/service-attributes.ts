@@ -4,7 +4,7 @@ import { ServiceError } from './errors.ts';
 import { requireService } from './services.ts';
 import type { State } from './state.ts';
 
-/** Adds and overwrites, keeps the rest; the quota counts the result. */
+/** Adds and overwrites, keeps the rest, which AWS leaves open; the quota counts the result. */
 export function updateServiceAttributes(
   state: State,
   command: { serviceId: string; attributes: Readonly<Record<string, string>> },
@@ -29,7 +29,7 @@ export function requireAttributeQuota(
   throw new ServiceError('ServiceAttributesLimitExceededException', message);
 }
 
-/** A key that the service does not have is no error. */
+/** A key that the service does not have is no error; AWS names none. */
 export function deleteServiceAttributes(
   state: State,
   command: { serviceId: string; keys: readonly string[] },

@@ -36,12 +36,14 @@ function checkDns(namespace: Namespace, { name, isHttpOnly, dns }: ServiceSpec):
   if (dns === null) return null;
   if (namespace.type === 'HTTP')
     throw invalidInput(`The namespace ${namespace.id} is of type HTTP: its services have no DnsConfig.`);
+  // AWS forbids a DnsConfig in HTTP namespaces; that Type HTTP excludes it too is ours.
   if (isHttpOnly) throw invalidInput('A service of Type HTTP has no DnsConfig.');
   if (!isAllowedSet(dns.records)) {
     const given = dns.records.map((record) => record.type).join(', ') || 'none';
     throw invalidInput(`DnsRecords are A, AAAA, A and AAAA, SRV, or CNAME; given: ${given}.`);
   }
   const isCname = hasRecord(dns.records, 'CNAME');
+  // AWS documents no default; ours is MULTIVALUE, and WEIGHTED for CNAME.
   const routingPolicy = dns.routingPolicy ?? (isCname ? 'WEIGHTED' : 'MULTIVALUE');
   if (isCname && routingPolicy !== 'WEIGHTED') throw invalidInput('A CNAME record needs the RoutingPolicy WEIGHTED.');
   // RFC 1034 s3.6.2: a CNAME excludes other records, and the apex has SOA and NS.
@@ -93,7 +95,10 @@ export function checkUpdate(
   checkHealthChecks(namespace, { ...service, healthCheck }, updatedDns(service.dns, records), context);
 }
 
-/** The wording follows AWS's own, which names both lists. */
+/**
+ * The wording follows AWS's own, which names both lists. Its documents say that omitted records are deleted, its
+ * answers that types cannot change: here types may go, and none may come.
+ */
 function checkRecordTypes({ dns }: Service, records: readonly DnsRecord[] | null): void {
   const existing = (dns?.records ?? []).map(({ type }) => type);
   const requested = (records ?? []).map(({ type }) => type);

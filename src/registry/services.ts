@@ -17,7 +17,7 @@ import { findPendingHolder } from './owner-holders.ts';
 import { serviceOwner } from './owner-names.ts';
 import { checkService, checkUpdate, type ServiceSpec, updatedDns } from './service-rules.ts';
 import type { State } from './state.ts';
-import { checkTags } from './tags.ts';
+import { readTags, requireTagQuota } from './tags.ts';
 
 export interface CreateService extends ServiceSpec {
   /** Ids or ARNs; one of them must be there. */
@@ -36,7 +36,7 @@ export function requireService(state: State, context: Pick<Context, 'options'>, 
 
 /**
  * The service that stands in the way of this name in the namespace: the same name, or one that differs only by case
- * where both are in DNS.
+ * where both are in DNS (AWS forbids it, and names no error: ours is ServiceAlreadyExists).
  * @throws ServiceError InvalidInput where an instance's SRV target has the name
  */
 export function findSameService(
@@ -61,6 +61,7 @@ export function createService(state: State, command: CreateService, context: Con
   const wanted = command.namespaceId ?? command.dnsNamespaceId;
   if (wanted === null) throw invalidInput('NamespaceId is required.');
   const namespace = requireNamespace(state, context, wanted);
+  // AWS does not say which of two namespaces would win; ours refuses.
   if (
     command.dnsNamespaceId !== null &&
     idFrom(context.options, 'namespace', command.dnsNamespaceId) !== namespace.id
@@ -69,11 +70,11 @@ export function createService(state: State, command: CreateService, context: Con
   }
   const { creatorRequestId } = command;
   const dns = checkService(namespace, command, context);
-  const id = serviceId(context.random);
-  const tags = checkTags(command.tags, arnOf(context.options, 'service', id), context);
+  const tags = readTags(command.tags);
   // What the service would be, so that a retry which writes a default out is still a retry.
   const made = {
     name: command.name,
+    // AWS does not name the type of a service without DnsConfig in a DNS namespace; ours is HTTP.
     type: dns === null ? ('HTTP' as const) : ('DNS_HTTP' as const),
     description: command.description,
     dns,
@@ -102,6 +103,8 @@ export function createService(state: State, command: CreateService, context: Con
     );
   }
   requireFreshRequestId(state, namespace.id, creatorRequestId);
+  const id = serviceId(context.random);
+  requireTagQuota(tags, arnOf(context.options, 'service', id), context);
   const service: Service = {
     id,
     namespaceId: namespace.id,
@@ -153,6 +156,7 @@ export function updateService(
 ): Decision<{ operationId: string }> {
   const service = requireService(state, context, command.id);
   const namespace = state.namespace(service.namespaceId) as Namespace;
+  // AWS forbids it and names no error; ours is InvalidInput.
   if (namespace.type === 'HTTP')
     throw invalidInput(`The namespace ${namespace.id} is of type HTTP: its services cannot be updated.`);
   const { update } = command;
@@ -179,6 +183,7 @@ export function changeService(state: State, id: string, update: ServiceUpdate, c
   const { description, records, healthCheck } = update;
   const value: Service = {
     ...service,
+    // AWS deletes what is left out, and does not say so of the description: here it stays, and an empty one clears it.
     description: description === null ? service.description : description || null,
     dns: updatedDns(service.dns, records),
     healthCheck,

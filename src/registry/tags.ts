@@ -11,17 +11,10 @@ export interface Tag {
 }
 
 /**
- * A request's tag list as a map.
- * @param resource what TooManyTagsException names
- * @param earlier tags that the resource has; a key given again gets the new value
- * @throws ServiceError InvalidInput: a key twice or reserved; TooManyTagsException: more than the quota, merged
+ * A request's tag list as a map. AWS names no error for a key given twice or reserved; ours is InvalidInput.
+ * @throws ServiceError InvalidInput
  */
-export function checkTags(
-  tags: readonly Tag[],
-  resource: string,
-  { options }: Pick<Context, 'options'>,
-  earlier: Readonly<Record<string, string>> = {},
-): Record<string, string> {
+export function readTags(tags: readonly Tag[]): Record<string, string> {
   const given = new Map<string, string>();
   for (const { key, value } of tags) {
     if (given.has(key)) throw invalidInput(`The tag key "${key}" is given twice.`);
@@ -30,13 +23,23 @@ export function checkTags(
     }
     given.set(key, value);
   }
-  const merged = new Map([...Object.entries(earlier), ...given]);
+  return Object.fromEntries(given);
+}
+
+/**
+ * @param resource what TooManyTagsException names
+ * @throws ServiceError TooManyTagsException
+ */
+export function requireTagQuota(
+  tags: Readonly<Record<string, string>>,
+  resource: string,
+  { options }: Pick<Context, 'options'>,
+): void {
+  const count = Object.keys(tags).length;
   const { tags: quota } = options.quotas;
-  if (quota > 0 && merged.size > quota) {
-    const message = `A resource has at most ${quota} tags; it would have ${merged.size}.`;
-    throw new ServiceError('TooManyTagsException', message, { ResourceName: resource });
-  }
-  return Object.fromEntries(merged);
+  if (quota === 0 || count <= quota) return;
+  const message = `A resource has at most ${quota} tags; it would have ${count}.`;
+  throw new ServiceError('TooManyTagsException', message, { ResourceName: resource });
 }
 
 export function tagResource(
@@ -45,10 +48,12 @@ export function tagResource(
   context: Context,
 ): Decision<null> {
   const found = requireTaggable(state, command.arn, context);
-  return { changes: putTags(found, checkTags(command.tags, command.arn, context, found.value.tags)), result: null };
+  const tags = { ...found.value.tags, ...readTags(command.tags) };
+  requireTagQuota(tags, command.arn, context);
+  return { changes: putTags(found, tags), result: null };
 }
 
-/** A key that the resource does not have is no error. */
+/** A key that the resource does not have is no error; AWS names none. */
 export function untagResource(
   state: State,
   command: { arn: string; keys: readonly string[] },
@@ -63,6 +68,7 @@ type Taggable = { kind: 'namespace'; value: Namespace } | { kind: 'service'; val
 
 /** @throws ServiceError InvalidInput: no ARN; ResourceNotFoundException: of nothing here */
 export function requireTaggable(state: State, arn: string, { options }: Pick<Context, 'options'>): Taggable {
+  // AWS does not tell the two errors apart; here what is no ARN at all is InvalidInput.
   if (!arn.startsWith('arn:')) throw invalidInput(`"${arn}" is not an ARN.`);
   const namespace = state.namespace(idFrom(options, 'namespace', arn));
   if (namespace !== undefined) return { kind: 'namespace', value: namespace };

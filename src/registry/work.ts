@@ -24,6 +24,7 @@ export function endOperation(state: State, id: string, context: Context): Decisi
     return { changes: [...changes, { kind: 'operation', id, value: ended }], result: null };
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
+    // AWS does not say what a failed operation leaves; here nothing.
     const failed: Operation = { ...ended, status: 'FAIL', error: { code: 'INTERNAL_FAILURE', message: error.message } };
     return { changes: [{ kind: 'operation', id, value: failed }], result: null };
   }

@@ -25,6 +25,7 @@ export const discoveryActions: Readonly<Record<string, Action>> = {
         maxResults: input.MaxResults ?? DEFAULT_RESULTS,
         queryParameters: input.QueryParameters ?? {},
         optionalParameters: input.OptionalParameters ?? {},
+        // AWS's guide says that healthy ones are found by default, not what if there are none; ours does not fail open.
         healthStatus: input.HealthStatus ?? 'HEALTHY',
         ownerAccount: input.OwnerAccount ?? null,
       };

@@ -70,6 +70,7 @@ export const instanceActions: Readonly<Record<string, Action>> = {
       const service = requireService(registry.state, registry, input.ServiceId);
       const wanted = input.Instances === undefined ? null : [...new Set(input.Instances)];
       const instances =
+        // AWS does not say what an unknown id in the list does; here it is InstanceNotFound.
         wanted?.map((id) => requireInstance(registry.state, service.id, id)) ??
         registry.state.instancesOf(service.id).values();
       const { items, ...next } = pageOf(instances, ({ id }) => id, input, `GetInstancesHealthStatus/${service.id}`);

@@ -1,7 +1,13 @@
 /** Actions on namespaces (Cloud Map API: section "namespaces"). */
 import { z } from 'zod';
 import type { Namespace, NamespaceType } from '../../registry/model.ts';
-import { createNamespace, deleteNamespace, requireNamespace, updateNamespace } from '../../registry/namespaces.ts';
+import {
+  createNamespace,
+  deleteNamespace,
+  NAMESPACE_NAMES,
+  requireNamespace,
+  updateNamespace,
+} from '../../registry/namespaces.ts';
 import type { Registry } from '../../registry/registry.ts';
 import { type Action, action } from '../action.ts';
 import { compileFilters, filterList, ownerFilter, textFilter } from '../filters.ts';
@@ -17,12 +23,12 @@ import {
   toTags,
 } from '../shapes.ts';
 
-const createInput = {
-  Name: z.string().min(1).max(1024),
+const createInput = (type: NamespaceType) => ({
+  Name: z.string().regex(NAMESPACE_NAMES[type], `no name for a namespace of type ${type}`),
   CreatorRequestId: resourceId.optional(),
   Description: description.optional(),
   Tags: tagList.optional(),
-};
+});
 const dnsProperties = z.object({ DnsProperties: z.object({ SOA: z.object({ TTL: recordTtl }) }) });
 
 interface CreateInput {
@@ -70,15 +76,15 @@ async function update(type: NamespaceType, input: UpdateInput, registry: Registr
 }
 
 export const namespaceActions: Readonly<Record<string, Action>> = {
-  CreateHttpNamespace: action(z.object(createInput), (input, registry) => create('HTTP', input, registry)),
+  CreateHttpNamespace: action(z.object(createInput('HTTP')), (input, registry) => create('HTTP', input, registry)),
 
   CreatePrivateDnsNamespace: action(
-    z.object({ ...createInput, Vpc: resourceId, Properties: dnsProperties.optional() }),
+    z.object({ ...createInput('DNS_PRIVATE'), Vpc: resourceId, Properties: dnsProperties.optional() }),
     (input, registry) => create('DNS_PRIVATE', input, registry),
   ),
 
   CreatePublicDnsNamespace: action(
-    z.object({ ...createInput, Properties: dnsProperties.optional() }),
+    z.object({ ...createInput('DNS_PUBLIC'), Properties: dnsProperties.optional() }),
     (input, registry) => create('DNS_PUBLIC', input, registry),
   ),
 

@@ -7,8 +7,9 @@ import { type Action, action } from '../action.ts';
 import { compileFilters, type FilterRule, filterList, textFilter } from '../filters.ts';
 import { pageInput, pageOf } from '../page.ts';
 import { operationShape, ownerAccount } from '../shapes.ts';
+import { text } from '../text.ts';
 
-/** Unix time in seconds, fractions allowed. */
+/** Unix time in seconds; that fractions are allowed is our choice. */
 const UNIX_TIME = /^\d+(\.\d+)?$/;
 
 const updateDateFilter: FilterRule<Operation> = {
@@ -27,7 +28,7 @@ const STATUSES = ['SUBMITTED', 'PENDING', 'SUCCESS', 'SUCCEED', 'FAIL'];
 
 export const operationActions: Readonly<Record<string, Action>> = {
   GetOperation: action(
-    z.object({ OperationId: z.string().max(255), OwnerAccount: ownerAccount.optional() }),
+    z.object({ OperationId: text(255), OwnerAccount: ownerAccount.optional() }),
     (input, registry) => {
       const isOurs = input.OwnerAccount === undefined || input.OwnerAccount === registry.options.accountId;
       const operation = isOurs ? registry.state.operation(input.OperationId) : undefined;
