@@ -23,34 +23,6 @@ const revision = async (ServiceName: string, NamespaceName = 'shop') => {
 };
 
 describe('DiscoverInstancesRevision', () => {
-  describe('types', () => {
-    it.each([{ NamespaceName: 5 }, { ServiceName: {} }, { OwnerAccount: 123456789012 }])(
-      'refuses %j with SerializationException',
-      (body) => api.refused(OPERATION, { ...sound, ...body }, 'SerializationException'),
-    );
-  });
-
-  describe('validation', () => {
-    it.each([
-      { NamespaceName: undefined },
-      { NamespaceName: '' },
-      { NamespaceName: 'two words' },
-      { NamespaceName: 'n'.repeat(1025) },
-      { ServiceName: undefined },
-      { ServiceName: '' },
-      { ServiceName: '-a' },
-      { ServiceName: 's'.repeat(64) },
-      { OwnerAccount: '' },
-      { OwnerAccount: '12345678901' },
-      { OwnerAccount: '1234567890123' },
-    ])('refuses %j', (body) => api.refused(OPERATION, { ...sound, ...body }, 'InvalidInput'));
-
-    it('takes names at their limits', async () => {
-      await api.refused(OPERATION, { ...sound, NamespaceName: 'n'.repeat(1024) }, 'NamespaceNotFound');
-      await api.refused(OPERATION, { ...sound, ServiceName: 's'.repeat(63) }, 'ServiceNotFound');
-    });
-  });
-
   describe('names', () => {
     it('does not find unknown ones, and compares exactly', async () => {
       const arn = `arn:aws:servicediscovery:us-east-1:${ACCOUNT}:namespace/${namespace}`;

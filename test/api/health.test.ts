@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { dns, startApi, type TestApi } from '../support/api.ts';
+import { ACCOUNT, dns, OTHER_ACCOUNT, startApi, type TestApi } from '../support/api.ts';
 
 let api: TestApi;
 let http: string;
@@ -17,6 +17,22 @@ const statuses = (ServiceId: string, rest: object = {}) => api.ok('GetInstancesH
 const statusOf = async (InstanceId: string, from: TestApi = api, ServiceId = custom) =>
   (await from.ok('GetInstancesHealthStatus', { ServiceId, Instances: [InstanceId] })).Status[InstanceId];
 
+/** Of an operation that names a service by ServiceId. @param rest of a sound request */
+function describeServiceId(operation: string, rest: object): void {
+  const arn = () => `arn:aws:servicediscovery:us-east-1:${ACCOUNT}:service/${custom}`;
+
+  it('does not find by ServiceId what is no service of this account and region', async () => {
+    const elsewhere = [arn().replace(ACCOUNT, OTHER_ACCOUNT), arn().replace('us-east-1', 'ap-south-1')];
+    for (const ServiceId of ['', 'nonsense', http, arn().replace(':service/', ':namespace/'), ...elsewhere])
+      await api.refused(operation, { ...rest, ServiceId }, 'ServiceNotFound');
+  });
+
+  it('takes an ARN as ServiceId', async () => {
+    await api.register(custom, 'by-service');
+    await api.ok(operation, { ...rest, ServiceId: arn() });
+  });
+}
+
 describe('UpdateInstanceCustomHealthStatus', () => {
   const update = (InstanceId: string, Status: string) =>
     api.ok('UpdateInstanceCustomHealthStatus', { ServiceId: custom, InstanceId, Status });
@@ -28,17 +44,15 @@ describe('UpdateInstanceCustomHealthStatus', () => {
       message,
     );
 
-  describe('types', () => {
-    it.each([{ Status: 5 }, { Status: true }, { Status: ['HEALTHY'] }])(
-      'refuses %j with SerializationException',
-      (body) => refuses(body, 'SerializationException', /Status/),
-    );
-  });
-
   describe('validation', () => {
-    it.each([undefined, '', 'UNKNOWN', 'healthy'])('refuses the Status %j', (Status) =>
-      refuses({ Status }, 'InvalidInput', /Status/),
-    );
+    describeServiceId('UpdateInstanceCustomHealthStatus', { InstanceId: 'by-service', Status: 'HEALTHY' });
+
+    it('compares InstanceId exactly, and within the service', async () => {
+      await api.register(custom, 'Exact');
+      await refuses({ InstanceId: 'exact' }, 'InstanceNotFound');
+      await api.register(await api.createService(http, freshName()), 'elsewhere');
+      await refuses({ InstanceId: 'elsewhere' }, 'InstanceNotFound');
+    });
   });
 
   describe('behaviour', () => {
@@ -102,25 +116,7 @@ describe('GetInstancesHealthStatus', () => {
     }
   });
 
-  describe('types', () => {
-    it.each([{ Instances: 'i-1' }, { Instances: [1] }, { Instances: {} }, { MaxResults: '1' }, { NextToken: 1 }])(
-      'refuses %j with SerializationException',
-      (body) => api.refused('GetInstancesHealthStatus', { ServiceId: service, ...body }, 'SerializationException'),
-    );
-  });
-
-  describe('validation', () => {
-    it.each([
-      { Instances: [] },
-      { Instances: ['i'.repeat(65)] },
-      { MaxResults: 0 },
-      { MaxResults: 101 },
-      { NextToken: 't'.repeat(4097) },
-      { NextToken: 'garbage' },
-    ])('refuses %j', (body) =>
-      api.refused('GetInstancesHealthStatus', { ServiceId: service, ...body }, 'InvalidInput'),
-    );
-  });
+  describe('validation', () => describeServiceId('GetInstancesHealthStatus', {}));
 
   describe('behaviour', () => {
     const all = { 'i-0': 'HEALTHY', 'i-1': 'UNHEALTHY', 'i-2': 'HEALTHY', 'i-3': 'UNHEALTHY', 'i-4': 'HEALTHY' };

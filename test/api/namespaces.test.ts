@@ -25,41 +25,7 @@ describe.each(KINDS)('Create%sNamespace', (kind) => {
   const refuses = (body: object, type = 'InvalidInput', message: RegExp | null = null, members = {}) =>
     api.refused(operation, { ...vpcOf(kind), Name: freshName(), ...body }, type, message, members);
 
-  describe('types', () => {
-    it.each([
-      { Name: 5 },
-      { Name: ['a'] },
-      { CreatorRequestId: 5 },
-      { Description: {} },
-      { Tags: {} },
-      { Tags: ['a=b'] },
-      { Tags: [{ Key: 'a', Value: 1 }] },
-    ])('refuses %j with SerializationException', (body) => refuses(body, 'SerializationException'));
-  });
-
   describe('validation', () => {
-    it('requires Name', () => api.refused(operation, vpcOf(kind), 'InvalidInput', /Name/));
-
-    it.each([
-      ['an empty name', ''],
-      ['a name with a space', 'two words.example'],
-      ['a name beyond ASCII', 'caf\u00e9.example'],
-      ['a name with a control character', 'a\u0007.example'],
-    ])('refuses %s', (_, Name) => refuses({ Name }, 'InvalidInput', /./));
-
-    it('refuses an ARN as a name', () => refuses({ Name: 'arn:aws:x' }));
-
-    it('takes a Description of 1024 characters and an empty one, not one of 1025', async () => {
-      await make({ Description: 'd'.repeat(1024) });
-      await make({ Description: '' });
-      await refuses({ Description: 'd'.repeat(1025) }, 'InvalidInput', /Description/);
-    });
-
-    it('takes a CreatorRequestId of 64 characters, not of 65', async () => {
-      await make({ CreatorRequestId: `${operation}${'r'.repeat(64 - operation.length)}` });
-      await refuses({ CreatorRequestId: 'r'.repeat(65) }, 'InvalidInput', /CreatorRequestId/);
-    });
-
     it('takes 50 tags; 51 are too many tags, 201 too long a list', async () => {
       await make(tags(50));
       const { body } = await api.call(operation, { ...vpcOf(kind), Name: freshName(), ...tags(51) });
@@ -72,11 +38,6 @@ describe.each(KINDS)('Create%sNamespace', (kind) => {
     });
 
     it.each([
-      ['without a key', [{ Value: 'v' }]],
-      ['without a value', [{ Key: 'k' }]],
-      ['with an empty key', [{ Key: '', Value: 'v' }]],
-      ['with a key of 129 characters', [{ Key: 'k'.repeat(129), Value: 'v' }]],
-      ['with a value of 257 characters', [{ Key: 'k', Value: 'v'.repeat(257) }]],
       [
         'with a key twice',
         [
@@ -87,30 +48,11 @@ describe.each(KINDS)('Create%sNamespace', (kind) => {
       ['with a reserved key', [{ Key: 'aws:k', Value: 'v' }]],
     ])('refuses a tag %s', (_, Tags) => refuses({ Tags }));
 
-    it('takes a tag at its limits', () => make({ Tags: [{ Key: 'k'.repeat(128), Value: 'v'.repeat(256) }] }));
-
     if (kind !== 'Http') {
-      it.each([
-        ['Properties without DnsProperties', { Properties: {} }],
-        ['DnsProperties without SOA', { Properties: { DnsProperties: {} } }],
-        ['SOA without TTL', { Properties: { DnsProperties: { SOA: {} } } }],
-        ['a negative TTL', soa(-1)],
-        ['a TTL past 2147483647', soa(2147483648)],
-        ['a TTL with a fraction', soa(1.5)],
-      ])('refuses %s', (_, body) => refuses(body, 'InvalidInput', /Properties/));
-
-      it('refuses a TTL that is text with SerializationException', () => refuses(soa('60'), 'SerializationException'));
-
-      it('takes SOA TTLs of 0 and 2147483647', async () => {
-        await make(soa(0));
-        await make(soa(2147483647));
-      });
-
       it.each([
         ['with an empty label', 'a..example'],
         ['with an ending dot', 'a.example.'],
         ['with a label of 64 characters', `${'l'.repeat(64)}.example`],
-        ['of 254 characters', `${`${'l'.repeat(49)}.`.repeat(5)}last`],
       ])('refuses a name %s', (_, Name) => refuses({ Name }));
 
       it('takes a label of 63 characters', () => make({ Name: `${'l'.repeat(63)}.${freshName()}` }));
@@ -153,6 +95,8 @@ describe.each(KINDS)('Create%sNamespace', (kind) => {
       const members = { NamespaceId: id, CreatorRequestId: `first-${Name}` };
       await refuses({ Name, CreatorRequestId: 'second' }, 'NamespaceAlreadyExists', null, members);
       await refuses({ Name }, 'NamespaceAlreadyExists', null, members);
+      // Conflicts come before quotas.
+      await refuses({ Name, ...tags(51) }, 'NamespaceAlreadyExists', null, members);
     });
 
     it('forgets a CreatorRequestId with the namespace that it made', async () => {
@@ -163,69 +107,38 @@ describe.each(KINDS)('Create%sNamespace', (kind) => {
       expect(second).not.toBe(first);
       expect((await api.ok('GetNamespace', { Id: second })).Namespace.Id).toBe(second);
     });
-  });
-});
 
-describe('CreatePrivateDnsNamespace', () => {
-  it('requires a Vpc of at most 64 characters', async () => {
-    const operation = 'CreatePrivateDnsNamespace';
-    await api.refused(operation, { Name: freshName() }, 'InvalidInput', /Vpc/);
-    await api.refused(operation, { Name: freshName(), Vpc: 'v'.repeat(65) }, 'InvalidInput', /Vpc/);
-    await api.refused(operation, { Name: freshName(), Vpc: 5 }, 'SerializationException', /Vpc/);
-    await api.ok(operation, { Name: freshName(), Vpc: 'v'.repeat(64) });
-  });
+    if (kind === 'Http') {
+      it('takes names that differ only by case', async () => {
+        const Name = freshName();
+        await api.createNamespace('Http', { Name });
+        await api.createNamespace('Http', { Name: Name.toUpperCase() });
+      });
+    } else {
+      it('compares names without case', async () => {
+        const Name = freshName();
+        const NamespaceId = await api.createNamespace(kind, { Name });
+        const body = { ...vpcOf(kind), Name: Name.toUpperCase() };
+        await api.refused(`Create${kind}Namespace`, body, 'NamespaceAlreadyExists', null, { NamespaceId });
+      });
+    }
 
-  it('takes names that public namespaces do not, such as one label or an underscore', async () => {
-    await api.createNamespace('PrivateDns', { Name: 'drone-private' });
-    await api.createNamespace('PrivateDns', { Name: '_under_score.local' });
-  });
+    if (kind === 'PrivateDns') {
+      it('takes the same name in another VPC', async () => {
+        const Name = freshName();
+        await api.createNamespace('PrivateDns', { Name, Vpc: 'vpc-a' });
+        await api.createNamespace('PrivateDns', { Name, Vpc: 'vpc-b' });
+        await api.refused('CreatePrivateDnsNamespace', { Name, Vpc: 'vpc-a' }, 'NamespaceAlreadyExists', null, {
+          NamespaceId: expect.any(String),
+        });
+      });
 
-  it('takes the same name in another VPC', async () => {
-    const Name = freshName();
-    await api.createNamespace('PrivateDns', { Name, Vpc: 'vpc-a' });
-    await api.createNamespace('PrivateDns', { Name, Vpc: 'vpc-b' });
-    await api.refused('CreatePrivateDnsNamespace', { Name, Vpc: 'vpc-a' }, 'NamespaceAlreadyExists', null, {
-      NamespaceId: expect.any(String),
-    });
-  });
-
-  it('takes two namespaces of different names in one VPC, and nested names', async () => {
-    const Name = freshName();
-    await api.createNamespace('PrivateDns', { Name, Vpc: 'vpc-nested' });
-    await api.createNamespace('PrivateDns', { Name: `inner.${Name}`, Vpc: 'vpc-nested' });
-  });
-});
-
-describe.each(['PrivateDns', 'PublicDns'] as const)('names of Create%sNamespace', (kind) => {
-  it('are compared without case', async () => {
-    const Name = freshName();
-    const NamespaceId = await api.createNamespace(kind, { Name });
-    const body = { ...vpcOf(kind), Name: Name.toUpperCase() };
-    await api.refused(`Create${kind}Namespace`, body, 'NamespaceAlreadyExists', null, { NamespaceId });
-  });
-});
-
-describe('CreatePublicDnsNamespace', () => {
-  it.each(['one-label', 'under_score.example', '-a.example', 'a-.example', 'a.example.', '.example'])(
-    'refuses the name %s',
-    (Name) => api.refused('CreatePublicDnsNamespace', { Name }, 'InvalidInput'),
-  );
-
-  it.each(['a.b', 'xn--caf-dma.example', '1.2.3.example', 'A-b.Example'])('takes the name %s', async (Name) => {
-    await api.createNamespace('PublicDns', { Name });
-  });
-});
-
-describe('CreateHttpNamespace', () => {
-  it('takes a name of 1024 printable characters, not of 1025', async () => {
-    await api.createNamespace('Http', { Name: '!~'.repeat(512) });
-    await api.refused('CreateHttpNamespace', { Name: 'n'.repeat(1025) }, 'InvalidInput', /Name/);
-  });
-
-  it('takes names that differ only by case', async () => {
-    const Name = freshName();
-    await api.createNamespace('Http', { Name });
-    await api.createNamespace('Http', { Name: Name.toUpperCase() });
+      it('takes two namespaces of different names in one VPC, and nested names', async () => {
+        const Name = freshName();
+        await api.createNamespace('PrivateDns', { Name, Vpc: 'vpc-nested' });
+        await api.createNamespace('PrivateDns', { Name: `inner.${Name}`, Vpc: 'vpc-nested' });
+      });
+    }
   });
 });
 
@@ -255,123 +168,127 @@ describe('HttpName', () => {
   });
 });
 
-/** Actions that name a namespace by Id. */
-describe.each(['GetNamespace', 'DeleteNamespace'])('%s', (operation) => {
-  it('requires a textual Id of at most 255 characters', async () => {
-    await api.refused(operation, {}, 'InvalidInput', /Id/);
-    await api.refused(operation, { Id: 1 }, 'SerializationException', /Id/);
-    await api.refused(operation, { Id: 'n'.repeat(256) }, 'InvalidInput', /Id/);
-    await api.refused(operation, { Id: 'n'.repeat(255) }, 'NamespaceNotFound');
-  });
+/** Of an operation that names a namespace by Id. */
+function describeId(operation: string): void {
+  describe('validation', () => {
+    it('does not find what is no namespace of this account and region', async () => {
+      const id = await api.createNamespace('Http', { Name: freshName() });
+      const unknown = [
+        '',
+        'ns-aaaaaaaaaaaaaaaa',
+        'nonsense',
+        id.toUpperCase(),
+        `arn:aws:servicediscovery:us-east-1:${OTHER_ACCOUNT}:namespace/${id}`,
+        `arn:aws:servicediscovery:eu-west-1:${ACCOUNT}:namespace/${id}`,
+        `arn:aws:servicediscovery:us-east-1:${ACCOUNT}:service/${id}`,
+        `arn:aws-cn:servicediscovery:us-east-1:${ACCOUNT}:namespace/${id}`,
+        `arn:aws:servicediscovery:us-east-1:${ACCOUNT}:namespace/ns-aaaaaaaaaaaaaaaa`,
+      ];
+      for (const Id of unknown) await api.refused(operation, { Id }, 'NamespaceNotFound');
+    });
 
-  it('does not find what is no namespace of this account and region', async () => {
-    const id = await api.createNamespace('Http', { Name: freshName() });
-    const unknown = [
-      '',
-      'ns-aaaaaaaaaaaaaaaa',
-      'nonsense',
-      id.toUpperCase(),
-      `arn:aws:servicediscovery:us-east-1:${OTHER_ACCOUNT}:namespace/${id}`,
-      `arn:aws:servicediscovery:eu-west-1:${ACCOUNT}:namespace/${id}`,
-      `arn:aws:servicediscovery:us-east-1:${ACCOUNT}:service/${id}`,
-      `arn:aws-cn:servicediscovery:us-east-1:${ACCOUNT}:namespace/${id}`,
-      `arn:aws:servicediscovery:us-east-1:${ACCOUNT}:namespace/ns-aaaaaaaaaaaaaaaa`,
-    ];
-    for (const Id of unknown) await api.refused(operation, { Id }, 'NamespaceNotFound');
+    it('takes an ARN', async () => {
+      const id = await api.createNamespace('Http', { Name: freshName() });
+      await api.ok(operation, { Id: `arn:aws:servicediscovery:us-east-1:${ACCOUNT}:namespace/${id}` });
+    });
   });
-
-  it('takes an ARN', async () => {
-    const id = await api.createNamespace('Http', { Name: freshName() });
-    await api.ok(operation, { Id: `arn:aws:servicediscovery:us-east-1:${ACCOUNT}:namespace/${id}` });
-  });
-});
+}
 
 describe('DeleteNamespace', () => {
-  it('deletes by an operation; then the namespace is not found, its operations still are', async () => {
-    const Id = await api.createNamespace('PrivateDns', { Name: freshName() });
-    const { OperationId } = await api.sdk.send(new DeleteNamespaceCommand({ Id }));
-    expect((await api.ok('GetOperation', { OperationId })).Operation).toMatchObject({
-      Type: 'DELETE_NAMESPACE',
-      Status: 'SUCCESS',
-      Targets: { NAMESPACE: Id },
-    });
-    await api.refused('GetNamespace', { Id }, 'NamespaceNotFound');
-    await api.refused('DeleteNamespace', { Id }, 'NamespaceNotFound');
-    const { Operations } = await api.ok('ListOperations', { Filters: [{ Name: 'NAMESPACE_ID', Values: [Id] }] });
-    expect(Operations).toHaveLength(2);
-  });
+  describeId('DeleteNamespace');
 
-  it('refuses with ResourceInUse while there is a service', async () => {
-    const Id = await api.createNamespace('Http', { Name: freshName() });
-    const service = await api.createService(Id, 'web');
-    await api.refused('DeleteNamespace', { Id }, 'ResourceInUse', /service/);
-    await api.ok('DeleteService', { Id: service });
-    await api.ok('DeleteNamespace', { Id });
+  describe('behaviour', () => {
+    it('deletes by an operation; then the namespace is not found, its operations still are', async () => {
+      const Id = await api.createNamespace('PrivateDns', { Name: freshName() });
+      const { OperationId } = await api.sdk.send(new DeleteNamespaceCommand({ Id }));
+      expect((await api.ok('GetOperation', { OperationId })).Operation).toMatchObject({
+        Type: 'DELETE_NAMESPACE',
+        Status: 'SUCCESS',
+        Targets: { NAMESPACE: Id },
+      });
+      await api.refused('GetNamespace', { Id }, 'NamespaceNotFound');
+      await api.refused('DeleteNamespace', { Id }, 'NamespaceNotFound');
+      const { Operations } = await api.ok('ListOperations', { Filters: [{ Name: 'NAMESPACE_ID', Values: [Id] }] });
+      expect(Operations).toHaveLength(2);
+    });
+
+    it('refuses with ResourceInUse while there is a service', async () => {
+      const Id = await api.createNamespace('Http', { Name: freshName() });
+      const service = await api.createService(Id, 'web');
+      await api.refused('DeleteNamespace', { Id }, 'ResourceInUse', /service/);
+      await api.ok('DeleteService', { Id: service });
+      await api.ok('DeleteNamespace', { Id });
+    });
   });
 });
 
 describe('GetNamespace', () => {
-  it('shows an HTTP namespace', async () => {
-    const Name = freshName();
-    const before = Date.now();
-    const Id = await api.createNamespace('Http', { Name, Description: '', CreatorRequestId: `r-${Name}` });
-    const { Namespace } = await api.ok('GetNamespace', { Id });
-    expect(Namespace).toEqual({
-      Id,
-      Arn: `arn:aws:servicediscovery:us-east-1:${ACCOUNT}:namespace/${Id}`,
-      ResourceOwner: ACCOUNT,
-      Name,
-      Type: 'HTTP',
-      Description: '',
-      ServiceCount: 0,
-      Properties: { DnsProperties: { SOA: {} }, HttpProperties: { HttpName: Name } },
-      CreateDate: expect.any(Number),
-      CreatorRequestId: `r-${Name}`,
+  describeId('GetNamespace');
+
+  describe('behaviour', () => {
+    it('shows an HTTP namespace', async () => {
+      const Name = freshName();
+      const before = Date.now();
+      const Id = await api.createNamespace('Http', { Name, Description: '', CreatorRequestId: `r-${Name}` });
+      const { Namespace } = await api.ok('GetNamespace', { Id });
+      expect(Namespace).toEqual({
+        Id,
+        Arn: `arn:aws:servicediscovery:us-east-1:${ACCOUNT}:namespace/${Id}`,
+        ResourceOwner: ACCOUNT,
+        Name,
+        Type: 'HTTP',
+        Description: '',
+        ServiceCount: 0,
+        Properties: { DnsProperties: { SOA: {} }, HttpProperties: { HttpName: Name } },
+        CreateDate: expect.any(Number),
+        CreatorRequestId: `r-${Name}`,
+      });
+      expect(Namespace.CreateDate).toBeGreaterThanOrEqual(before / 1000);
+      expect(Namespace.CreateDate).toBeLessThanOrEqual(Date.now() / 1000);
     });
-    expect(Namespace.CreateDate).toBeGreaterThanOrEqual(before / 1000);
-    expect(Namespace.CreateDate).toBeLessThanOrEqual(Date.now() / 1000);
-  });
 
-  it('shows a private namespace with its zone and without its VPC', async () => {
-    const Name = freshName();
-    const Id = await api.createNamespace('PrivateDns', { Name, Vpc: 'vpc-shown-nowhere', ...soa(15) });
-    const reply = await api.call('GetNamespace', { Id });
-    expect(reply.body.Namespace).toEqual({
-      Id,
-      Arn: expect.any(String),
-      ResourceOwner: ACCOUNT,
-      Name,
-      Type: 'DNS_PRIVATE',
-      ServiceCount: 0,
-      Properties: {
-        DnsProperties: { HostedZoneId: expect.stringMatching(HOSTED_ZONE_ID), SOA: { TTL: 15 } },
-        HttpProperties: { HttpName: Name },
-      },
-      CreateDate: expect.any(Number),
+    it('shows a private namespace with its zone and without its VPC', async () => {
+      const Name = freshName();
+      const Id = await api.createNamespace('PrivateDns', { Name, Vpc: 'vpc-shown-nowhere', ...soa(15) });
+      const reply = await api.call('GetNamespace', { Id });
+      expect(reply.body.Namespace).toEqual({
+        Id,
+        Arn: expect.any(String),
+        ResourceOwner: ACCOUNT,
+        Name,
+        Type: 'DNS_PRIVATE',
+        ServiceCount: 0,
+        Properties: {
+          DnsProperties: { HostedZoneId: expect.stringMatching(HOSTED_ZONE_ID), SOA: { TTL: 15 } },
+          HttpProperties: { HttpName: Name },
+        },
+        CreateDate: expect.any(Number),
+      });
+      expect(JSON.stringify(reply.body)).not.toContain('vpc-shown-nowhere');
     });
-    expect(JSON.stringify(reply.body)).not.toContain('vpc-shown-nowhere');
-  });
 
-  it('shows SOA: {} where no TTL was given, and a TTL of 0 where it was', async () => {
-    const properties = async (Id: string) => (await api.ok('GetNamespace', { Id })).Namespace.Properties.DnsProperties;
-    const silent = await api.createNamespace('PublicDns', { Name: freshName() });
-    expect(await properties(silent)).toEqual({ HostedZoneId: expect.stringMatching(HOSTED_ZONE_ID), SOA: {} });
-    const zero = await api.createNamespace('PublicDns', { Name: freshName(), ...soa(0) });
-    expect(await properties(zero)).toMatchObject({ SOA: { TTL: 0 } });
-  });
+    it('shows SOA: {} where no TTL was given, and a TTL of 0 where it was', async () => {
+      const properties = async (Id: string) =>
+        (await api.ok('GetNamespace', { Id })).Namespace.Properties.DnsProperties;
+      const silent = await api.createNamespace('PublicDns', { Name: freshName() });
+      expect(await properties(silent)).toEqual({ HostedZoneId: expect.stringMatching(HOSTED_ZONE_ID), SOA: {} });
+      const zero = await api.createNamespace('PublicDns', { Name: freshName(), ...soa(0) });
+      expect(await properties(zero)).toMatchObject({ SOA: { TTL: 0 } });
+    });
 
-  it('counts services', async () => {
-    const Id = await api.createNamespace('Http', { Name: freshName() });
-    await api.createService(Id, 'a');
-    await api.createService(Id, 'b');
-    expect((await api.ok('GetNamespace', { Id })).Namespace.ServiceCount).toBe(2);
-  });
+    it('counts services', async () => {
+      const Id = await api.createNamespace('Http', { Name: freshName() });
+      await api.createService(Id, 'a');
+      await api.createService(Id, 'b');
+      expect((await api.ok('GetNamespace', { Id })).Namespace.ServiceCount).toBe(2);
+    });
 
-  it('reads as numbers and dates in the SDK', async () => {
-    const Id = await api.createNamespace('Http', { Name: freshName() });
-    const { Namespace } = await api.sdk.send(new GetNamespaceCommand({ Id }));
-    expect(Namespace?.CreateDate).toBeInstanceOf(Date);
-    expect(Math.abs(Number(Namespace?.CreateDate) - Date.now())).toBeLessThan(60_000);
+    it('reads as numbers and dates in the SDK', async () => {
+      const Id = await api.createNamespace('Http', { Name: freshName() });
+      const { Namespace } = await api.sdk.send(new GetNamespaceCommand({ Id }));
+      expect(Namespace?.CreateDate).toBeInstanceOf(Date);
+      expect(Math.abs(Number(Namespace?.CreateDate) - Date.now())).toBeLessThan(60_000);
+    });
   });
 });
 
@@ -403,42 +320,21 @@ describe('ListNamespaces', () => {
     (await own.ok('ListNamespaces', { Filters })).Namespaces.map(({ Id }) => Id).sort();
   const of = (...keys: string[]) => keys.map((key) => ids[key]).sort();
 
-  describe('types', () => {
-    it.each([
-      { MaxResults: '5' },
-      { NextToken: 5 },
-      { Filters: 'TYPE' },
-      { Filters: [{ Name: 'TYPE', Values: 'HTTP' }] },
-    ])('refuses %j with SerializationException', (body) =>
-      own.refused('ListNamespaces', body, 'SerializationException'),
-    );
-  });
-
   describe('validation', () => {
     const filter = (Name: unknown, Values: unknown, Condition?: unknown) => ({
       Filters: [{ Name, Values, ...(Condition === undefined ? {} : { Condition }) }],
     });
     it.each([
-      ['an unknown filter', filter('COLOUR', ['green'])],
-      ['an inherited name as filter', filter('constructor', ['x'])],
-      ['a filter without values', { Filters: [{ Name: 'TYPE' }] }],
       ['a filter with an empty list of values', filter('TYPE', [])],
-      ['an empty value', filter('NAME', [''])],
-      ['a value of 256 characters', filter('NAME', ['v'.repeat(256)])],
-      ['an unknown condition', filter('TYPE', ['HTTP'], 'LIKE')],
       ['TYPE with IN', filter('TYPE', ['HTTP'], 'IN')],
       ['NAME with BETWEEN', filter('NAME', ['a', 'b'], 'BETWEEN')],
       ['RESOURCE_OWNER with BEGINS_WITH', filter('RESOURCE_OWNER', ['SELF'], 'BEGINS_WITH')],
       ['two values for EQ', filter('TYPE', ['HTTP', 'DNS_PUBLIC'])],
       ['a type that there is not', filter('TYPE', ['DNS'])],
       ['an owner that there is not', filter('RESOURCE_OWNER', ['US'])],
-      ['a NextToken of 4097 characters', { NextToken: 't'.repeat(4097) }],
       ['a garbage token', { NextToken: 'garbage' }],
       ['a token of another form', { NextToken: Buffer.from('{"a":1}').toString('base64url') }],
     ])('refuses %s', (_, body) => own.refused('ListNamespaces', body, 'InvalidInput'));
-
-    it('takes a value of 255 characters and 100 results', () =>
-      own.ok('ListNamespaces', { ...filter('NAME', ['v'.repeat(255)]), MaxResults: 100 }));
   });
 
   describe('behaviour', () => {

@@ -25,60 +25,11 @@ describe('CreateService', () => {
   const refuses = (body: object, type = 'InvalidInput', message: RegExp | null = null) =>
     api.refused('CreateService', { Name: freshName(), NamespaceId: privateDns, ...body }, type, message);
 
-  describe('types', () => {
-    it.each([
-      { Name: 5 },
-      { NamespaceId: 5 },
-      { CreatorRequestId: {} },
-      { Description: 5 },
-      { DnsConfig: [] },
-      { DnsConfig: { DnsRecords: {} } },
-      { DnsConfig: { DnsRecords: ['A'] } },
-      { DnsConfig: { DnsRecords: [{ Type: 'A', TTL: '60' }] } },
-      { DnsConfig: { DnsRecords: [{ Type: 1, TTL: 60 }] } },
-      { DnsConfig: { RoutingPolicy: 1, DnsRecords: [{ Type: 'A', TTL: 60 }] } },
-      { HealthCheckConfig: 'HTTP' },
-      { HealthCheckConfig: { Type: 'HTTP', FailureThreshold: '1' } },
-      { HealthCheckCustomConfig: true },
-      { HealthCheckCustomConfig: { FailureThreshold: '1' } },
-      { Tags: 'a' },
-      { Type: 1 },
-    ])('refuses %j with SerializationException', (body) => refuses(body, 'SerializationException'));
-  });
-
   describe('validation', () => {
-    it('requires Name', () => api.refused('CreateService', { NamespaceId: http }, 'InvalidInput', /Name/));
-
     it('requires a namespace, in NamespaceId or in DnsConfig', async () => {
       await api.refused('CreateService', { Name: freshName() }, 'InvalidInput', /NamespaceId/);
       await api.refused('CreateService', { Name: freshName(), ...A }, 'InvalidInput', /NamespaceId/);
     });
-
-    it('takes Descriptions up to 1024 characters and CreatorRequestIds up to 64', async () => {
-      await make({ Description: 'd'.repeat(1024), CreatorRequestId: 'r'.repeat(64) });
-      await make({ Description: '' });
-      await refuses({ Description: 'd'.repeat(1025) }, 'InvalidInput', /Description/);
-      await refuses({ CreatorRequestId: 'r'.repeat(65) }, 'InvalidInput', /CreatorRequestId/);
-      await refuses({ NamespaceId: 'n'.repeat(256) }, 'InvalidInput', /NamespaceId/);
-      await refuses({ NamespaceId: 'n'.repeat(255) }, 'NamespaceNotFound');
-    });
-
-    it.each([
-      '',
-      '_',
-      '-a',
-      'a-',
-      'a..b',
-      '.a',
-      'a.',
-      '..',
-      'a b',
-      'a:b',
-      'caf\u00e9',
-      'l'.repeat(64),
-      `${`${'l'.repeat(31)}.`.repeat(3)}${'l'.repeat(32)}`,
-      'a\n',
-    ])('refuses the name %j', (Name) => refuses({ Name }, 'InvalidInput', /name|Name/));
 
     it.each([
       'a',
@@ -99,14 +50,7 @@ describe('CreateService', () => {
       refuses({ Name: '-', NamespaceId: 'ns-aaaaaaaaaaaaaaaa' }, 'InvalidInput'));
 
     it.each([
-      ['no records', { DnsConfig: {} }],
       ['an empty list of records', dns({})],
-      ['a record without a TTL', { DnsConfig: { DnsRecords: [{ Type: 'A' }] } }],
-      ['a record without a type', { DnsConfig: { DnsRecords: [{ TTL: 1 }] } }],
-      ['a negative TTL', dns({ A: -1 })],
-      ['a TTL past 2147483647', dns({ A: 2147483648 })],
-      ['a TTL with a fraction', dns({ A: 0.5 })],
-      ['an unknown type', dns({ MX: 1 })],
       [
         'a type twice',
         {
@@ -123,7 +67,6 @@ describe('CreateService', () => {
       ['CNAME and A', dns({ CNAME: 1, A: 1 }, 'WEIGHTED')],
       ['CNAME and SRV', dns({ CNAME: 1, SRV: 1 }, 'WEIGHTED')],
       ['CNAME with MULTIVALUE', dns({ CNAME: 1 }, 'MULTIVALUE')],
-      ['an unknown routing policy', dns({ A: 1 }, 'LATENCY')],
       ['A with Type HTTP', { ...A, Type: 'HTTP' }],
     ])('refuses %s', (_, body) => refuses(body));
 
@@ -139,16 +82,8 @@ describe('CreateService', () => {
 
     it('refuses DnsConfig in an HTTP namespace', () => refuses({ NamespaceId: http, ...A }, 'InvalidInput', /HTTP/));
 
-    it.each(['DNS', 'DNS_HTTP', 'http'])('refuses the Type %s', (Type) => refuses({ Type }, 'InvalidInput', /Type/));
-
-    it.each([
-      ['without a type', { ResourcePath: '/' }],
-      ['of an unknown type', { Type: 'UDP' }],
-      ['with a path of 256 characters', { Type: 'HTTP', ResourcePath: `/${'p'.repeat(255)}` }],
-      ['with a threshold of 0', { Type: 'HTTP', FailureThreshold: 0 }],
-      ['with a threshold of 11', { Type: 'HTTP', FailureThreshold: 11 }],
-      ['of type TCP with a path', { Type: 'TCP', ResourcePath: '/' }],
-    ])('refuses a HealthCheckConfig %s', (_, HealthCheckConfig) => refuses({ NamespaceId: http, HealthCheckConfig }));
+    it('refuses a HealthCheckConfig of type TCP with a path', () =>
+      refuses({ NamespaceId: http, HealthCheckConfig: { Type: 'TCP', ResourcePath: '/' } }, 'InvalidInput', /path/i));
 
     it('takes a HealthCheckConfig at its limits', async () => {
       const HealthCheckConfig = { Type: 'HTTPS', ResourcePath: `/${'p'.repeat(254)}`, FailureThreshold: 10 };
@@ -169,11 +104,6 @@ describe('CreateService', () => {
       await make({ ...cname, HealthCheckCustomConfig: {} });
     });
 
-    it('refuses a custom FailureThreshold out of 1 to 10', async () => {
-      await refuses({ HealthCheckCustomConfig: { FailureThreshold: 0 } });
-      await refuses({ HealthCheckCustomConfig: { FailureThreshold: 11 } });
-    });
-
     it('takes 50 tags; 51 are too many, and nothing is made then', async () => {
       const list = (count: number) => Array.from({ length: count }, (_, i) => ({ Key: `k${i}`, Value: 'v' }));
       await make({ Tags: list(50) });
@@ -185,7 +115,6 @@ describe('CreateService', () => {
         ResourceName: expect.stringMatching(`^${arn('service', 'srv-')}`),
       });
       await make({ Name, NamespaceId: http });
-      await refuses({ Tags: list(201) }, 'InvalidInput', /Tags/);
     });
 
     it('refuses a tag key twice and a reserved one', async () => {
@@ -281,6 +210,9 @@ describe('CreateService', () => {
       await api.refused('CreateService', body, 'ServiceAlreadyExists', null, members);
       const other = { ...body, CreatorRequestId: 'second' };
       await api.refused('CreateService', other, 'ServiceAlreadyExists', null, members);
+      // Conflicts come before quotas.
+      const Tags = Array.from({ length: 51 }, (_, i) => ({ Key: `k${i}`, Value: 'v' }));
+      await api.refused('CreateService', { ...other, Tags }, 'ServiceAlreadyExists', null, members);
       await make({ Name, NamespaceId: publicDns });
     });
 
@@ -352,63 +284,67 @@ describe('CreateService', () => {
   });
 });
 
-describe.each(['GetService', 'DeleteService'])('%s', (operation) => {
-  it('requires a textual Id of at most 255 characters', async () => {
-    await api.refused(operation, {}, 'InvalidInput', /Id/);
-    await api.refused(operation, { Id: false }, 'SerializationException', /Id/);
-    await api.refused(operation, { Id: 's'.repeat(256) }, 'InvalidInput', /Id/);
-    await api.refused(operation, { Id: 's'.repeat(255) }, 'ServiceNotFound');
-  });
+/** Of an operation that names a service by Id. */
+function describeId(operation: string): void {
+  describe('validation', () => {
+    it('does not find what is no service of this account and region', async () => {
+      const id = await api.createService(http, freshName());
+      const unknown = [
+        '',
+        http,
+        arn('namespace', id),
+        arn('service', id).replace(ACCOUNT, OTHER_ACCOUNT),
+        arn('service', id).replace('us-east-1', 'us-west-1'),
+      ];
+      for (const Id of unknown) await api.refused(operation, { Id }, 'ServiceNotFound');
+    });
 
-  it('does not find what is no service of this account and region', async () => {
-    const id = await api.createService(http, freshName());
-    const unknown = [
-      '',
-      http,
-      arn('namespace', id),
-      arn('service', id).replace(ACCOUNT, OTHER_ACCOUNT),
-      arn('service', id).replace('us-east-1', 'us-west-1'),
-    ];
-    for (const Id of unknown) await api.refused(operation, { Id }, 'ServiceNotFound');
+    it('takes an ARN', async () => {
+      const id = await api.createService(http, freshName());
+      await api.ok(operation, { Id: arn('service', id) });
+    });
   });
-
-  it('takes an ARN', async () => {
-    const id = await api.createService(http, freshName());
-    await api.ok(operation, { Id: arn('service', id) });
-  });
-});
+}
 
 describe('DeleteService', () => {
-  it('answers {} and the service is gone', async () => {
-    const Id = await api.createService(http, freshName());
-    expect(await api.ok('DeleteService', { Id })).toEqual({});
-    await api.refused('GetService', { Id }, 'ServiceNotFound');
-    await api.refused('DeleteService', { Id }, 'ServiceNotFound');
-    await api.refused('ListInstances', { ServiceId: Id }, 'ServiceNotFound');
-  });
+  describeId('DeleteService');
 
-  it('refuses with ResourceInUse while an instance is registered', async () => {
-    const Id = await api.createService(http, freshName());
-    await api.register(Id, 'one');
-    await api.refused('DeleteService', { Id }, 'ResourceInUse', /instance/);
-    await api.ok('DeregisterInstance', { ServiceId: Id, InstanceId: 'one' });
-    await api.ok('DeleteService', { Id });
+  describe('behaviour', () => {
+    it('answers {} and the service is gone', async () => {
+      const Id = await api.createService(http, freshName());
+      expect(await api.ok('DeleteService', { Id })).toEqual({});
+      await api.refused('GetService', { Id }, 'ServiceNotFound');
+      await api.refused('DeleteService', { Id }, 'ServiceNotFound');
+      await api.refused('ListInstances', { ServiceId: Id }, 'ServiceNotFound');
+    });
+
+    it('refuses with ResourceInUse while an instance is registered', async () => {
+      const Id = await api.createService(http, freshName());
+      await api.register(Id, 'one');
+      await api.refused('DeleteService', { Id }, 'ResourceInUse', /instance/);
+      await api.ok('DeregisterInstance', { ServiceId: Id, InstanceId: 'one' });
+      await api.ok('DeleteService', { Id });
+    });
   });
 });
 
 describe('GetService', () => {
-  it('shows what CreateService answered', async () => {
-    const body = { Name: freshName(), NamespaceId: publicDns, ...dns({ A: 5, AAAA: 6 }), Description: '' };
-    const created = await api.ok('CreateService', body);
-    expect(await api.ok('GetService', { Id: created.Service.Id })).toEqual(created);
-  });
+  describeId('GetService');
 
-  it('counts instances', async () => {
-    const Id = await api.createService(http, freshName());
-    await api.register(Id, 'one');
-    await api.register(Id, 'two');
-    await api.register(Id, 'two', { again: 'yes' });
-    expect((await api.ok('GetService', { Id })).Service.InstanceCount).toBe(2);
+  describe('behaviour', () => {
+    it('shows what CreateService answered', async () => {
+      const body = { Name: freshName(), NamespaceId: publicDns, ...dns({ A: 5, AAAA: 6 }), Description: '' };
+      const created = await api.ok('CreateService', body);
+      expect(await api.ok('GetService', { Id: created.Service.Id })).toEqual(created);
+    });
+
+    it('counts instances', async () => {
+      const Id = await api.createService(http, freshName());
+      await api.register(Id, 'one');
+      await api.register(Id, 'two');
+      await api.register(Id, 'two', { again: 'yes' });
+      expect((await api.ok('GetService', { Id })).Service.InstanceCount).toBe(2);
+    });
   });
 });
 
@@ -431,59 +367,62 @@ describe('ListServices', () => {
   afterAll(() => own.close());
   const list = async (body: object) => (await own.ok('ListServices', body)).Services.map(({ Name }) => Name).sort();
 
-  it.each([
-    ['the filter NAME', [{ Name: 'NAME', Values: ['a'] }]],
-    ['NAMESPACE_ID with IN', [{ Name: 'NAMESPACE_ID', Values: ['a'], Condition: 'IN' }]],
-    ['two namespaces', [{ Name: 'NAMESPACE_ID', Values: ['a', 'b'] }]],
-    ['an unknown owner', [{ Name: 'RESOURCE_OWNER', Values: ['ME'] }]],
-  ])('refuses %s', (_, Filters) => own.refused('ListServices', { Filters }, 'InvalidInput'));
+  describe('validation', () => {
+    it.each([
+      ['NAMESPACE_ID with IN', [{ Name: 'NAMESPACE_ID', Values: ['a'], Condition: 'IN' }]],
+      ['two namespaces', [{ Name: 'NAMESPACE_ID', Values: ['a', 'b'] }]],
+      ['an unknown owner', [{ Name: 'RESOURCE_OWNER', Values: ['ME'] }]],
+    ])('refuses %s', (_, Filters) => own.refused('ListServices', { Filters }, 'InvalidInput'));
+  });
 
-  it('summarises without NamespaceId and CreatorRequestId', async () => {
-    const { Services } = await own.ok('ListServices', {
-      Filters: [{ Name: 'NAMESPACE_ID', Values: [second] }],
+  describe('behaviour', () => {
+    it('summarises without NamespaceId and CreatorRequestId', async () => {
+      const { Services } = await own.ok('ListServices', {
+        Filters: [{ Name: 'NAMESPACE_ID', Values: [second] }],
+      });
+      const Id = Services[0]?.Id as string;
+      expect(Services).toEqual([
+        {
+          Id,
+          Arn: arn('service', Id),
+          ResourceOwner: ACCOUNT,
+          Name: 'd',
+          Type: 'DNS_HTTP',
+          Description: 'x',
+          InstanceCount: 0,
+          DnsConfig: { NamespaceId: second, RoutingPolicy: 'MULTIVALUE', DnsRecords: [{ Type: 'A', TTL: 1 }] },
+          HealthCheckConfig: { Type: 'TCP' },
+          CreateDate: expect.any(Number),
+          CreatedByAccount: ACCOUNT,
+        },
+      ]);
     });
-    const Id = Services[0]?.Id as string;
-    expect(Services).toEqual([
-      {
-        Id,
-        Arn: arn('service', Id),
-        ResourceOwner: ACCOUNT,
-        Name: 'd',
-        Type: 'DNS_HTTP',
-        Description: 'x',
-        InstanceCount: 0,
-        DnsConfig: { NamespaceId: second, RoutingPolicy: 'MULTIVALUE', DnsRecords: [{ Type: 'A', TTL: 1 }] },
-        HealthCheckConfig: { Type: 'TCP' },
-        CreateDate: expect.any(Number),
-        CreatedByAccount: ACCOUNT,
-      },
-    ]);
-  });
 
-  it('filters by namespace, id or ARN, and by owner', async () => {
-    const filter = (Name: string, Value: string) => ({ Filters: [{ Name, Values: [Value], Condition: 'EQ' }] });
-    expect(await list({})).toEqual(['a', 'b', 'c', 'd']);
-    expect(await list(filter('NAMESPACE_ID', first))).toEqual(['a', 'b', 'c']);
-    expect(await list(filter('NAMESPACE_ID', arn('namespace', second)))).toEqual(['d']);
-    expect(await list(filter('NAMESPACE_ID', 'ns-unknown'))).toEqual([]);
-    expect(await list(filter('RESOURCE_OWNER', 'SELF'))).toHaveLength(4);
-    expect(await list(filter('RESOURCE_OWNER', 'OTHER_ACCOUNTS'))).toEqual([]);
-  });
+    it('filters by namespace, id or ARN, and by owner', async () => {
+      const filter = (Name: string, Value: string) => ({ Filters: [{ Name, Values: [Value], Condition: 'EQ' }] });
+      expect(await list({})).toEqual(['a', 'b', 'c', 'd']);
+      expect(await list(filter('NAMESPACE_ID', first))).toEqual(['a', 'b', 'c']);
+      expect(await list(filter('NAMESPACE_ID', arn('namespace', second)))).toEqual(['d']);
+      expect(await list(filter('NAMESPACE_ID', 'ns-unknown'))).toEqual([]);
+      expect(await list(filter('RESOURCE_OWNER', 'SELF'))).toHaveLength(4);
+      expect(await list(filter('RESOURCE_OWNER', 'OTHER_ACCOUNTS'))).toEqual([]);
+    });
 
-  it('pages through a filtered list while services come and go', async () => {
-    const Filters = [{ Name: 'NAMESPACE_ID', Values: [first] }];
-    const page = await own.ok('ListServices', { Filters, MaxResults: 1 });
-    const seen = page.Services.map(({ Name }) => Name);
-    const gone = ['a', 'b', 'c'].find((name) => name !== seen[0]) as string;
-    const all = (await own.ok('ListServices', { Filters })).Services;
-    await own.ok('DeleteService', { Id: all.find(({ Name }) => Name === gone)?.Id });
-    await own.createService(second, 'late');
-    let token: string | undefined = page.NextToken;
-    while (token !== undefined) {
-      const next = await own.ok('ListServices', { Filters, MaxResults: 1, NextToken: token });
-      seen.push(...next.Services.map(({ Name }) => Name));
-      token = next.NextToken;
-    }
-    expect(seen.sort()).toEqual(['a', 'b', 'c'].filter((name) => name !== gone));
+    it('pages through a filtered list while services come and go', async () => {
+      const Filters = [{ Name: 'NAMESPACE_ID', Values: [first] }];
+      const page = await own.ok('ListServices', { Filters, MaxResults: 1 });
+      const seen = page.Services.map(({ Name }) => Name);
+      const gone = ['a', 'b', 'c'].find((name) => name !== seen[0]) as string;
+      const all = (await own.ok('ListServices', { Filters })).Services;
+      await own.ok('DeleteService', { Id: all.find(({ Name }) => Name === gone)?.Id });
+      await own.createService(second, 'late');
+      let token: string | undefined = page.NextToken;
+      while (token !== undefined) {
+        const next = await own.ok('ListServices', { Filters, MaxResults: 1, NextToken: token });
+        seen.push(...next.Services.map(({ Name }) => Name));
+        token = next.NextToken;
+      }
+      expect(seen.sort()).toEqual(['a', 'b', 'c'].filter((name) => name !== gone));
+    });
   });
 });

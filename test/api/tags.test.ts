@@ -28,23 +28,8 @@ let names = 0;
 /** A service's ARN, and with it the service, of the test's own. */
 const fresh = async (rest: object = {}) => arn('service', await api.createService(namespace, `fresh-${++names}`, rest));
 
-describe.each([
-  ['TagResource', { Tags: [{ Key: 'a', Value: 'b' }] }],
-  ['UntagResource', { TagKeys: ['a'] }],
-  ['ListTagsForResource', {}],
-])('%s', (operation, rest) => {
-  it('requires a textual ResourceARN', async () => {
-    await api.refused(operation, rest, 'InvalidInput', /ResourceARN/);
-    await api.refused(operation, { ...rest, ResourceARN: 5 }, 'SerializationException', /ResourceARN/);
-  });
-
-  it('takes a ResourceARN of 1011 characters, not of 1012 nor an empty one', async () => {
-    const long = (length: number) => UNKNOWN.padEnd(length, 'a');
-    await api.refused(operation, { ...rest, ResourceARN: long(1011) }, 'ResourceNotFoundException');
-    await api.refused(operation, { ...rest, ResourceARN: long(1012) }, 'InvalidInput', /ResourceARN/);
-    await api.refused(operation, { ...rest, ResourceARN: '' }, 'InvalidInput', /ResourceARN/);
-  });
-
+/** Of an operation on a resource. @param rest of a sound request */
+function describeArn(operation: string, rest: object): void {
   it('refuses what is no ARN, an id too', async () => {
     for (const ResourceARN of ['x', namespace, service, ` ${UNKNOWN}`])
       await api.refused(operation, { ...rest, ResourceARN }, 'InvalidInput', /ARN/);
@@ -69,6 +54,10 @@ describe.each([
     for (const ResourceARN of [arn('namespace', namespace), arn('service', service)])
       await api.ok(operation, { ...rest, ResourceARN });
   });
+}
+
+describe('ListTagsForResource', () => {
+  describe('validation', () => describeArn('ListTagsForResource', {}));
 });
 
 describe('TagResource', () => {
@@ -78,142 +67,120 @@ describe('TagResource', () => {
     expect(await tagsOf(ResourceARN)).toEqual({ kept: 'yes' });
   };
 
-  it.each([{ a: 'b' }, 'a=b', ['a'], [{ Key: 1, Value: 'v' }], [{ Key: 'a', Value: 1 }], [{ Key: 'a', Value: ['v'] }]])(
-    'refuses the Tags %j with SerializationException',
-    (Tags) => refuses(Tags, 'SerializationException', /Tags/),
-  );
+  describe('validation', () => {
+    describeArn('TagResource', { Tags: [{ Key: 'a', Value: 'b' }] });
 
-  it.each([
-    ['none', undefined],
-    ['null', null],
-    ['one without a key', [{ Value: 'v' }]],
-    ['one without a value', [{ Key: 'k' }]],
-    ['one whose value is null', [{ Key: 'k', Value: null }]],
-    ['an empty key', [{ Key: '', Value: 'v' }]],
-    ['a key of 129 characters', [{ Key: 'k'.repeat(129), Value: 'v' }]],
-    ['a key of 129 characters beyond the basic plane', [{ Key: '\u{1f600}'.repeat(129), Value: 'v' }]],
-    ['a value of 257 characters', [{ Key: 'k', Value: 'v'.repeat(257) }]],
-    ['a list of 201', tagList(201)],
-  ])('refuses as Tags %s', (_, Tags) => refuses(Tags, 'InvalidInput', /Tags/));
+    it.each([
+      ['a key twice', [...tagList(1), ...tagList(1)], /twice/],
+      ['a reserved key', [{ Key: 'aws:k', Value: 'v' }], /aws:/],
+      ['a reserved key in other case', [{ Key: 'AWS:k', Value: 'v' }], /aws:/],
+    ])('refuses %s', (_, Tags, message) => refuses(Tags, 'InvalidInput', message));
 
-  it.each([
-    ['a key twice', [...tagList(1), ...tagList(1)], /twice/],
-    ['a reserved key', [{ Key: 'aws:k', Value: 'v' }], /aws:/],
-    ['a reserved key in other case', [{ Key: 'AWS:k', Value: 'v' }], /aws:/],
-  ])('refuses %s', (_, Tags, message) => refuses(Tags, 'InvalidInput', message));
+    it('takes tags at their limits, in Unicode characters', async () => {
+      const ResourceARN = await fresh();
+      const longest = {
+        ['k'.repeat(128)]: 'v'.repeat(256),
+        ['\u{1f600}'.repeat(128)]: '\u{1f600}'.repeat(256),
+        empty: '',
+      };
+      const Tags = Object.entries(longest).map(([Key, Value]) => ({ Key, Value }));
+      expect(await tag(ResourceARN, Tags)).toEqual({});
+      expect(await tagsOf(ResourceARN)).toEqual(longest);
+      await api.ok('CreateService', { NamespaceId: namespace, Name: `fresh-${++names}`, Tags });
+    });
 
-  it('takes tags at their limits, in Unicode characters', async () => {
-    const ResourceARN = await fresh();
-    const longest = {
-      ['k'.repeat(128)]: 'v'.repeat(256),
-      ['\u{1f600}'.repeat(128)]: '\u{1f600}'.repeat(256),
-      empty: '',
-    };
-    const Tags = Object.entries(longest).map(([Key, Value]) => ({ Key, Value }));
-    expect(await tag(ResourceARN, Tags)).toEqual({});
-    expect(await tagsOf(ResourceARN)).toEqual(longest);
-    await api.ok('CreateService', { NamespaceId: namespace, Name: `fresh-${++names}`, Tags });
+    it('takes any key, also one that a language has a meaning for', async () => {
+      const ResourceARN = await fresh();
+      const keys = ['__proto__', 'constructor', 'toString', '7', 'caf\u00e9 au lait', 'awsome', 'aws'];
+      await tag(
+        ResourceARN,
+        keys.map((Key) => ({ Key, Value: `of ${Key}` })),
+      );
+      const { Tags } = await api.ok('ListTagsForResource', { ResourceARN });
+      expect(Tags.map(({ Key }) => Key).sort()).toEqual(keys.toSorted());
+      for (const { Key, Value } of Tags) expect(Value).toBe(`of ${Key}`);
+      await untag(ResourceARN, keys.slice(1));
+      expect((await api.ok('ListTagsForResource', { ResourceARN })).Tags).toEqual([
+        { Key: '__proto__', Value: 'of __proto__' },
+      ]);
+    });
   });
 
-  it('takes any key, also one that a language has a meaning for', async () => {
-    const ResourceARN = await fresh();
-    const keys = ['__proto__', 'constructor', 'toString', '7', 'caf\u00e9 au lait', 'awsome', 'aws'];
-    await tag(
-      ResourceARN,
-      keys.map((Key) => ({ Key, Value: `of ${Key}` })),
-    );
-    const { Tags } = await api.ok('ListTagsForResource', { ResourceARN });
-    expect(Tags.map(({ Key }) => Key).sort()).toEqual(keys.toSorted());
-    for (const { Key, Value } of Tags) expect(Value).toBe(`of ${Key}`);
-    await untag(ResourceARN, keys.slice(1));
-    expect((await api.ok('ListTagsForResource', { ResourceARN })).Tags).toEqual([
-      { Key: '__proto__', Value: 'of __proto__' },
-    ]);
-  });
+  describe('behaviour', () => {
+    it('adds to the tags of creation and overwrites, case-sensitively', async () => {
+      const ResourceARN = await fresh({ Tags: [{ Key: 'a', Value: '1' }] });
+      expect(await tagsOf(ResourceARN)).toEqual({ a: '1' });
+      await tag(ResourceARN, [
+        { Key: 'a', Value: '2' },
+        { Key: 'A', Value: '3' },
+      ]);
+      expect(await tagsOf(ResourceARN)).toEqual({ a: '2', A: '3' });
+      await tag(ResourceARN, []);
+      expect(await tagsOf(ResourceARN)).toEqual({ a: '2', A: '3' });
+    });
 
-  it('adds to the tags of creation and overwrites, case-sensitively', async () => {
-    const ResourceARN = await fresh({ Tags: [{ Key: 'a', Value: '1' }] });
-    expect(await tagsOf(ResourceARN)).toEqual({ a: '1' });
-    await tag(ResourceARN, [
-      { Key: 'a', Value: '2' },
-      { Key: 'A', Value: '3' },
-    ]);
-    expect(await tagsOf(ResourceARN)).toEqual({ a: '2', A: '3' });
-    await tag(ResourceARN, []);
-    expect(await tagsOf(ResourceARN)).toEqual({ a: '2', A: '3' });
-  });
+    it('counts 50 after merging, all or nothing', async () => {
+      const ResourceARN = await fresh({ Tags: tagList(40) });
+      const members = { ResourceName: ResourceARN };
+      await api.refused('TagResource', { ResourceARN, Tags: tagList(11, 40) }, 'TooManyTagsException', /50/, members);
+      expect(Object.keys(await tagsOf(ResourceARN))).toHaveLength(40);
+      await tag(ResourceARN, tagList(20, 30));
+      expect(Object.keys(await tagsOf(ResourceARN))).toHaveLength(50);
+      await tag(ResourceARN, tagList(50));
+      const one = { ResourceARN, Tags: tagList(1, 50) };
+      await api.refused('TagResource', one, 'TooManyTagsException', /50/, members);
+      await api.refused('TagResource', { ...one, Tags: tagList(200) }, 'TooManyTagsException', /50/, members);
+      await untag(ResourceARN, ['key-0']);
+      await tag(ResourceARN, one.Tags);
+    });
 
-  it('counts 50 after merging, all or nothing', async () => {
-    const ResourceARN = await fresh({ Tags: tagList(40) });
-    const members = { ResourceName: ResourceARN };
-    await api.refused('TagResource', { ResourceARN, Tags: tagList(11, 40) }, 'TooManyTagsException', /50/, members);
-    expect(Object.keys(await tagsOf(ResourceARN))).toHaveLength(40);
-    await tag(ResourceARN, tagList(20, 30));
-    expect(Object.keys(await tagsOf(ResourceARN))).toHaveLength(50);
-    await tag(ResourceARN, tagList(50));
-    const one = { ResourceARN, Tags: tagList(1, 50) };
-    await api.refused('TagResource', one, 'TooManyTagsException', /50/, members);
-    await api.refused('TagResource', { ...one, Tags: tagList(200) }, 'TooManyTagsException', /50/, members);
-    await untag(ResourceARN, ['key-0']);
-    await tag(ResourceARN, one.Tags);
-  });
+    it('leaves everything else of the resource, its children, and DNS as they were', async () => {
+      const Id = await api.createNamespace('PublicDns', { Name: 'apart.example' });
+      const child = await api.createService(Id, 'web', dns({ A: 60 }));
+      await api.register(child, 'one', { AWS_INSTANCE_IPV4: '10.0.0.1' });
+      const everything = async () => [
+        await api.ok('GetNamespace', { Id }),
+        await api.ok('GetService', { Id: child }),
+        await api.ok('DiscoverInstancesRevision', { NamespaceName: 'apart.example', ServiceName: 'web' }),
+        (await dig(api.dnsPort, 'apart.example', 'SOA')).answer,
+        (await dig(api.dnsPort, 'web.apart.example', 'A')).answer,
+      ];
+      const before = await everything();
+      await tag(arn('namespace', Id), tagList(3));
+      expect(await tagsOf(arn('service', child))).toEqual({});
+      await tag(arn('service', child), tagList(2));
+      await untag(arn('namespace', Id), ['key-0']);
+      expect(await everything()).toEqual(before);
+      expect(Object.keys(await tagsOf(arn('namespace', Id)))).toHaveLength(2);
+    });
 
-  it('leaves everything else of the resource, its children, and DNS as they were', async () => {
-    const Id = await api.createNamespace('PublicDns', { Name: 'apart.example' });
-    const child = await api.createService(Id, 'web', dns({ A: 60 }));
-    await api.register(child, 'one', { AWS_INSTANCE_IPV4: '10.0.0.1' });
-    const everything = async () => [
-      await api.ok('GetNamespace', { Id }),
-      await api.ok('GetService', { Id: child }),
-      await api.ok('DiscoverInstancesRevision', { NamespaceName: 'apart.example', ServiceName: 'web' }),
-      (await dig(api.dnsPort, 'apart.example', 'SOA')).answer,
-      (await dig(api.dnsPort, 'web.apart.example', 'A')).answer,
-    ];
-    const before = await everything();
-    await tag(arn('namespace', Id), tagList(3));
-    expect(await tagsOf(arn('service', child))).toEqual({});
-    await tag(arn('service', child), tagList(2));
-    await untag(arn('namespace', Id), ['key-0']);
-    expect(await everything()).toEqual(before);
-    expect(Object.keys(await tagsOf(arn('namespace', Id)))).toHaveLength(2);
-  });
-
-  it('has its errors read in the SDK', async () => {
-    const ResourceARN = await fresh();
-    const send = (input: ConstructorParameters<typeof TagResourceCommand>[0]) =>
-      api.sdk.send(new TagResourceCommand(input)).catch((thrown: unknown) => thrown);
-    const tooMany = await send({ ResourceARN, Tags: tagList(51) });
-    expect(tooMany).toBeInstanceOf(TooManyTagsException);
-    expect(tooMany).toMatchObject({ ResourceName: ResourceARN });
-    expect(await send({ ResourceARN: UNKNOWN, Tags: [] })).toBeInstanceOf(ResourceNotFoundException);
+    it('has its errors read in the SDK', async () => {
+      const ResourceARN = await fresh();
+      const send = (input: ConstructorParameters<typeof TagResourceCommand>[0]) =>
+        api.sdk.send(new TagResourceCommand(input)).catch((thrown: unknown) => thrown);
+      const tooMany = await send({ ResourceARN, Tags: tagList(51) });
+      expect(tooMany).toBeInstanceOf(TooManyTagsException);
+      expect(tooMany).toMatchObject({ ResourceName: ResourceARN });
+      expect(await send({ ResourceARN: UNKNOWN, Tags: [] })).toBeInstanceOf(ResourceNotFoundException);
+    });
   });
 });
 
 describe('UntagResource', () => {
-  it.each([{ TagKeys: 'a' }, { TagKeys: { a: 'b' } }, { TagKeys: [1] }])(
-    'refuses %j with SerializationException',
-    async (body) => api.refused('UntagResource', { ResourceARN: await fresh(), ...body }, 'SerializationException'),
-  );
+  describe('validation', () => describeArn('UntagResource', { TagKeys: ['a'] }));
 
-  it.each([
-    ['none', undefined],
-    ['an empty key', ['']],
-    ['a key of 129 characters', ['k'.repeat(129)]],
-    ['201 keys', tagList(201).map(({ Key }) => Key)],
-  ])('refuses as TagKeys %s', async (_, TagKeys) =>
-    api.refused('UntagResource', { ResourceARN: await fresh(), TagKeys }, 'InvalidInput', /TagKeys/),
-  );
-
-  it('takes the named ones away; absent and repeated keys do no harm', async () => {
-    const ResourceARN = await fresh({ Tags: tagList(3) });
-    const keys = tagList(199, 1).map(({ Key }) => Key);
-    expect(await untag(ResourceARN, [...keys, 'k'.repeat(128)])).toEqual({});
-    expect(await tagsOf(ResourceARN)).toEqual({ 'key-0': '0' });
-    await untag(ResourceARN, []);
-    await untag(ResourceARN, ['KEY-0', 'aws:x']);
-    expect(await tagsOf(ResourceARN)).toEqual({ 'key-0': '0' });
-    await untag(ResourceARN, ['key-0', 'key-0']);
-    expect(await tagsOf(ResourceARN)).toEqual({});
+  describe('behaviour', () => {
+    it('takes the named ones away; absent and repeated keys do no harm', async () => {
+      const ResourceARN = await fresh({ Tags: tagList(3) });
+      const keys = tagList(199, 1).map(({ Key }) => Key);
+      expect(await untag(ResourceARN, [...keys, 'k'.repeat(128)])).toEqual({});
+      expect(await tagsOf(ResourceARN)).toEqual({ 'key-0': '0' });
+      await untag(ResourceARN, []);
+      await untag(ResourceARN, ['KEY-0', 'aws:x']);
+      expect(await tagsOf(ResourceARN)).toEqual({ 'key-0': '0' });
+      await untag(ResourceARN, ['key-0', 'key-0']);
+      expect(await tagsOf(ResourceARN)).toEqual({});
+    });
   });
 });
 

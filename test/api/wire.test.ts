@@ -48,29 +48,12 @@ describe('request', () => {
     await api.refused('ListNamespaces', body, 'SerializationException');
   });
 
-  it.each([
-    ['string for a number', 'ListNamespaces', { MaxResults: '10' }],
-    ['number for a string', 'GetNamespace', { Id: 5 }],
-    ['boolean for a string', 'GetNamespace', { Id: true }],
-    ['object for a list', 'ListNamespaces', { Filters: {} }],
-    ['string for an object', 'CreateService', { Name: 'a', NamespaceId: 'ns', DnsConfig: 'A' }],
-    ['list for a map', 'RegisterInstance', { ServiceId: 's', InstanceId: 'i', Attributes: ['a'] }],
-    ['number in a map', 'RegisterInstance', { ServiceId: 's', InstanceId: 'i', Attributes: { port: 80 } }],
-    ['number in a list of strings', 'ListNamespaces', { Filters: [{ Name: 'NAME', Values: [5] }] }],
-    [
-      'number for an enumerated string',
-      'UpdateInstanceCustomHealthStatus',
-      { ServiceId: 's', InstanceId: 'i', Status: 1 },
-    ],
-    ['list for an enumerated string', 'DiscoverInstances', { NamespaceName: 'n', ServiceName: 's', HealthStatus: [] }],
-  ])('refuses a %s with SerializationException', async (_, operation, body) => {
-    await api.refused(operation, body, 'SerializationException');
-  });
-
-  it('refuses a number of the right JSON type and the wrong range with InvalidInput', async () => {
-    for (const MaxResults of [1.5, 0, -1, 101, 1e300]) {
-      await api.refused('ListNamespaces', { MaxResults }, 'InvalidInput', /MaxResults/);
-    }
+  it('looks at types before anything else', async () => {
+    for (const body of [
+      { Filters: [{ Values: [5] }], MaxResults: 0 },
+      { MaxResults: 0, NextToken: 5 },
+    ])
+      await api.refused('ListNamespaces', body, 'SerializationException', /^(Filters\.0\.Values\.0|NextToken):/);
   });
 
   it.each([
