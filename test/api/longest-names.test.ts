@@ -41,7 +41,7 @@ describe('names at the limit of a domain name', () => {
   });
   afterAll(() => api.close());
 
-  it('takes <service>.<namespace> of 253 characters, not of 254', { timeout: 5000 }, async () => {
+  it('takes <service>.<namespace> of 253 characters, not of 254', async () => {
     const Name = longName(200, 'service');
     const namespace = await api.createNamespace('PublicDns', { Name });
     const fits = longName(52, 's');
@@ -53,7 +53,7 @@ describe('names at the limit of a domain name', () => {
     await api.createService(namespace, longName(53, 's'));
   });
 
-  it('takes <instance>.<service>.<namespace> of 253 characters, not of 254', { timeout: 5000 }, async () => {
+  it('takes <instance>.<service>.<namespace> of 253 characters, not of 254', async () => {
     const Name = longName(200, 'target');
     const namespace = await api.createNamespace('PublicDns', { Name });
     const service = await api.createService(namespace, '_x._tcp', dns({ SRV: 1 }));
@@ -73,7 +73,7 @@ describe('unusual characters', () => {
   });
   afterAll(() => api.close());
 
-  it('may all be in the name of a private namespace', { timeout: 5000 }, async () => {
+  it('may all be in the name of a private namespace', async () => {
     for (let code = 0x21; code <= 0x7e; code++) {
       const character = String.fromCharCode(code);
       if (character === '.') continue;
@@ -83,7 +83,7 @@ describe('unusual characters', () => {
     }
   });
 
-  it('may be in instance ids of SRV services where DNS has room for them', { timeout: 5000 }, async () => {
+  it('may be in instance ids of SRV services where DNS has room for them', async () => {
     const namespace = await api.createNamespace('PrivateDns', { Name: 'ids.local' });
     const service = await api.createService(namespace, 'web', dns({ SRV: 1 }));
     const attributes = { AWS_INSTANCE_IPV4: '10.0.0.1', AWS_INSTANCE_PORT: '80' };
@@ -96,7 +96,7 @@ describe('unusual characters', () => {
     }
   });
 
-  it('may be in a CNAME', { timeout: 5000 }, async () => {
+  it('may be in a CNAME', async () => {
     const namespace = await api.createNamespace('PrivateDns', { Name: 'cnames.local' });
     const service = await api.createService(namespace, 'c', dns({ CNAME: 1 }));
     for (let code = 0x21; code <= 0x7e; code++) {

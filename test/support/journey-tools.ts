@@ -10,7 +10,7 @@ import { type DaemonOptions, makeFolder, type RunningDaemon, spawnDaemon, startT
 import { askTcp, askUdp, buildQuery, readAnswer } from './dns.ts';
 
 /** Bounds every wait below the test's own timeout, so that a failure says what was waited for. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 50_000;
 
 export interface Ended {
   readonly code: number | null;
