@@ -91,6 +91,8 @@ export function createService(state: State, command: CreateService, context: Con
   requireNotBeingDeleted(state, namespace.id);
   const pending = dns === null ? undefined : findPendingHolder(state, namespace.id, serviceOwner(command.name));
   if (pending !== undefined) throw nameTaken(command.name, pending);
+  // Before the name: whoever repeats a request with other parameters has to hear of that.
+  requireFreshRequestId(state, namespace.id, creatorRequestId);
   if (existing !== undefined) {
     throw new ServiceError(
       'ServiceAlreadyExists',
@@ -102,7 +104,6 @@ export function createService(state: State, command: CreateService, context: Con
       },
     );
   }
-  requireFreshRequestId(state, namespace.id, creatorRequestId);
   const id = serviceId(context.random);
   requireTagQuota(tags, arnOf(context.options, 'service', id), context);
   const service: Service = {

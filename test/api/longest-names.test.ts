@@ -23,7 +23,7 @@ describe.each([242, 243, 250, 251, 253])('a namespace whose name has %i characte
   });
   afterAll(() => api.close());
 
-  it('is served', { timeout: 3000 }, async () => {
+  it('is served', async () => {
     const Name = longName(length, `n${length}`);
     expect(Name).toHaveLength(length);
     const Id = await api.createNamespace('PublicDns', { Name });

@@ -249,6 +249,13 @@ describe('CreateService', () => {
       await refuses({ ...body, Name: freshName() }, 'InvalidInput', /CreatorRequestId/);
     });
 
+    it('refuses the CreatorRequestId of one service also with the name of another', async () => {
+      const [first, taken] = [{ Name: freshName(), CreatorRequestId: freshName() }, freshName()];
+      await make(first);
+      await make({ Name: taken, CreatorRequestId: freshName() });
+      await refuses({ ...first, Name: taken }, 'InvalidInput', /CreatorRequestId/);
+    });
+
     it('takes one CreatorRequestId in two namespaces', async () => {
       const body = { Name: freshName(), CreatorRequestId: freshName() };
       const ids = [(await make(body)).Service.Id, (await make({ ...body, NamespaceId: publicDns })).Service.Id];
