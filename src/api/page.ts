@@ -16,6 +16,11 @@ export interface PageInput {
   readonly NextToken?: string | undefined;
 }
 
+/** Whether a page of this list would begin behind the key. @throws ServiceError InvalidInput on a foreign token */
+export function isBehind(key: string, { NextToken }: PageInput, scope: string): boolean {
+  return NextToken !== undefined && key <= readToken(NextToken, scope);
+}
+
 /**
  * The items behind the token, at most MaxResults of them, in the order of their keys. AWS leaves the order open, and
  * cuts its pages before it filters; here they come filtered, so that only the last page is short.

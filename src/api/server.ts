@@ -1,6 +1,7 @@
 /** The HTTP server that the API and the admin routes share: its addresses, and what it refuses whoever asks. */
-import { createServer, type Server } from 'node:http';
-import { isIP, isIPv6 } from 'node:net';
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { isIPv6 } from 'node:net';
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 
 export interface HttpAddress {
@@ -43,7 +44,7 @@ export function createApp(): FastifyInstance {
   app.addHook('onRequest', async (request, reply) => {
     // To fastify an empty content type is an unknown one; a missing one is not.
     if (request.headers['content-type'] === '') delete request.headers['content-type'];
-    if (isForAnotherHost(request.originalUrl, request.headers)) {
+    if (isForAnotherHost(request.raw, request.originalUrl)) {
       return refuse(reply, 403, 'AccessDeniedException', 'This is not a proxy: it serves the Cloud Map API alone.');
     }
     if (!isFromAnotherSite(request.headers)) return;
@@ -52,24 +53,33 @@ export function createApp(): FastifyInstance {
   return app;
 }
 
+/** Of an operation's name in X-Amz-Target. */
+export const TARGET_PREFIX = 'Route53AutoNaming_v20170314.';
+export const CONTENT_TYPE = 'application/x-amz-json-1.1';
+
 const ABSOLUTE_FORM = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i;
 
 /**
  * A call of the API is served whatever host it names, since SDKs behind a proxy setting send the whole URL. Anything
  * else with the URL of another host takes us for a proxy (RFC 9112 s3.2.2).
  */
-function isForAnotherHost(target: string, headers: Readonly<Record<string, string | string[] | undefined>>): boolean {
+function isForAnotherHost({ method, headers, socket }: IncomingMessage, target: string): boolean {
   const authority = ABSOLUTE_FORM.exec(target)?.[1];
-  if (authority === undefined || headers['x-amz-target'] !== undefined) return false;
-  const host = authority.replace(/:\d*$/, '').replace(/^\[|\]$/g, '');
-  return host !== 'localhost' && isIP(host) === 0;
+  if (authority === undefined) return false;
+  if (method === 'POST' && String(headers['x-amz-target']).startsWith(TARGET_PREFIX)) return false;
+  const host = authority
+    .replace(/^.*@|:\d*$/g, '')
+    .replace(/^\[|\]$/g, '')
+    .toLowerCase();
+  return host !== 'localhost' && !/^127\.[\d.]+$|^::1$/.test(host) && host !== socket.localAddress;
 }
 
 function refuse(reply: FastifyReply, status: number, type: string, message: string): FastifyReply {
   return reply
     .code(status)
-    .header('content-type', 'application/json')
-    .send(JSON.stringify({ __type: type, Message: message }));
+    .header('content-type', CONTENT_TYPE)
+    .header('x-amzn-requestid', randomUUID())
+    .send(Buffer.from(JSON.stringify({ __type: type, Message: message })));
 }
 
 /**

@@ -13,9 +13,7 @@ import { operationActions } from './actions/operations.ts';
 import { serviceAttributeActions } from './actions/service-attributes.ts';
 import { serviceActions } from './actions/services.ts';
 import { tagActions } from './actions/tags.ts';
-
-export const TARGET_PREFIX = 'Route53AutoNaming_v20170314.';
-const CONTENT_TYPE = 'application/x-amz-json-1.1';
+import { CONTENT_TYPE, TARGET_PREFIX } from './server.ts';
 
 /** Every action there is, by its wire name. */
 export const ACTIONS: ReadonlyMap<string, Action> = new Map(

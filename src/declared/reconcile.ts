@@ -9,7 +9,13 @@ import { ServiceError } from '../registry/errors.ts';
 import { hostedZoneId, namespaceId, serviceId } from '../registry/ids.ts';
 import { buildInstance, checkInstance, checkInstanceId, putInstance, removeInstance } from '../registry/instances.ts';
 import type { Namespace, Service } from '../registry/model.ts';
-import { checkNamespaceName, findSameNamespace, putNewNamespace, removeNamespace } from '../registry/namespaces.ts';
+import {
+  checkNamespaceName,
+  findSameNamespace,
+  nextCreation,
+  putNewNamespace,
+  removeNamespace,
+} from '../registry/namespaces.ts';
 import { digestOf } from '../registry/operations.ts';
 import { requireFreeOwners } from '../registry/owner-holders.ts';
 import { requireAttributeQuota } from '../registry/service-attributes.ts';
@@ -103,7 +109,7 @@ class Reconciler {
         hostedZoneId: type === 'HTTP' ? null : hostedZoneId(this.#context.random),
         creatorRequestId: null,
         operationId: null,
-        createdAt: this.#context.now,
+        createdAt: nextCreation(this.#state, name, this.#context.now),
         manager: 'file',
         ...wanted,
         ...described,

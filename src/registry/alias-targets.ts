@@ -3,23 +3,26 @@ import type { Decision } from './decision.ts';
 import type { AliasTarget } from './model.ts';
 import type { State } from './state.ts';
 
+/** Null for a family: not known this time, so that what it had last stays. */
+export interface ResolvedTarget {
+  readonly ipv4: readonly string[] | null;
+  readonly ipv6: readonly string[] | null;
+  readonly ttlSeconds: number;
+}
+
 /**
  * @param resolved null: the name did not resolve; what it had last stays, unhealthy
  * @returns no changes where nothing is new, or no instance stands for the name any longer
  */
-export function putAliasTarget(
-  state: State,
-  name: string,
-  resolved: Omit<AliasTarget, 'isHealthy'> | null,
-): Decision<null> {
+export function putAliasTarget(state: State, name: string, resolved: ResolvedTarget | null): Decision<null> {
   if (state.servicesWithAlias(name).length === 0) return { changes: [], result: null };
   const previous = state.aliasTarget(name);
   const value: AliasTarget =
     resolved === null
       ? { ipv4: [], ipv6: [], ttlSeconds: 0, ...previous, isHealthy: false }
       : {
-          ipv4: [...resolved.ipv4].sort(),
-          ipv6: [...resolved.ipv6].sort(),
+          ipv4: [...new Set(resolved.ipv4 ?? previous?.ipv4)].sort(),
+          ipv6: [...new Set(resolved.ipv6 ?? previous?.ipv6)].sort(),
           ttlSeconds: resolved.ttlSeconds,
           isHealthy: true,
         };

@@ -1,7 +1,7 @@
 /** The rules of an instance's attributes (Cloud Map: RegisterInstance, Attributes). */
 import { Address4, Address6 } from 'ip-address';
 import type { RegistryOptions } from './decision.ts';
-import { invalidInput } from './errors.ts';
+import { invalidInput, ServiceError } from './errors.ts';
 import { ATTRIBUTE_KEY, ATTRIBUTE_VALUE, MAX_ATTRIBUTES_TEXT } from './limits.ts';
 import type { Namespace, Service } from './model.ts';
 import { domainNameProblem } from './owner-names.ts';
@@ -91,7 +91,17 @@ function completeEc2(
   // AWS asks EC2 itself; the map comes first, so that a file can say otherwise than the endpoint.
   const answer = ec2AnswerOfMap(id, ec2Instances) ?? ec2 ?? { problem: 'no endpoint of EC2 is configured' };
   if ('address' in answer) return { ...attributes, AWS_INSTANCE_IPV4: answer.address };
-  throw invalidInput(unknownEc2Instance(id, answer.problem));
+  throw new UnknownEc2Instance(id, answer.problem);
+}
+
+/** Nothing that has been asked so far knows the address of the EC2 instance. */
+export class UnknownEc2Instance extends ServiceError {
+  readonly instanceId: string;
+
+  constructor(instanceId: string, problem: string) {
+    super('InvalidInput', unknownEc2Instance(instanceId, problem));
+    this.instanceId = instanceId;
+  }
 }
 
 /** The mend is the same for whoever calls and whoever writes the file. */

@@ -45,6 +45,14 @@ export interface Decision<Result> {
 export type Decider<Result> = (state: State, context: Context) => Decision<Result>;
 
 /**
+ * Whether what was put off until `dueAt` is due. A clock that was set back since would put it off for longer than
+ * anybody asked: then it is due now.
+ */
+export function isDue(dueAt: number, now: number, delayMs: number): boolean {
+  return dueAt <= now || dueAt > now + delayMs;
+}
+
+/**
  * The next InstancesRevision: grows with time, and with every change even where the clock does not. AWS says that it
  * grows; by how much is ours.
  */

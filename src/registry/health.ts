@@ -1,5 +1,5 @@
 /** Custom health statuses: taken, and put into effect (Cloud Map: UpdateInstanceCustomHealthStatus). */
-import type { Context, Decision } from './decision.ts';
+import { type Context, type Decision, isDue } from './decision.ts';
 import { ServiceError } from './errors.ts';
 import { changedStatus } from './health-status.ts';
 import { requireInstance } from './instances.ts';
@@ -32,11 +32,11 @@ export function updateCustomHealth(
 }
 
 /** Custom statuses whose wait is over take effect. */
-export function settleCustomHealth(state: State, { now }: Context): Decision<null> {
+export function settleCustomHealth(state: State, { now, options }: Context): Decision<null> {
   const changes: Change[] = [];
   for (const instance of state.instancesWithPendingHealth()) {
     const { pending } = instance.health;
-    if (pending === null || pending.dueAt > now) continue;
+    if (pending === null || !isDue(pending.dueAt, now, options.customHealthDelayMs)) continue;
     changes.push(...putHealth(instance, changedStatus(instance.health, pending.status, now)));
   }
   return { changes, result: null };

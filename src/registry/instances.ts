@@ -75,14 +75,16 @@ export function registerInstance(
   const service = requireService(state, context, command.serviceId);
   const namespace = state.namespace(service.namespaceId) as Namespace;
   const { instanceId } = command;
-  const attributes = checkInstance(state, namespace, service, instanceId, command.attributes, command.ec2, context);
-
+  checkInstanceId(instanceId);
   const request = markRequest(`register-instance/${service.id}`, command.creatorRequestId, {
     instanceId,
     attributes: command.attributes,
   });
   const repeated = recallRequest(state, request);
+  // Before the rules, which may have changed since: what was accepted once is answered as it was then. It stands while
+  // a deregistration is pending, too: until that has happened the request is remembered.
   if (repeated !== undefined) return { changes: [], result: { operationId: repeated.id } };
+  const attributes = checkInstance(state, namespace, service, instanceId, command.attributes, command.ec2, context);
 
   requireNotBeingDeleted(state, namespace.id);
   requireNonePending(state, `instance/${service.id}/${instanceId}`);

@@ -95,7 +95,7 @@ export function createNamespace(
     tags,
     creatorRequestId,
     operationId: null,
-    createdAt: context.now,
+    createdAt: nextCreation(state, command.name, context.now),
     manager: managerOf(context.options.declared, command),
   };
   return acceptOperation(
@@ -109,6 +109,11 @@ export function createNamespace(
     },
     (work) => putNewNamespace(state, work.namespace, context),
   );
+}
+
+/** Later than that of every namespace of the name, whatever the clock says: the oldest owns the zone, and keeps it. */
+export function nextCreation(state: State, name: string, now: number): number {
+  return state.zoneNamespaces(name).reduce((latest, { createdAt }) => Math.max(latest, createdAt + 1), now);
 }
 
 function requireNamespaceQuota(state: State, { options }: Context): void {

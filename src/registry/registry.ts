@@ -117,7 +117,11 @@ export class Registry {
 
   async #write(): Promise<void> {
     try {
-      while (this.#queue.length > 0) await this.#writeBatch(this.#queue.splice(0, MAX_BATCH));
+      while (this.#queue.length > 0) {
+        await this.#writeBatch(this.#queue.splice(0, MAX_BATCH));
+        // Sockets and timers get their turn between batches, whatever keeps submitting.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
     } finally {
       this.#writing = null;
     }

@@ -1,5 +1,6 @@
 /** Pending operations end when they are due, also those that were pending before a restart. */
 import { Alarm } from './alarm.ts';
+import { isDue } from './decision.ts';
 import type { Registry } from './registry.ts';
 import { endOperation } from './work.ts';
 
@@ -11,20 +12,22 @@ export function scheduleOperations(
   clock: () => number,
   onError: (error: unknown) => void,
 ): { close(): void } {
+  const delayMs = registry.options.operationDelayMs;
   const failed = (error: unknown): void => {
     onError(error);
     alarm.set(clock() + RETRY_MS);
   };
   const alarm = new Alarm(clock, () => {
     for (const operation of registry.state.pendingOperations()) {
-      if (operation.dueAt > clock()) continue;
+      if (!isDue(operation.dueAt, clock(), delayMs)) continue;
       registry.submit((state, context) => endOperation(state, operation.id, context)).catch(failed);
     }
   });
   const setAlarm = (): void => {
-    let dueAt = Number.POSITIVE_INFINITY;
-    for (const operation of registry.state.pendingOperations()) dueAt = Math.min(dueAt, operation.dueAt);
-    alarm.set(dueAt);
+    let next = Number.POSITIVE_INFINITY;
+    for (const { dueAt } of registry.state.pendingOperations())
+      next = Math.min(next, isDue(dueAt, clock(), delayMs) ? clock() : dueAt);
+    alarm.set(next);
   };
   registry.subscribe(async () => setAlarm());
   setAlarm();

@@ -69,7 +69,7 @@ type Taggable = { kind: 'namespace'; value: Namespace } | { kind: 'service'; val
 /** @throws ServiceError InvalidInput: no ARN; ResourceNotFoundException: of nothing here */
 export function requireTaggable(state: State, arn: string, { options }: Pick<Context, 'options'>): Taggable {
   // AWS does not tell the two errors apart; here what is no ARN at all is InvalidInput.
-  if (!arn.startsWith('arn:')) throw invalidInput(`"${arn}" is not an ARN.`);
+  if (!/^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$/.test(arn)) throw invalidInput(`"${arn}" is not an ARN.`);
   const namespace = state.namespace(idFrom(options, 'namespace', arn));
   if (namespace !== undefined) return { kind: 'namespace', value: namespace };
   const service = state.service(idFrom(options, 'service', arn));

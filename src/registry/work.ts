@@ -1,6 +1,6 @@
 /** Pending operations whose time has come are carried out (Cloud Map: GetOperation, Status). */
 import { givenAttributes } from './attributes.ts';
-import type { Context, Decision } from './decision.ts';
+import { type Context, type Decision, isDue } from './decision.ts';
 import { invalidInput, ServiceError } from './errors.ts';
 import { checkInstance, putInstance, removeInstance } from './instances.ts';
 import type { Change, Instance, Namespace, Operation, Work } from './model.ts';
@@ -17,7 +17,8 @@ import type { State } from './state.ts';
 /** Ends one operation that is due; it has ended already where another replica was faster. */
 export function endOperation(state: State, id: string, context: Context): Decision<null> {
   const operation = state.operation(id);
-  if (operation?.work == null || operation.dueAt > context.now) return { changes: [], result: null };
+  if (operation?.work == null || !isDue(operation.dueAt, context.now, context.options.operationDelayMs))
+    return { changes: [], result: null };
   const ended: Operation = { ...operation, status: 'SUCCESS', updatedAt: context.now, work: null };
   try {
     const changes = carryOut(state, operation.work, context);

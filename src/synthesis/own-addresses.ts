@@ -3,83 +3,140 @@ import { type AliasTarget, aliasNameOf, type Instance, type Service } from '../r
 import type { State } from '../registry/state.ts';
 import { type DnsFallback, selectEligible } from './eligible.ts';
 
-type OwnAddresses =
-  | {
-      readonly kind: 'addresses';
-      readonly ipv4: readonly string[];
-      readonly ipv6: readonly string[];
-      readonly ttlSeconds: number;
-    }
-  /** The name is another one's, which may be outside. */
-  | { readonly kind: 'cname'; readonly target: string }
+export interface OwnAddresses {
+  readonly ipv4: readonly string[];
+  readonly ipv6: readonly string[];
+  readonly ttlSeconds: number;
+}
+
+type Found =
+  | ({ readonly kind: 'addresses' } & OwnAddresses)
   | { readonly kind: 'none' }
-  | { readonly kind: 'outside' };
+  /** Nothing but what was being looked for in the first place. */
+  | { readonly kind: 'cycle' }
+  | { readonly kind: 'outside'; readonly name: string };
 
 /** CNAMEs longer than this are a loop, or might as well be. */
 const MAX_CHAIN = 16;
 
 /**
- * Follows CNAMEs for as long as they lead into our zones.
+ * Follows CNAMEs and aliases for as long as they lead into our zones. An alias that leads back to where it stands
+ * brings nothing: what it stands for is decided by the other instances, never by what it stood for before.
  * @returns the addresses; null: the name is ours and has none; `outside`: the name that the upstreams have to be asked
  */
 export function resolveOwn(
   state: State,
   name: string,
   fallback: DnsFallback,
-): { ipv4: readonly string[]; ipv6: readonly string[]; ttlSeconds: number } | null | { outside: string } {
-  let wanted = name;
-  for (let links = 0; links < MAX_CHAIN; links++) {
-    const found = findOwnAddresses(state, wanted, fallback);
-    if (found.kind === 'addresses') return { ipv4: found.ipv4, ipv6: found.ipv6, ttlSeconds: found.ttlSeconds };
-    if (found.kind === 'outside') return { outside: wanted };
-    if (found.kind === 'none') return null;
-    wanted = found.target.toLowerCase().replace(/\.$/, '');
-  }
-  return null;
+): OwnAddresses | null | { outside: string } {
+  const found = new OwnLookup(state, fallback).find(name);
+  if (found.kind === 'addresses') return { ipv4: found.ipv4, ipv6: found.ipv6, ttlSeconds: found.ttlSeconds };
+  return found.kind === 'outside' ? { outside: found.name } : null;
 }
 
-/** @param name lower case, without an ending dot */
-function findOwnAddresses(state: State, name: string, fallback: DnsFallback): OwnAddresses {
-  const labels = name.split('.');
-  for (let i = 0; i < labels.length; i++) {
-    const namespace = state.zoneNamespaces(labels.slice(i).join('.'))[0];
-    if (namespace === undefined) continue;
-    const [kind, serviceId, ...instanceId] = (state.holderOf(namespace.id, labels.slice(0, i).join('.')) ?? '').split(
-      '/',
-    );
-    const service = state.service(serviceId ?? '');
-    if (service === undefined) return { kind: 'none' };
-    if (kind === 'service') return addressesOfService(state, service, fallback);
-    const instance = state.instance(service.id, instanceId.join('/'));
-    return instance === undefined ? { kind: 'none' } : addressesOf(state, [instance], ttlOf(service));
-  }
-  return { kind: 'outside' };
-}
+class OwnLookup {
+  readonly #state: State;
+  readonly #fallback: DnsFallback;
+  /** Services on the way from the name that was asked for to the one being looked at. */
+  readonly #path = new Set<string>();
 
-function addressesOfService(state: State, service: Service, fallback: DnsFallback): OwnAddresses {
-  const aliasTarget = (name: string): AliasTarget | undefined => state.aliasTarget(name);
-  const { instances } = selectEligible(service, [...state.instancesOf(service.id).values()], fallback, aliasTarget);
-  if (service.dns?.records.some(({ type }) => type === 'CNAME')) {
-    const target = instances[0]?.attributes.AWS_INSTANCE_CNAME;
-    return target === undefined ? { kind: 'none' } : { kind: 'cname', target };
+  constructor(state: State, fallback: DnsFallback) {
+    this.#state = state;
+    this.#fallback = fallback;
   }
-  // The addresses of an SRV service stand at its targets.
-  if (service.dns?.records.some(({ type }) => type === 'SRV')) return { kind: 'none' };
-  return addressesOf(state, instances, ttlOf(service));
-}
 
-function addressesOf(state: State, instances: readonly Instance[], ttlSeconds: number): OwnAddresses {
-  const ipv4: string[] = [];
-  const ipv6: string[] = [];
-  for (const instance of instances) {
+  find(name: string): Found {
+    let wanted = name;
+    for (let links = 0; links < MAX_CHAIN; links++) {
+      const found = this.#findOne(wanted);
+      if (found.kind !== 'cname') return found;
+      wanted = found.target.toLowerCase().replace(/\.$/, '');
+    }
+    return { kind: 'none' };
+  }
+
+  /** @param name lower case, without an ending dot */
+  #findOne(name: string): Found | { readonly kind: 'cname'; readonly target: string } {
+    const labels = name.split('.');
+    for (let i = 0; i < labels.length; i++) {
+      const namespace = this.#state.zoneNamespaces(labels.slice(i).join('.'))[0];
+      if (namespace === undefined) continue;
+      const holder = this.#state.holderOf(namespace.id, labels.slice(0, i).join('.')) ?? '';
+      const [kind, serviceId = '', ...instanceId] = holder.split('/');
+      const service = this.#state.service(serviceId);
+      if (service === undefined) return { kind: 'none' };
+      if (kind === 'service') return this.#findService(service);
+      const instance = this.#state.instance(service.id, instanceId.join('/'));
+      const own = instance === undefined ? null : ownAddresses(instance);
+      return own === null ? { kind: 'none' } : { kind: 'addresses', ...own, ttlSeconds: ttlOf(service) };
+    }
+    return { kind: 'outside', name };
+  }
+
+  #findService(service: Service): Found | { readonly kind: 'cname'; readonly target: string } {
+    const has = (type: string): boolean => service.dns?.records.some((record) => record.type === type) === true;
+    const instances = [...this.#state.instancesOf(service.id).values()];
+    if (has('CNAME')) {
+      const target = this.#eligible(service, instances)[0]?.attributes.AWS_INSTANCE_CNAME;
+      return target === undefined ? { kind: 'none' } : { kind: 'cname', target };
+    }
+    // The addresses of an SRV service stand at its targets.
+    if (has('SRV')) return { kind: 'none' };
+    if (this.#path.has(service.id)) return { kind: 'cycle' };
+    this.#path.add(service.id);
+    const resolved = new Map<Instance, AliasTarget>();
+    for (const instance of instances) {
+      const target = this.#targetOf(service, instance);
+      if (target !== null) resolved.set(instance, target);
+    }
+    this.#path.delete(service.id);
+    // As records are chosen: for each type among those that have one.
+    const choose = (family: 'ipv4' | 'ipv6'): readonly Instance[] => {
+      const able = [...resolved.keys()].filter((instance) => (resolved.get(instance)?.[family].length ?? 0) > 0);
+      return this.#eligible(
+        service,
+        able,
+        (name) => [...resolved].find(([instance]) => aliasNameOf(instance) === name)?.[1],
+      );
+    };
+    const v4 = has('A') ? choose('ipv4') : [];
+    const v6 = has('AAAA') ? choose('ipv6') : [];
+    if (v4.length + v6.length === 0) return { kind: 'none' };
+    const targets = (chosen: readonly Instance[]): AliasTarget[] =>
+      chosen.map((instance) => resolved.get(instance) as AliasTarget);
+    return {
+      kind: 'addresses',
+      ipv4: [...new Set(targets(v4).flatMap(({ ipv4 }) => ipv4))],
+      ipv6: [...new Set(targets(v6).flatMap(({ ipv6 }) => ipv6))],
+      ttlSeconds: Math.min(...targets([...v4, ...v6]).map(({ ttlSeconds }) => ttlSeconds)),
+    };
+  }
+
+  /** What the instance brings; null: nothing, since it leads nowhere or back. */
+  #targetOf(service: Service, instance: Instance): AliasTarget | null {
     const alias = aliasNameOf(instance);
-    const target = alias === null ? undefined : state.aliasTarget(alias);
-    ipv4.push(...(target?.ipv4 ?? []));
-    ipv6.push(...(target?.ipv6 ?? []));
-    if (instance.attributes.AWS_INSTANCE_IPV4 !== undefined) ipv4.push(instance.attributes.AWS_INSTANCE_IPV4);
-    if (instance.attributes.AWS_INSTANCE_IPV6 !== undefined) ipv6.push(instance.attributes.AWS_INSTANCE_IPV6);
+    if (alias === null) {
+      const own = ownAddresses(instance);
+      return own === null ? null : { ...own, ttlSeconds: ttlOf(service), isHealthy: true };
+    }
+    const found = this.find(alias);
+    if (found.kind === 'addresses') return { ...found, isHealthy: true };
+    return found.kind === 'outside' ? (this.#state.aliasTarget(alias) ?? null) : null;
   }
-  return ipv4.length + ipv6.length === 0 ? { kind: 'none' } : { kind: 'addresses', ipv4, ipv6, ttlSeconds };
+
+  #eligible(
+    service: Service,
+    instances: readonly Instance[],
+    aliasTarget: (name: string) => AliasTarget | undefined = () => undefined,
+  ): readonly Instance[] {
+    return selectEligible(service, instances, this.#fallback, aliasTarget).instances;
+  }
+}
+
+function ownAddresses({ attributes }: Instance): { ipv4: string[]; ipv6: string[] } | null {
+  const { AWS_INSTANCE_IPV4: ipv4, AWS_INSTANCE_IPV6: ipv6 } = attributes;
+  if (ipv4 === undefined && ipv6 === undefined) return null;
+  return { ipv4: ipv4 === undefined ? [] : [ipv4], ipv6: ipv6 === undefined ? [] : [ipv6] };
 }
 
 function ttlOf({ dns }: Service): number {

@@ -120,4 +120,36 @@ describe('an alias instance', () => {
     await api.ok('DeregisterInstance', { ServiceId: brief, InstanceId: 'lb' });
     expect(await dig(api.dnsPort, 'brief.alias.internal', 'A')).toMatchObject({ rcode: 'NXDOMAIN', answer: [] });
   });
+
+  it('that leads back to its own service brings nothing, and the daemon goes on', async () => {
+    const self = await aliasService('self', ['A']);
+    await api.register(self, 'plain', { AWS_INSTANCE_IPV4: '10.0.0.8' });
+    await api.register(self, 'lb', { AWS_ALIAS_DNS_NAME: 'self.alias.internal' });
+    const [one, two] = [await aliasService('one', ['A']), await aliasService('two', ['A'])];
+    await api.register(one, 'plain', { AWS_INSTANCE_IPV4: '10.0.0.9' });
+    await api.register(one, 'lb', { AWS_ALIAS_DNS_NAME: 'two.alias.internal' });
+    await api.register(two, 'lb', { AWS_ALIAS_DNS_NAME: 'one.alias.internal' });
+    await until('two.alias.internal', 'A', ['two.alias.internal. 999 IN A 10.0.0.9']);
+    expect(await answers('self.alias.internal', 'A')).toEqual(['self.alias.internal. 999 IN A 10.0.0.8']);
+    // What the circle stood for goes with the instance that was behind it: nothing in it keeps it up.
+    await api.ok('UpdateService', { Id: two, Service: { DnsConfig: { DnsRecords: [{ Type: 'A', TTL: 1 }] } } });
+    await api.ok('DeregisterInstance', { ServiceId: one, InstanceId: 'plain' });
+    await api.register(two, 'plain', { AWS_INSTANCE_IPV4: '10.0.0.10' });
+    await until('one.alias.internal', 'A', ['one.alias.internal. 1 IN A 10.0.0.10']);
+    for (const [ServiceId, InstanceId] of [
+      [self, 'lb'],
+      [one, 'lb'],
+      [two, 'lb'],
+      [two, 'plain'],
+    ])
+      await api.ok('DeregisterInstance', { ServiceId, InstanceId });
+  });
+
+  it('of an alias answers each address once, under the TTL of whoever has it', async () => {
+    const [mid, top] = [await aliasService('mid', ['A']), await aliasService('top', ['A'])];
+    await api.register(mid, 'a', { AWS_ALIAS_DNS_NAME: 'six.alias.internal' });
+    await api.register(mid, 'b', { AWS_ALIAS_DNS_NAME: 'six.alias.internal' });
+    await api.register(top, 'lb', { AWS_ALIAS_DNS_NAME: 'mid.alias.internal' });
+    await until('top.alias.internal', 'A', ['top.alias.internal. 7 IN A 10.0.0.6']);
+  });
 });

@@ -64,6 +64,23 @@ describe('an EC2 instance id, with an endpoint of EC2', () => {
     }
   });
 
+  it('is asked for once everything else about the call is right', async () => {
+    const before = ec2.asked.length;
+    const wrong = { ...register('i-0known'), ServiceId: 'srv-nope' };
+    await api.refused('RegisterInstance', wrong, 'ServiceNotFound');
+    const mixed = { ...register('i-0known'), Attributes: { AWS_EC2_INSTANCE_ID: 'i-0known', x: 'y' } };
+    await api.refused('RegisterInstance', mixed, 'InvalidInput', /alone may accompany/);
+    expect(ec2.asked.length).toBe(before);
+  });
+
+  it('is not asked for again by a repeated request', async () => {
+    const body = { ...register('i-0known'), InstanceId: 'again', CreatorRequestId: 'request-1' };
+    const { OperationId } = await api.ok('RegisterInstance', body);
+    const before = ec2.asked.length;
+    expect((await api.ok('RegisterInstance', body)).OperationId).toBe(OperationId);
+    expect(ec2.asked.length).toBe(before);
+  });
+
   it('still stands for its address when the operation happens later', async () => {
     const delayed = await startApi({ ec2Endpoint: ec2.endpoint, operationDelayMs: '1' });
     try {

@@ -150,6 +150,17 @@ describe('GetInstancesHealthStatus', () => {
       expect({ seen, sizes }).toEqual({ seen: all, sizes: [2, 2, 1] });
     });
 
+    it('goes on behind what an earlier page answered, though that has gone', async () => {
+      const brief = await api.createService(http, freshName(), { HealthCheckCustomConfig: {} });
+      for (const id of ['a', 'b', 'c', 'd']) await api.register(brief, id);
+      const Instances = ['d', 'c', 'b', 'a'];
+      const first = await statuses(brief, { Instances, MaxResults: 2 });
+      expect(Object.keys(first.Status)).toEqual(['a', 'b']);
+      await api.ok('DeregisterInstance', { ServiceId: brief, InstanceId: 'a' });
+      const second = await statuses(brief, { Instances, MaxResults: 2, NextToken: first.NextToken });
+      expect(Object.keys(second.Status)).toEqual(['c', 'd']);
+    });
+
     it('answers UNKNOWN where the service has no check', async () => {
       const bare = await api.createService(http, freshName());
       await api.register(bare, 'one');

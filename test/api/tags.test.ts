@@ -43,11 +43,15 @@ function describeArn(operation: string, rest: object): void {
       arn('service', namespace),
       arn('namespace', service),
       arn('instance', 'i'),
-      'arn:',
       'arn:aws:s3:::bucket',
     ];
     for (const ResourceARN of [UNKNOWN, ...elsewhere])
       await api.refused(operation, { ...rest, ResourceARN }, 'ResourceNotFoundException', /ARN/);
+  });
+
+  it('refuses what is no ARN', async () => {
+    for (const ResourceARN of ['arn:', 'arn:foo', 'arn:aws:servicediscovery:us-east-1', namespace])
+      await api.refused(operation, { ...rest, ResourceARN }, 'InvalidInput', /is not an ARN/);
   });
 
   it('takes namespaces and services', async () => {

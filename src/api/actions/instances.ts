@@ -1,12 +1,12 @@
 /** Actions on instances (Cloud Map API: section "instances"). */
 import { z } from 'zod';
-import { ec2AnswerOfMap } from '../../registry/attributes.ts';
+import { type Ec2Answer, UnknownEc2Instance } from '../../registry/attributes.ts';
 import { updateCustomHealth } from '../../registry/health.ts';
 import { visibleStatus } from '../../registry/health-status.ts';
 import { deregisterInstance, registerInstance, requireInstance } from '../../registry/instances.ts';
 import { requireService } from '../../registry/services.ts';
 import { type Action, action } from '../action.ts';
-import { pageInput, pageOf } from '../page.ts';
+import { isBehind, pageInput, pageOf } from '../page.ts';
 import {
   attributeMap,
   customHealthStatus,
@@ -26,18 +26,21 @@ export const instanceActions: Readonly<Record<string, Action>> = {
       CreatorRequestId: resourceId.optional(),
     }),
     async (input, registry, { ec2 }) => {
-      const ec2Id = input.Attributes.AWS_EC2_INSTANCE_ID;
-      const isAsked = ec2Id !== undefined && ec2AnswerOfMap(ec2Id, registry.options.ec2Instances) === null;
       const command = {
         serviceId: input.ServiceId,
         instanceId: input.InstanceId,
         attributes: input.Attributes,
-        // Asked beforehand, since a decision waits for nothing.
-        ec2: isAsked && ec2 !== null ? await ec2(ec2Id) : null,
         creatorRequestId: input.CreatorRequestId ?? null,
       };
-      const { operationId } = await registry.submit((state, context) => registerInstance(state, command, context));
-      return { OperationId: operationId };
+      const submit = (answer: Ec2Answer | null): Promise<{ operationId: string }> =>
+        registry.submit((state, context) => registerInstance(state, { ...command, ec2: answer }, context));
+      try {
+        return { OperationId: (await submit(null)).operationId };
+      } catch (error) {
+        // A decision waits for nothing, so it says that it needs the address, and is made anew with it.
+        if (!(error instanceof UnknownEc2Instance) || ec2 === null) throw error;
+        return { OperationId: (await submit(await ec2(error.instanceId))).operationId };
+      }
     },
   ),
 
@@ -69,11 +72,15 @@ export const instanceActions: Readonly<Record<string, Action>> = {
     (input, registry) => {
       const service = requireService(registry.state, registry, input.ServiceId);
       const wanted = input.Instances === undefined ? null : [...new Set(input.Instances)];
+      const scope = `GetInstancesHealthStatus/${service.id}`;
       const instances =
-        // AWS does not say what an unknown id in the list does; here it is InstanceNotFound.
-        wanted?.map((id) => requireInstance(registry.state, service.id, id)) ??
+        wanted
+          // What an earlier page has answered may have gone since.
+          ?.filter((id) => !isBehind(id, input, scope))
+          // AWS names no error for an id in the list that is not registered; ours is that of every other call.
+          .map((id) => requireInstance(registry.state, service.id, id)) ??
         registry.state.instancesOf(service.id).values();
-      const { items, ...next } = pageOf(instances, ({ id }) => id, input, `GetInstancesHealthStatus/${service.id}`);
+      const { items, ...next } = pageOf(instances, ({ id }) => id, input, scope);
       return {
         Status: Object.fromEntries(items.map((instance) => [instance.id, visibleStatus(service, instance)])),
         ...next,
