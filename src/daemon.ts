@@ -112,7 +112,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     });
     await declare(registry, content, yaml);
 
-    const synthesizer = new Synthesizer(registry.state, compileOptions(settings, publisher.addresses), clock);
+    const synthesizer = new Synthesizer(registry.state, compileOptions(settings, publisher.addresses));
     await publisher.fill(() => synthesizer.snapshot());
     registry.subscribe(async (changes) => {
       try {

@@ -13,7 +13,7 @@ export function watchOverrides(registry: Registry, onOverride: (key: string, isG
 }
 
 function isFilesOwn(undo: Change): boolean {
-  if (undo.kind === 'operation' || undo.kind === 'revision' || undo.kind === 'alias-target') return false;
+  if (undo.kind !== 'namespace' && undo.kind !== 'service' && undo.kind !== 'instance') return false;
   return undo.value?.manager === 'file';
 }
 

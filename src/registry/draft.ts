@@ -19,6 +19,11 @@ export class Draft {
     }
   }
 
+  /** The changes so far, each with what undoes it. */
+  applied(): { change: Change; undo: Change }[] {
+    return this.changes.map((change, index) => ({ change, undo: this.#undo[index] as Change }));
+  }
+
   /** The state is as it was; `changes` stays. */
   rollBack(): void {
     for (const change of this.#undo.splice(0).reverse()) this.state.apply(change);

@@ -158,6 +158,8 @@ export type Change =
   | { readonly kind: 'operation'; readonly id: string; readonly value: Operation | null }
   /** The InstancesRevision of a service; under RETIRED_REVISIONS the greatest of the services that are gone. */
   | { readonly kind: 'revision'; readonly id: string; readonly value: number | null }
+  /** The SOA serial of a zone, by its name in lower case; under RETIRED_SERIALS the greatest of the zones that are gone. */
+  | { readonly kind: 'serial'; readonly id: string; readonly value: number | null }
   /** By the target's name, lower case. Not stored: after a restart it is resolved anew. */
   | { readonly kind: 'alias-target'; readonly id: string; readonly value: AliasTarget | null };
 
@@ -172,6 +174,8 @@ export function aliasNameOf({ attributes }: Pick<Instance, 'attributes'>): strin
 }
 
 export const RETIRED_REVISIONS = '*';
+/** No zone has this name: a namespace's is never empty. */
+export const RETIRED_SERIALS = '';
 
 export function hasHealthCheck(service: Service): boolean {
   return service.healthCheck !== null || service.hasCustomHealthCheck;

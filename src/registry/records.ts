@@ -20,6 +20,7 @@ export function decodeChange({ key, value }: { key: string; value: string | null
     case 'service':
     case 'operation':
     case 'revision':
+    case 'serial':
       return { kind, id, value: parsed };
     case 'instance': {
       // Service ids have no slash; instance ids may.

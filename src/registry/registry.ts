@@ -10,6 +10,7 @@ import { Draft } from './draft.ts';
 import type { Random } from './ids.ts';
 import { type Change, isStored } from './model.ts';
 import { decodeChange, encodeChange, keyOf } from './records.ts';
+import { serialChanges } from './serials.ts';
 import { State } from './state.ts';
 
 /** A change that everybody can read now, and what it replaced. */
@@ -174,6 +175,7 @@ export class Registry {
         queued.reject(error);
       }
     }
+    draft.add(serialChanges(this.state, draft.applied(), context.now));
     draft.rollBack();
     return { accepted, changes: draft.changes };
   }

@@ -23,6 +23,7 @@ export class State {
   readonly #instances = new Map<string, Map<string, Instance>>();
   readonly #operations = new OperationTable();
   readonly #revisions = new Map<string, number>();
+  readonly #serials = new Map<string, number>();
 
   readonly #namespaceByHttpName = new Map<string, string>();
   readonly #servicesByNamespace = new Map<string, Map<string, string>>();
@@ -34,6 +35,7 @@ export class State {
   #countedNamespaces = 0;
   readonly #pendingHealth = new Map<string, Instance>();
   #highestRevision = 0;
+  #highestSerial = 0;
   readonly #aliasTargets = new Map<string, AliasTarget>();
   /** Alias name -> services with an instance that stands for it, and how many. */
   readonly #aliasServices = new Map<string, Map<string, number>>();
@@ -148,6 +150,16 @@ export class State {
     return this.#highestRevision;
   }
 
+  /** SOA serial of a zone. @param zone its name, lower case */
+  serial(zone: string): number {
+    return this.#serials.get(zone) ?? 1;
+  }
+
+  /** Greatest serial ever given. */
+  get highestSerial(): number {
+    return this.#highestSerial;
+  }
+
   aliasTarget(name: string): AliasTarget | undefined {
     return this.#aliasTargets.get(name);
   }
@@ -180,6 +192,13 @@ export class State {
         setOrDelete(this.#revisions, change.id, change.value);
         // Never lowered, also not by an undo: a revision may be skipped, never given twice.
         this.#highestRevision = Math.max(this.#highestRevision, change.value ?? 0);
+        return { ...change, value: previous };
+      }
+      case 'serial': {
+        const previous = this.#serials.get(change.id) ?? null;
+        setOrDelete(this.#serials, change.id, change.value);
+        // As with revisions: one may be skipped, none is given twice.
+        this.#highestSerial = Math.max(this.#highestSerial, change.value ?? 0);
         return { ...change, value: previous };
       }
       case 'alias-target': {

@@ -43,17 +43,15 @@ const SRV_WEIGHT = 1;
 /**
  * Everything at one owner name of a namespace's zone, or null: no records there.
  * @param owner relative to the namespace, lower case; empty: the apex
- * @param serial the zone's SOA serial
  */
 export function compileOwner(
   state: State,
   namespace: Namespace,
   owner: string,
-  serial: number,
   options: CompileOptions,
 ): Uint8Array | null {
   const rrsets = compileHolder(state, namespace, owner, options);
-  if (owner === '') rrsets.push(...apexRrsets(namespace, serial, options));
+  if (owner === '') rrsets.push(...apexRrsets(namespace, state.serial(namespace.name.toLowerCase()), options));
   if (owner === NAME_SERVER_OWNER && rrsets.length === 0) rrsets.push(...nameServerRrsets(namespace, options));
   return rrsets.length === 0 ? null : encodeAnswerSet(rrsets);
 }

@@ -1,8 +1,9 @@
 /** From the registry's announcements to the deltas that the answering threads get: which owner names to compile anew. */
 import { DeltaWriter } from '../answers/delta.ts';
-import { hasHealthCheck, type Instance, type Namespace, type Service } from '../registry/model.ts';
+import type { Instance, Namespace, Service } from '../registry/model.ts';
 import { absoluteName, domainNameProblem, ownerOfInstance, ownerOfService } from '../registry/owner-names.ts';
 import type { AppliedChange } from '../registry/registry.ts';
+import { isSameInDns } from '../registry/serials.ts';
 import type { State } from '../registry/state.ts';
 import { toWireName } from '../wire/names.ts';
 import { type CompileOptions, compileOwner, NAME_SERVER_OWNER } from './compile.ts';
@@ -10,15 +11,10 @@ import { type CompileOptions, compileOwner, NAME_SERVER_OWNER } from './compile.
 export class Synthesizer {
   readonly #state: State;
   readonly #options: CompileOptions;
-  readonly #clock: () => number;
-  /** Zone name -> SOA serial. */
-  readonly #serials = new Map<string, number>();
 
-  /** @param clock epoch ms, for serials */
-  constructor(state: State, options: CompileOptions, clock: () => number) {
+  constructor(state: State, options: CompileOptions) {
     this.#state = state;
     this.#options = options;
-    this.#clock = clock;
   }
 
   /** Everything, for a thread that knows nothing yet. */
@@ -26,10 +22,7 @@ export class Synthesizer {
     const delta = new DeltaWriter();
     delta.reset();
     for (const namespace of this.#state.namespaces()) {
-      if (!this.#ownsZone(namespace)) continue;
-      // A thread that is filled later than others gets the serial that they have.
-      if (!this.#serials.has(zoneOf(namespace))) this.#advanceSerial(namespace);
-      this.#putZone(delta, namespace);
+      if (this.#ownsZone(namespace)) this.#putZone(delta, namespace);
     }
     return delta.finish();
   }
@@ -42,8 +35,7 @@ export class Synthesizer {
     for (const [namespaceId, owners] of touched.owners) {
       const namespace = this.#state.namespace(namespaceId);
       if (namespace === undefined || touched.zones.has(zoneOf(namespace)) || !this.#ownsZone(namespace)) continue;
-      this.#advanceSerial(namespace);
-      for (const owner of new Set([...owners, ''])) this.#putOwner(delta, namespace, owner);
+      for (const owner of owners) this.#putOwner(delta, namespace, owner);
     }
     return delta.isEmpty ? null : delta.finish();
   }
@@ -86,6 +78,9 @@ export class Synthesizer {
           for (const instance of this.#state.instancesOf(service.id).values())
             touch(service, ownerOfInstance(service, instance));
         }
+      } else if (change.kind === 'serial') {
+        const [namespace] = this.#state.zoneNamespaces(change.id);
+        if (namespace !== undefined) touchOwner(namespace.id, '');
       } else if (change.kind === 'alias-target') {
         for (const id of this.#state.servicesWithAlias(change.id)) {
           const service = this.#state.service(id);
@@ -112,9 +107,7 @@ export class Synthesizer {
   #replaceZone(delta: DeltaWriter, zone: string): void {
     delta.dropZone(toWireName(zone));
     const owner = this.#state.zoneNamespaces(zone)[0];
-    if (owner === undefined) return;
-    this.#advanceSerial(owner);
-    this.#putZone(delta, owner);
+    if (owner !== undefined) this.#putZone(delta, owner);
   }
 
   #putZone(delta: DeltaWriter, namespace: Namespace): void {
@@ -133,35 +126,17 @@ export class Synthesizer {
   }
 
   #putOwner(delta: DeltaWriter, namespace: Namespace, owner: string): void {
-    const serial = this.#serials.get(zoneOf(namespace)) ?? 1;
-    const set = compileOwner(this.#state, namespace, owner, serial, this.#options);
+    const set = compileOwner(this.#state, namespace, owner, this.#options);
     const apex = toWireName(namespace.name);
     const name = toWireName(absoluteName(owner, namespace));
     if (set === null) delta.dropSet(apex, name);
     else delta.putSet(apex, name, set);
-  }
-
-  /** Serials are the time in seconds, or one more than the last where changes come faster (RFC 1982). */
-  #advanceSerial(namespace: Namespace): void {
-    const zone = zoneOf(namespace);
-    const previous = this.#serials.get(zone) ?? 0;
-    this.#serials.set(zone, Math.max(previous + 1, Math.floor(this.#clock() / 1000)) >>> 0);
   }
 }
 
 /** Relative owner names of the zone's own records: the apex, and its name server where that name fits. */
 function ownOwners(namespace: Namespace): string[] {
   return domainNameProblem(absoluteName(NAME_SERVER_OWNER, namespace)) === null ? ['', NAME_SERVER_OWNER] : [''];
-}
-
-/** Tags, attributes and the like do not matter; whether there is a check does, for health decides answers. */
-function isSameInDns(next: Service | null, previous: Service | null): boolean {
-  return (
-    next?.dns === previous?.dns &&
-    next !== null &&
-    previous !== null &&
-    hasHealthCheck(next) === hasHealthCheck(previous)
-  );
 }
 
 function zoneOf(namespace: Namespace): string {

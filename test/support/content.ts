@@ -11,6 +11,7 @@ import type {
   Service,
 } from '../../src/registry/model.ts';
 import type { AppliedChange } from '../../src/registry/registry.ts';
+import { serialChanges } from '../../src/registry/serials.ts';
 import { State } from '../../src/registry/state.ts';
 import type { CompileOptions } from '../../src/synthesis/compile.ts';
 import { Synthesizer } from '../../src/synthesis/synthesizer.ts';
@@ -154,18 +155,24 @@ export class Content {
 
   /** What is put before the first snapshot. */
   constructor(changes: readonly Change[] = [], options: Partial<CompileOptions> = {}, seed = 1) {
-    for (const change of changes) this.state.apply(change);
-    this.#synthesizer = new Synthesizer(this.state, { ...COMPILE_OPTIONS, ...options }, () => this.now);
+    this.#apply(changes);
+    this.#synthesizer = new Synthesizer(this.state, { ...COMPILE_OPTIONS, ...options });
     this.zones.apply(this.#synthesizer.snapshot());
     this.asker = new Asker(this.zones, { seed });
   }
 
   /** One batch of changes. @returns whether DNS was told anything */
   change(...changes: readonly Change[]): boolean {
-    const applied: AppliedChange[] = changes.map((change) => ({ change, undo: this.state.apply(change) }));
-    const delta = this.#synthesizer.delta(applied);
+    const delta = this.#synthesizer.delta(this.#apply(changes));
     if (delta !== null) this.zones.apply(delta);
     return delta !== null;
+  }
+
+  /** As the registry does: the serials go with the changes. */
+  #apply(changes: readonly Change[]): AppliedChange[] {
+    const put = (change: Change): AppliedChange => ({ change, undo: this.state.apply(change) });
+    const applied = changes.map(put);
+    return [...applied, ...serialChanges(this.state, applied, this.now).map(put)];
   }
 
   /** The records of the answer section, sorted; where there are none the RCODE, `NODATA` for NOERROR. */
