@@ -4,10 +4,11 @@
  *
  *   set    := u8 rrsets, rrset...
  *   rrset  := u16 TYPE, u8 policy, u32 bodyBytes, body
- *   body   := u32 choices, u32 offset of each choice within the body, choice...
+ *   body   := u32 choices, u32 offset of each choice within the body, choice..., [note]
  *   choice := u8 answers, u8 additionals, answer..., additional...
  *   answer := u16 bytes, record tail (TYPE CLASS TTL RDLENGTH RDATA; its owner is the RRset's)
  *   additional := u8 bytes, labels in front of the RRset's owner name, u16 bytes, record tail
+ *   note   := u32 epoch seconds or 0, text, u8 text bytes; there is one where the policy has the bit NOTED
  *
  * A choice is what one instance brings: one record as a rule, an SRV record with its target's addresses, or all
  * addresses of one alias. Additional owners are kept relative to the owner name (the SRV target of an instance is
@@ -31,13 +32,26 @@ export interface Choice {
   readonly additionals: readonly Additional[];
 }
 
+/** Why the choices are what they are, for an extended error (RFC 8914). */
+export interface RrsetNote {
+  /** ASCII, at most 255 octets. */
+  readonly text: Uint8Array;
+  /** Epoch seconds at which what is answered was last healthy; 0: never, or it does not matter. */
+  readonly lastHealthySeconds: number;
+}
+
 export interface Rrset {
   readonly type: number;
   readonly policy: Policy;
   readonly choices: readonly Choice[];
+  readonly note?: RrsetNote | undefined;
 }
 
 const RRSET_HEADER_BYTES = 7;
+/** Bit of the policy octet. */
+const NOTED = 0x80;
+/** Octets of a note besides its text. */
+const NOTE_BYTES = 5;
 
 /** Compiles RRsets, at most 255 with at least one choice each, into one set. */
 export function encodeAnswerSet(rrsets: readonly Rrset[]): Uint8Array {
@@ -48,7 +62,7 @@ export function encodeAnswerSet(rrsets: readonly Rrset[]): Uint8Array {
   let at = 1;
   for (const rrset of rrsets) {
     writeU16(out, at, rrset.type);
-    out[at + 2] = POLICY[rrset.policy];
+    out[at + 2] = POLICY[rrset.policy] | (rrset.note === undefined ? 0 : NOTED);
     writeU32(out, at + 3, bodyBytes(rrset));
     const body = at + RRSET_HEADER_BYTES;
     writeU32(out, body, rrset.choices.length);
@@ -59,6 +73,7 @@ export function encodeAnswerSet(rrsets: readonly Rrset[]): Uint8Array {
       table += 4;
       at = writeChoice(out, at, choice);
     }
+    if (rrset.note !== undefined) at = writeNote(out, at, rrset.note);
   }
   return out;
 }
@@ -82,6 +97,13 @@ function writeTail(out: Uint8Array, at: number, tail: Uint8Array): number {
   return at + 2 + tail.length;
 }
 
+function writeNote(out: Uint8Array, at: number, { text, lastHealthySeconds }: RrsetNote): number {
+  writeU32(out, at, lastHealthySeconds);
+  out.set(text, at + 4);
+  out[at + 4 + text.length] = text.length;
+  return at + NOTE_BYTES + text.length;
+}
+
 function bodyBytes(rrset: Rrset): number {
   let size = 4 + 4 * rrset.choices.length;
   for (const choice of rrset.choices) {
@@ -89,6 +111,7 @@ function bodyBytes(rrset: Rrset): number {
     for (const tail of choice.answers) size += 2 + tail.length;
     for (const additional of choice.additionals) size += 3 + additional.prefix.length + additional.tail.length;
   }
+  if (rrset.note !== undefined) size += NOTE_BYTES + rrset.note.text.length;
   return size;
 }
 
@@ -116,7 +139,22 @@ export function firstRrset(set: number): number {
 }
 
 export function rrsetPolicy(bytes: Uint8Array, rrset: number): number {
-  return bytes[rrset + 2] as number;
+  return (bytes[rrset + 2] as number) & ~NOTED;
+}
+
+/** Where the RRset's note ends, or 0 where it has none: text length in the octet before, the text before that. */
+export function noteEnd(bytes: Uint8Array, rrset: number): number {
+  return ((bytes[rrset + 2] as number) & NOTED) === 0 ? 0 : rrset + RRSET_HEADER_BYTES + readU32(bytes, rrset + 3);
+}
+
+/** Octets of the note's text, which stands right in front of the last octet of the note that ends at `end`. */
+export function noteLength(bytes: Uint8Array, end: number): number {
+  return bytes[end - 1] as number;
+}
+
+/** Epoch seconds of the note that ends at `end`, or 0. */
+export function noteSeconds(bytes: Uint8Array, end: number): number {
+  return readU32(bytes, end - NOTE_BYTES - noteLength(bytes, end));
 }
 
 export function choiceCount(bytes: Uint8Array, rrset: number): number {

@@ -3,18 +3,19 @@
  * answering thread without being copied. A snapshot is a delta that begins with a reset.
  *
  *   delta := change...
- *   change := u8 kind, u8 bytes, apex, [u8 bytes, owner], [u32 bytes, answer set]
+ *   change := u8 kind, u8 bytes, apex, [u8 bytes, owner], [u32 bytes, answer set or note]
  */
 import { readU32, writeU32 } from '../wire/bytes.ts';
 
-const KIND = { reset: 0, putZone: 1, dropZone: 2, putSet: 3, dropSet: 4 } as const;
+const KIND = { reset: 0, putZone: 1, dropZone: 2, putSet: 3, dropSet: 4, putNote: 5 } as const;
 const NO_NAME = new Uint8Array(0);
 
 export type DeltaChange =
   | { kind: 'reset' }
   | { kind: 'put-zone' | 'drop-zone'; apex: Uint8Array }
   | { kind: 'drop-set'; apex: Uint8Array; owner: Uint8Array }
-  | { kind: 'put-set'; apex: Uint8Array; owner: Uint8Array; set: Uint8Array };
+  | { kind: 'put-set'; apex: Uint8Array; owner: Uint8Array; set: Uint8Array }
+  | { kind: 'put-note'; apex: Uint8Array; owner: Uint8Array; text: Uint8Array };
 
 /** Collects changes. Names are in wire form, lower case. */
 export class DeltaWriter {
@@ -41,12 +42,17 @@ export class DeltaWriter {
   putSet(apex: Uint8Array, owner: Uint8Array, set: Uint8Array): void {
     this.#head(KIND.putSet, apex);
     this.#name(owner);
-    this.#reserve(4 + set.length);
-    writeU32(this.#bytes, this.#at, set.length);
-    this.#bytes.set(set, this.#at + 4);
-    this.#at += 4 + set.length;
+    this.#block(set);
   }
 
+  /** Why the owner has no records, in ASCII; it stands until the owner gets some or is dropped. */
+  putNote(apex: Uint8Array, owner: Uint8Array, text: Uint8Array): void {
+    this.#head(KIND.putNote, apex);
+    this.#name(owner);
+    this.#block(text);
+  }
+
+  /** Its records and its note. */
   dropSet(apex: Uint8Array, owner: Uint8Array): void {
     this.#head(KIND.dropSet, apex);
     this.#name(owner);
@@ -68,6 +74,13 @@ export class DeltaWriter {
     this.#bytes[this.#at] = name.length;
     this.#bytes.set(name, this.#at + 1);
     this.#at += 1 + name.length;
+  }
+
+  #block(bytes: Uint8Array): void {
+    this.#reserve(4 + bytes.length);
+    writeU32(this.#bytes, this.#at, bytes.length);
+    this.#bytes.set(bytes, this.#at + 4);
+    this.#at += 4 + bytes.length;
   }
 
   #reserve(more: number): void {
@@ -99,6 +112,9 @@ export function* readDelta(bytes: Uint8Array): Generator<DeltaChange> {
     else if (kind === KIND.putSet) {
       const owner = takeName();
       yield { kind: 'put-set', apex, owner, set: take(readU32(take(4), 0)) };
+    } else if (kind === KIND.putNote) {
+      const owner = takeName();
+      yield { kind: 'put-note', apex, owner, text: take(readU32(take(4), 0)) };
     } else throw new Error(`a delta has a change of the unknown kind ${kind}`);
   }
 }

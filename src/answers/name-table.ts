@@ -36,9 +36,9 @@ export class NameTable {
   /** Sets the value of a name and returns its entry; entries got before are void afterwards. */
   put(hash: number, name: Uint8Array, at: number, length: number, value: Uint8Array): number {
     const found = this.find(hash, name, at, length);
-    if (found !== 0 && this.#valueBytes(found) >= value.length) {
+    if (found !== 0 && this.valueLength(found) >= value.length) {
       // In place: the table is read by the one thread that changes it, never in the middle of this call.
-      this.#garbageBytes += this.#valueBytes(found) - value.length;
+      this.#garbageBytes += this.valueLength(found) - value.length;
       writeU32(this.bytes, found + 8, value.length);
       this.bytes.set(value, this.valueAt(found));
       return found;
@@ -79,6 +79,10 @@ export class NameTable {
     return entry + ENTRY_HEADER_BYTES + (this.bytes[entry + 12] as number);
   }
 
+  valueLength(entry: number): number {
+    return readU32(this.bytes, entry + 8);
+  }
+
   nameAt(entry: number): number {
     return entry + ENTRY_HEADER_BYTES;
   }
@@ -92,12 +96,8 @@ export class NameTable {
     writeU32(this.bytes, entry + 4, children);
   }
 
-  #valueBytes(entry: number): number {
-    return readU32(this.bytes, entry + 8);
-  }
-
   #entryBytes(entry: number): number {
-    return ENTRY_HEADER_BYTES + (this.bytes[entry + 12] as number) + this.#valueBytes(entry);
+    return ENTRY_HEADER_BYTES + (this.bytes[entry + 12] as number) + this.valueLength(entry);
   }
 
   #matches(entry: number, hash: number, name: Uint8Array, at: number, length: number): boolean {

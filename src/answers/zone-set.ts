@@ -20,6 +20,8 @@ export interface Lookup {
 
 export class Zone {
   readonly names = new NameTable();
+  /** Why a name has no records; it may be a name that does not exist. */
+  readonly notes = new NameTable();
   readonly apex: Uint8Array;
   readonly #apexHash: number;
   readonly #apexLabels: number;
@@ -41,6 +43,7 @@ export class Zone {
   /** @param owner wire form, inside the zone; @param set encoded answer set with at least one RRset */
   put(owner: Uint8Array, set: Uint8Array): void {
     this.#read(owner);
+    this.#dropNote(owner);
     const isNew = this.#entry(owner, 0) === 0;
     this.#put(owner, 0, set);
     if (isNew) this.#adopt(owner);
@@ -49,10 +52,28 @@ export class Zone {
   /** Takes the owner's records away; the name stays while names lie below it. */
   drop(owner: Uint8Array): void {
     this.#read(owner);
+    this.#dropNote(owner);
     const entry = this.#entry(owner, 0);
     if (entry === 0) return;
     if (this.names.children(entry) > 0 || this.#view.count === this.#apexLabels) this.#put(owner, 0, EMPTY_SET);
     else this.#prune(owner);
+  }
+
+  /** @param text ASCII; forgotten with the next `put` or `drop` of the owner */
+  putNote(owner: Uint8Array, text: Uint8Array): void {
+    this.#read(owner);
+    this.notes.put(this.#view.hashes[0] as number, owner, 0, owner.length, text);
+  }
+
+  /** The entry in `notes` of the name in `view` (read from `message`), or 0. */
+  findNote(message: Uint8Array, view: NameView): number {
+    if (this.notes.size === 0) return 0;
+    const start = view.offsets[0] as number;
+    return this.notes.find(view.hashes[0] as number, message, start, view.end - start);
+  }
+
+  #dropNote(owner: Uint8Array): void {
+    this.notes.remove(this.#view.hashes[0] as number, owner, 0, owner.length);
   }
 
   #read(owner: Uint8Array): void {
@@ -144,6 +165,9 @@ export class ZoneSet {
           break;
         case 'drop-set':
           this.#zoneAt(change.apex)?.drop(change.owner);
+          break;
+        case 'put-note':
+          this.#zoneAt(change.apex)?.putNote(change.owner, change.text);
           break;
       }
     }

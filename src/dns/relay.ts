@@ -1,6 +1,7 @@
 /** What happens to a query that `respond` wants forwarded, for UDP and TCP alike. */
 import type { Forwarder } from '../resolver/forwarder.ts';
 import { MAX_MESSAGE_BYTES, RCODE } from '../wire/header.ts';
+import { FIXED_ERRORS, type FixedError } from './extended-error.ts';
 import type { Responder } from './respond.ts';
 
 export interface Relay {
@@ -13,18 +14,26 @@ export interface Relay {
 
 export function createRelay(responder: Responder, forwarder: Forwarder): Relay {
   const scratch = new Uint8Array(MAX_MESSAGE_BYTES);
-  const empty = (query: Uint8Array, overTcp: boolean, rcode: number, truncated = false): Uint8Array => {
-    const length = responder.respondEmpty(query, query.length, scratch, overTcp, rcode, truncated);
+  const empty = (
+    query: Uint8Array,
+    overTcp: boolean,
+    rcode: number,
+    error: FixedError | null,
+    truncated = false,
+  ): Uint8Array => {
+    const length = responder.respondEmpty(query, query.length, scratch, overTcp, rcode, error, truncated);
     return scratch.slice(0, length);
   };
   return {
     async relay(query, clientAddress, overTcp) {
-      if (!forwarder.isAllowed(clientAddress)) return empty(query, overTcp, RCODE.REFUSED);
+      if (!forwarder.isAllowed(clientAddress)) {
+        return empty(query, overTcp, RCODE.REFUSED, FIXED_ERRORS.clientRefused);
+      }
       // Read at once: they describe the query that was screened last, and that is this one until we wait.
       const { questionEnd, replyLimit } = responder;
       const reply = await forwarder.forward(query, questionEnd);
-      if (reply === null) return empty(query, overTcp, RCODE.SERVFAIL);
-      return reply.length > replyLimit ? empty(query, overTcp, RCODE.NOERROR, true) : reply;
+      if (reply === null) return empty(query, overTcp, RCODE.SERVFAIL, FIXED_ERRORS.upstreamsSilent);
+      return reply.length > replyLimit ? empty(query, overTcp, RCODE.NOERROR, null, true) : reply;
     },
   };
 }

@@ -7,13 +7,24 @@
  * each owner a pointer into it; CNAMEs are followed while they lead into our zones; what does not fit the transport
  * is left out, additional records first and without TC, then the whole answer with TC (RFC 2181 s9).
  */
-import { choiceAt, choiceCount, findRrset, firstRrset, isEmptySet, rrsetPolicy } from '../answers/answer-set.ts';
+import {
+  choiceAt,
+  choiceCount,
+  findRrset,
+  firstRrset,
+  isEmptySet,
+  noteEnd,
+  noteLength,
+  noteSeconds,
+  rrsetPolicy,
+} from '../answers/answer-set.ts';
 import { type Random, Selection } from '../answers/selection.ts';
 import type { Zone, ZoneSet } from '../answers/zone-set.ts';
 import { copyBytes, readU16, writeU16 } from '../wire/bytes.ts';
-import { headerRcode, OPT_BYTES, writeOpt } from '../wire/edns.ts';
+import { EXTENDED_ERROR, headerRcode, OPT_BYTES, writeExtendedError, writeOpt } from '../wire/edns.ts';
 import { FLAG, HEADER_BYTES, POINTER, RCODE, TYPE } from '../wire/header.ts';
 import { NameView } from '../wire/names.ts';
+import { ExtendedError, FIXED_ERRORS, type FixedError } from './extended-error.ts';
 import { SCREEN_DROP, Screen } from './screen.ts';
 
 /** `respond`: send nothing. */
@@ -31,12 +42,15 @@ export interface ResponderOptions {
   readonly random: Random;
   /** Whether there is an upstream to ask: sets RA, and lets names outside our zones be forwarded. */
   readonly recursionAvailable: boolean;
+  /** Epoch ms, for texts that say how long ago something was; default: the system's. */
+  readonly clock?: (() => number) | undefined;
 }
 
 export class Responder {
   readonly #zones: ZoneSet;
   readonly #selection: Selection;
   readonly #recursionAvailable: boolean;
+  readonly #clock: () => number;
   readonly #screen = new Screen();
   readonly #target = new NameView();
 
@@ -45,6 +59,7 @@ export class Responder {
   #answers = 0;
   #additionalCount = 0;
   #drawn = 0;
+  readonly #error = new ExtendedError();
   /** The names that the chain has gone through: their zones and sets. */
   readonly #chainZones: (Zone | null)[] = Array.from({ length: MAX_CHAIN }, () => null);
   readonly #chainSets = new Int32Array(MAX_CHAIN);
@@ -53,6 +68,7 @@ export class Responder {
     this.#zones = options.zones;
     this.#selection = new Selection(options.random);
     this.#recursionAvailable = options.recursionAvailable;
+    this.#clock = options.clock ?? Date.now;
   }
 
   /**
@@ -64,14 +80,15 @@ export class Responder {
   respond(query: Uint8Array, length: number, reply: Uint8Array, overTcp: boolean): number {
     const rcode = this.#screen.read(query, length, overTcp);
     if (rcode === SCREEN_DROP) return DROP;
-    if (rcode !== RCODE.NOERROR) return this.#refusal(query, reply, rcode);
-    if (!this.#zones.isFilled) return this.#refusal(query, reply, RCODE.SERVFAIL);
+    if (rcode !== RCODE.NOERROR) return this.#refusal(query, reply, rcode, this.#screen.error);
+    if (!this.#zones.isFilled) return this.#refusal(query, reply, RCODE.SERVFAIL, FIXED_ERRORS.notReady);
 
     const found = this.#zones.find(query, this.#screen.qname);
     if (found.zone === null) {
       const asksRecursion = (readU16(query, 2) & FLAG.RD) !== 0;
       if (asksRecursion && this.#recursionAvailable) return FORWARD;
-      return this.#refusal(query, reply, RCODE.REFUSED);
+      const error = asksRecursion ? FIXED_ERRORS.notForwarded : FIXED_ERRORS.notOurs;
+      return this.#refusal(query, reply, RCODE.REFUSED, error);
     }
     return this.#answer(query, reply);
   }
@@ -87,11 +104,13 @@ export class Responder {
     reply: Uint8Array,
     overTcp: boolean,
     rcode: number,
+    error: FixedError | null,
     truncated = false,
   ): number {
     // Screened again: other queries came between, and the screening's result is this object's state.
     this.#screen.read(query, length, overTcp);
     this.#start(query, reply);
+    if (error !== null) this.#error.setFixed(error);
     return this.#finish(query, reply, rcode, false, truncated, 0);
   }
 
@@ -105,8 +124,9 @@ export class Responder {
     return this.#screen.replyLimit;
   }
 
-  #refusal(query: Uint8Array, reply: Uint8Array, rcode: number): number {
+  #refusal(query: Uint8Array, reply: Uint8Array, rcode: number, error: FixedError | null): number {
     this.#start(query, reply);
+    if (error !== null) this.#error.setFixed(error);
     return this.#finish(query, reply, rcode, false, false, 0);
   }
 
@@ -116,6 +136,7 @@ export class Responder {
     this.#at = this.#screen.questionEnd;
     this.#answers = 0;
     this.#additionalCount = 0;
+    this.#error.clear();
   }
 
   /** Header and OPT around what has been written; `#at` is the end of the last section that is kept. */
@@ -138,7 +159,10 @@ export class Responder {
     writeU16(reply, 6, this.#answers);
     writeU16(reply, 8, authorities);
     writeU16(reply, 10, this.#additionalCount + (this.#screen.edns.present ? 1 : 0));
-    return this.#screen.edns.present ? writeOpt(reply, this.#at, rcode, this.#screen.edns.dnssecOk) : this.#at;
+    if (!this.#screen.edns.present) return this.#at;
+    const end = writeOpt(reply, this.#at, rcode, this.#screen.edns.dnssecOk);
+    const { code, text, length } = this.#error;
+    return code < 0 ? end : writeExtendedError(reply, end, this.#screen.replyLimit, code, text, length);
   }
 
   #answer(query: Uint8Array, reply: Uint8Array): number {
@@ -153,11 +177,13 @@ export class Responder {
       // A chain that leaves our zones ends where the client's resolver goes on; so does a loop.
       if (zone === null || this.#isLoop(links, zone, set)) return this.#fit(query, reply, RCODE.NOERROR);
       const { bytes } = zone.names;
+      if (set === 0 || isEmptySet(bytes, set)) this.#noteName(message, name, zone);
       if (set === 0) return this.#negative(query, reply, RCODE.NXDOMAIN, zone, name, apexLabel);
       const cname = isEmptySet(bytes, set) ? 0 : findRrset(bytes, set, TYPE.CNAME);
       const follows = cname !== 0 && qtype !== TYPE.CNAME && qtype !== TYPE.ANY;
       const rrset = follows ? cname : this.#rrsetFor(bytes, set, qtype);
       if (rrset === 0) return this.#negative(query, reply, RCODE.NOERROR, zone, name, apexLabel);
+      this.#noteRrset(bytes, rrset);
       const before = this.#at;
       if (!this.#copyRrset(bytes, rrset, ownerAt, reply)) {
         return this.#fit(query, reply, RCODE.NOERROR, reply.length + 1);
@@ -209,6 +235,24 @@ export class Responder {
       }
     }
     return true;
+  }
+
+  /** What there is to say of an RRset besides its records. */
+  #noteRrset(bytes: Uint8Array, rrset: number): void {
+    const end = this.#screen.edns.present ? noteEnd(bytes, rrset) : 0;
+    if (end === 0) return;
+    const length = noteLength(bytes, end);
+    this.#error.set(EXTENDED_ERROR.other, bytes, end - 1 - length, length);
+    const seconds = noteSeconds(bytes, end);
+    if (seconds > 0) this.#error.appendAge(Math.max(0, Math.floor(this.#clock() / 1000) - seconds));
+  }
+
+  /** What there is to say of a name without records that one may expect to have some. */
+  #noteName(message: Uint8Array, name: NameView, zone: Zone): void {
+    const entry = this.#screen.edns.present ? zone.findNote(message, name) : 0;
+    if (entry === 0) return;
+    const { notes } = zone;
+    this.#error.set(EXTENDED_ERROR.other, notes.bytes, notes.valueAt(entry), notes.valueLength(entry));
   }
 
   /** The additional records of the choices just drawn, each one's end noted, so that whole ones can be dropped. */

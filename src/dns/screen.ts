@@ -15,6 +15,7 @@ import {
   TYPE,
 } from '../wire/header.ts';
 import { NameView } from '../wire/names.ts';
+import { FIXED_ERRORS, type FixedError } from './extended-error.ts';
 
 /** Instead of an RCODE: not even an error may be answered. */
 export const SCREEN_DROP = -1;
@@ -29,6 +30,8 @@ export class Screen {
   questionEnd = 0;
   /** The octets that the client takes over its transport. */
   replyLimit = 0;
+  /** What more there is to say of an RCODE other than NOERROR. */
+  error: FixedError | null = null;
 
   /** @returns NOERROR where the query may be looked up, SCREEN_DROP, or the RCODE to answer with */
   read(query: Uint8Array, length: number, overTcp: boolean): number {
@@ -39,6 +42,7 @@ export class Screen {
     this.questionEnd = HEADER_BYTES;
     this.replyLimit = overTcp ? MAX_MESSAGE_BYTES : MIN_UDP_BYTES;
     this.edns.present = false;
+    this.error = null;
     // RFC 1035 s4.1.1: other opcodes lay out their sections in ways of their own, so only the header is read.
     if ((flags & FLAG.OPCODE) !== 0) return RCODE.NOTIMP;
     // RFC 9619: exactly one question.
@@ -53,9 +57,15 @@ export class Screen {
     if (!this.edns.read(query, questionEnd, length, records, additionals)) return RCODE.FORMERR;
     if (!overTcp) this.replyLimit = Math.min(this.edns.payloadBytes, UDP_PAYLOAD_BYTES);
     if (this.edns.version > 0) return RCODE.BADVERS;
-    if (readU16(query, this.qname.end + 2) !== CLASS_IN) return RCODE.REFUSED;
+    if (readU16(query, this.qname.end + 2) !== CLASS_IN) {
+      this.error = FIXED_ERRORS.class;
+      return RCODE.REFUSED;
+    }
     // Zone transfers are not ours to give.
-    if (this.qtype === TYPE.AXFR || this.qtype === TYPE.IXFR) return RCODE.REFUSED;
+    if (this.qtype === TYPE.AXFR || this.qtype === TYPE.IXFR) {
+      this.error = FIXED_ERRORS.transfer;
+      return RCODE.REFUSED;
+    }
     return RCODE.NOERROR;
   }
 }

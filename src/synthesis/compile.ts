@@ -18,6 +18,7 @@ import { TYPE } from '../wire/header.ts';
 import { toWireName } from '../wire/names.ts';
 import { aaaaRdata, aRdata, cnameRdata, nsRdata, recordTail, soaRdata, srvRdata } from '../wire/rdata.ts';
 import { type DnsFallback, selectEligible } from './eligible.ts';
+import { fallbackNote } from './notes.ts';
 
 export interface CompileOptions {
   readonly fallback: DnsFallback;
@@ -81,7 +82,7 @@ function serviceRrsets(state: State, namespace: Namespace, service: Service, opt
     const choices = withoutRepeats(eligible.instances.map((instance) => candidates.get(instance) as Choice));
     if (choices.length === 0) continue;
     const policy = service.dns?.routingPolicy === 'WEIGHTED' ? 'weighted' : 'multivalue';
-    rrsets.push({ type: TYPE[record.type], policy, choices });
+    rrsets.push({ type: TYPE[record.type], policy, choices, note: fallbackNote(able.length, eligible) });
   }
   return rrsets;
 }

@@ -6,8 +6,10 @@ export type DnsFallback = 'last-healthy' | 'all';
 
 export interface Eligible {
   readonly instances: readonly Instance[];
-  /** None was healthy. */
-  readonly isFallback: boolean;
+  /** None was healthy, and so these are answered: the last healthy ones, or all where none ever was. */
+  readonly fallback: 'last-healthy' | 'all' | null;
+  /** Epoch ms; when the last healthy ones were healthy, null: never, or the others are answered too. */
+  readonly lastHealthyAt: number | null;
 }
 
 /** Without a check an instance is healthy; an alias is what its target is (Route 53: EvaluateTargetHealth). */
@@ -32,9 +34,11 @@ export function selectEligible(
   aliasTarget: (name: string) => AliasTarget | undefined = () => undefined,
 ): Eligible {
   const healthy = instances.filter((instance) => isHealthy(service, instance, aliasTarget));
-  if (healthy.length > 0) return { instances: healthy, isFallback: false };
-  if (fallback === 'all') return { instances, isFallback: true };
+  if (healthy.length > 0) return { instances: healthy, fallback: null, lastHealthyAt: null };
+  if (fallback === 'all') return { instances, fallback: 'all', lastHealthyAt: null };
   const latest = instances.reduce((max, { health }) => Math.max(max, health.lastHealthyAt ?? 0), 0);
   const last = instances.filter(({ health }) => (health.lastHealthyAt ?? 0) === latest);
-  return { instances: last, isFallback: true };
+  return latest === 0
+    ? { instances: last, fallback: 'all', lastHealthyAt: null }
+    : { instances: last, fallback: 'last-healthy', lastHealthyAt: latest };
 }

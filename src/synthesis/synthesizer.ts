@@ -7,6 +7,7 @@ import { isSameInDns } from '../registry/serials.ts';
 import type { State } from '../registry/state.ts';
 import { toWireName } from '../wire/names.ts';
 import { type CompileOptions, compileOwner, NAME_SERVER_OWNER } from './compile.ts';
+import { absenceNote } from './notes.ts';
 
 export class Synthesizer {
   readonly #state: State;
@@ -129,8 +130,13 @@ export class Synthesizer {
     const set = compileOwner(this.#state, namespace, owner, this.#options);
     const apex = toWireName(namespace.name);
     const name = toWireName(absoluteName(owner, namespace));
-    if (set === null) delta.dropSet(apex, name);
-    else delta.putSet(apex, name, set);
+    if (set !== null) {
+      delta.putSet(apex, name, set);
+      return;
+    }
+    delta.dropSet(apex, name);
+    const note = absenceNote(this.#state, namespace, owner);
+    if (note !== null) delta.putNote(apex, name, note);
   }
 }
 

@@ -1,5 +1,5 @@
 /** EDNS(0), RFC 6891: the OPT pseudo-record of a query read in place, and ours written behind a reply. */
-import { readU16, writeU16 } from './bytes.ts';
+import { copyBytes, readU16, writeU16 } from './bytes.ts';
 import { MIN_UDP_BYTES, TYPE } from './header.ts';
 
 /**
@@ -9,6 +9,19 @@ import { MIN_UDP_BYTES, TYPE } from './header.ts';
 export const UDP_PAYLOAD_BYTES = 1232;
 /** Root owner, TYPE, CLASS, TTL, RDLENGTH of an OPT without options. */
 export const OPT_BYTES = 11;
+
+/** OPTION-CODE of an extended error (RFC 8914 s2), and the INFO-CODEs that we give (s4). */
+const OPTION_EXTENDED_ERROR = 15;
+export const EXTENDED_ERROR = {
+  other: 0,
+  notReady: 14,
+  prohibited: 18,
+  notAuthoritative: 20,
+  notSupported: 21,
+  noReachableAuthority: 22,
+} as const;
+/** OPTION-CODE, OPTION-LENGTH and INFO-CODE in front of the text. */
+const EXTENDED_ERROR_BYTES = 6;
 
 const FLAG_DO = 0x8000;
 
@@ -65,6 +78,31 @@ export function writeOpt(reply: Uint8Array, at: number, rcode: number, dnssecOk:
   writeU16(reply, at + 7, dnssecOk ? FLAG_DO : 0);
   writeU16(reply, at + 9, 0);
   return at + OPT_BYTES;
+}
+
+/**
+ * Adds an extended error to the OPT without options that ends at `at`, the text shortened or the whole left out where
+ * the reply has no room for it (RFC 8914 s3: it must not be the cause of a truncation).
+ * @param limit octets that the reply may take; @param text ASCII, `text[0, length)`
+ * @returns the octet behind the OPT
+ */
+export function writeExtendedError(
+  reply: Uint8Array,
+  at: number,
+  limit: number,
+  code: number,
+  text: Uint8Array,
+  length: number,
+): number {
+  const room = limit - at - EXTENDED_ERROR_BYTES;
+  if (room < 0) return at;
+  const kept = Math.min(length, room);
+  writeU16(reply, at - 2, EXTENDED_ERROR_BYTES + kept);
+  writeU16(reply, at, OPTION_EXTENDED_ERROR);
+  writeU16(reply, at + 2, 2 + kept);
+  writeU16(reply, at + 4, code);
+  copyBytes(text, 0, kept, reply, at + EXTENDED_ERROR_BYTES);
+  return at + EXTENDED_ERROR_BYTES + kept;
 }
 
 /** The low four bits, which the header carries. */

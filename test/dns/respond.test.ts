@@ -90,8 +90,9 @@ function headerOf(reply: Uint8Array | string): string {
   const view = Buffer.from(reply);
   const flags = view.readUInt16BE(2);
   const hasOpt = view.readUInt16BE(10) > 0;
-  // Our OPT is the last record and has no options.
-  const rcode = (flags & 0xf) | (hasOpt ? (view[reply.length - 6] as number) << 4 : 0);
+  // Our OPT is the last record: root, TYPE 41, 1232.
+  const opt = view.lastIndexOf(Buffer.from([0, 0, 41, 4, 0xd0]));
+  const rcode = (flags & 0xf) | (hasOpt ? (view[opt + 5] as number) << 4 : 0);
   const names = { QR: 0x8000, AA: 0x0400, TC: 0x0200, RD: 0x0100, RA: 0x0080, AD: 0x0020, CD: 0x0010 };
   const set = Object.entries(names).flatMap(([name, bit]) => ((flags & bit) !== 0 ? [name] : []));
   const opcode = (flags >> 11) & 0xf;
@@ -587,7 +588,7 @@ describe('respondEmpty', () => {
     // Another query comes in between.
     forwarding.send(buildQuery('web.corp.internal', 'A'));
     const reply = new Uint8Array(65_535);
-    const length = forwarding.responder.respondEmpty(query, query.length, reply, false, rcode, truncated);
+    const length = forwarding.responder.respondEmpty(query, query.length, reply, false, rcode, null, truncated);
     expect(headerOf(reply.subarray(0, length))).toBe(expected);
     expect([...reply.subarray(12, 12 + 21)]).toEqual([...query.subarray(12, 12 + 21)]);
   });

@@ -83,8 +83,8 @@ export class Asker {
   readonly responder: Responder;
   readonly #reply = new Uint8Array(65_535);
 
-  constructor(zones: ZoneSet, { recursionAvailable = false, seed = 1 } = {}) {
-    this.responder = new Responder({ zones, random: createRandom(seed), recursionAvailable });
+  constructor(zones: ZoneSet, { recursionAvailable = false, seed = 1, clock = Date.now } = {}) {
+    this.responder = new Responder({ zones, random: createRandom(seed), recursionAvailable, clock });
   }
 
   /** @returns a copy of the reply, `drop` or `forward` */

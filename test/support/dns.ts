@@ -23,6 +23,32 @@ export function buildQuery(name: string, type: string | number, options: QueryOp
   return Uint8Array.from([...header, ...qname, code >> 8, code & 255, qclass >> 8, qclass & 255, ...opt]);
 }
 
+/** The extended error in the OPT of a reply (RFC 8914), read octet by octet; null: none. @throws Error on more than one */
+export function extendedErrorOf(reply: Uint8Array): { code: number; text: string } | null {
+  const bytes = Buffer.from(reply);
+  const skipName = (at: number): number => {
+    const length = bytes.readUInt8(at);
+    return length === 0 ? at + 1 : length >= 0xc0 ? at + 2 : skipName(at + 1 + length);
+  };
+  let at = 12;
+  for (let left = bytes.readUInt16BE(4); left > 0; left--) at = skipName(at) + 4;
+  const errors: { code: number; text: string }[] = [];
+  const records = bytes.readUInt16BE(6) + bytes.readUInt16BE(8) + bytes.readUInt16BE(10);
+  for (let left = records; left > 0; left--) {
+    const fields = skipName(at);
+    const end = fields + 10 + bytes.readUInt16BE(fields + 8);
+    at = end;
+    if (bytes.readUInt16BE(fields) !== 41) continue;
+    for (let option = fields + 10; option < end; option += 4 + bytes.readUInt16BE(option + 2)) {
+      if (bytes.readUInt16BE(option) !== 15) continue;
+      const text = bytes.toString('utf8', option + 6, option + 4 + bytes.readUInt16BE(option + 2));
+      errors.push({ code: bytes.readUInt16BE(option + 4), text });
+    }
+  }
+  if (at !== bytes.length || errors.length > 1) throw new Error('the reply is broken, or has several extended errors');
+  return errors[0] ?? null;
+}
+
 /** Sends one datagram. @returns the reply, or null where none came within `timeoutMs` */
 export function askUdp(
   port: number,

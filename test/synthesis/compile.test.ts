@@ -524,11 +524,16 @@ describe('selectEligible', () => {
     const sick = instanceOf({ id: 'b', status: 'UNHEALTHY', lastHealthyAt: 5 });
     expect(selectEligible(service, [healthy, sick], 'last-healthy')).toEqual({
       instances: [healthy],
-      isFallback: false,
+      fallback: null,
+      lastHealthyAt: null,
     });
-    expect(selectEligible(service, [sick], 'last-healthy')).toEqual({ instances: [sick], isFallback: true });
-    expect(selectEligible(service, [sick], 'all')).toEqual({ instances: [sick], isFallback: true });
-    expect(selectEligible(serviceOf({ check: 'none' }), [sick], 'last-healthy').isFallback).toBe(false);
+    expect(selectEligible(service, [sick], 'last-healthy')).toEqual({
+      instances: [sick],
+      fallback: 'last-healthy',
+      lastHealthyAt: 5,
+    });
+    expect(selectEligible(service, [sick], 'all')).toMatchObject({ instances: [sick], fallback: 'all' });
+    expect(selectEligible(serviceOf({ check: 'none' }), [sick], 'last-healthy').fallback).toBeNull();
   });
 
   it('never gives none because of health', () => {
