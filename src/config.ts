@@ -102,6 +102,16 @@ const SETTINGS = {
     default: 'last-healthy',
     help: 'answered when no instance is healthy',
   },
+  seed: {
+    schema: number(
+      z
+        .int()
+        .min(0)
+        .max(2 ** 32 - 1),
+    ).optional(),
+    default: undefined,
+    help: 'makes the choice among records repeatable, for tests',
+  },
   dnsMaxTtl: { schema: seconds.optional(), default: undefined, help: 'caps answered TTLs, in seconds' },
   soaTtl: { schema: seconds, default: 5, help: 'SOA TTL and negative TTL where a namespace sets none, in seconds' },
   newInstance: {

@@ -88,12 +88,16 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
       {
         listen: settings.dns,
         forwarding: { upstreams, clients: settings.recursionClients },
-        seed: randomInt(2 ** 32),
+        seed: settings.seed ?? randomInt(2 ** 32),
       },
       {
         onReplaced: (reason) => log.error({ err: reason }, 'an answering thread was lost and is being replaced'),
         onReplaceFailed: (error) =>
           log.error({ err: error }, 'an answering thread could not be replaced, trying again'),
+        onAddress: (address, problem) => {
+          if (problem === null) log.info(`DNS is answered on ${address} too, which is new`);
+          else log.warn(`DNS is not answered on ${address}, which is new: ${problem}`);
+        },
       },
     );
     closers.push(() => publisher.close());
@@ -214,13 +218,18 @@ function compileOptions(settings: Settings, dns: readonly Endpoint[]): CompileOp
     nameServers: {
       ipv4: [...new Set(addresses.filter((address) => !isIPv6(address)))],
       ipv6: [...new Set(addresses.filter(isIPv6))],
+      areWildcard: dns.some(({ address }) => isWildcard(address)),
     },
   };
 }
 
+function isWildcard(address: string): boolean {
+  return address === '0.0.0.0' || address === '::';
+}
+
 /** Where a listener can be reached: its own address, or for a wildcard those of the machine. */
 function nameServerAddresses(address: string): string[] {
-  if (address !== '0.0.0.0' && address !== '::') return [address];
+  if (!isWildcard(address)) return [address];
   const family = isIPv6(address) ? 'IPv6' : 'IPv4';
   const own = Object.values(networkInterfaces())
     .flatMap((addresses) => addresses ?? [])
@@ -247,7 +256,7 @@ function resolveUpstreams(settings: Settings, log: Log): Endpoint[] {
 
 /** Not every 127.* address: on Docker's user networks 127.0.0.11 is the engine's resolver, not us. */
 function isWildcardFor(address: string, upstream: Endpoint): boolean {
-  if (address !== '0.0.0.0' && address !== '::') return false;
+  if (!isWildcard(address)) return false;
   if (isIPv6(address) !== isIPv6(upstream.address)) return false;
   const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   return own.some((info) => info.address === upstream.address);

@@ -16,8 +16,11 @@
  */
 import { readU16, readU32, writeU16, writeU32 } from '../wire/bytes.ts';
 
-/** How many of an RRset's choices an answer carries: `all`, up to eight at random, or one at random. */
-export const POLICY = { all: 0, multivalue: 1, weighted: 2 } as const;
+/**
+ * How many of an RRset's choices an answer carries: `all`, up to eight at random, or one at random. `asked`: in their
+ * stead the address that was asked, where the listener is a wildcard of the record's family; else all.
+ */
+export const POLICY = { all: 0, multivalue: 1, weighted: 2, asked: 3 } as const;
 export type Policy = keyof typeof POLICY;
 
 export interface Additional {

@@ -40,14 +40,14 @@ export class Selection {
     this.#random = random;
   }
 
-  /** @param policy one of POLICY, of which `all` draws 256 at the most; @param count choices to draw from, at least 1 */
+  /** @param policy one of POLICY, of which `all` and `asked` draw 256 at the most; @param count choices to draw from, at least 1 */
   draw(policy: number, count: number): number {
     const { picked } = this;
     if (policy === POLICY.weighted) {
       picked[0] = this.#random(count);
       return 1;
     }
-    if (policy === POLICY.all) {
+    if (policy !== POLICY.multivalue) {
       const n = Math.min(count, picked.length);
       for (let i = 0; i < n; i++) picked[i] = i;
       return n;

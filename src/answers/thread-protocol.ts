@@ -28,5 +28,7 @@ export type FromThread =
       skipped: ListenAddress[];
     }
   | { kind: 'bind-failed'; address: ListenAddress; transport: 'UDP' | 'TCP'; code: string; message: string }
+  /** An address that came up under a wildcard answers from now on, or why it does not. */
+  | { kind: 'address'; address: string; error: string | null }
   | { kind: 'ack'; sequence: number }
   | { kind: 'closed' };

@@ -16,6 +16,7 @@ import {
   noteEnd,
   noteLength,
   noteSeconds,
+  POLICY,
   rrsetPolicy,
 } from '../answers/answer-set.ts';
 import { type Random, Selection } from '../answers/selection.ts';
@@ -59,6 +60,7 @@ export class Responder {
   #answers = 0;
   #additionalCount = 0;
   #drawn = 0;
+  #local: Uint8Array | null = null;
   readonly #error = new ExtendedError();
   /** The names that the chain has gone through: their zones and sets. */
   readonly #chainZones: (Zone | null)[] = Array.from({ length: MAX_CHAIN }, () => null);
@@ -75,9 +77,17 @@ export class Responder {
    * @param query the message, in `query[0, length)`
    * @param reply at least 65,535 octets, overwritten
    * @param overTcp whether the reply may take 65,535 octets, or what EDNS and our own 1232 allow
+   * @param local octets of the address that was asked, where the listener is a wildcard
    * @returns the reply's length, DROP or FORWARD
    */
-  respond(query: Uint8Array, length: number, reply: Uint8Array, overTcp: boolean): number {
+  respond(
+    query: Uint8Array,
+    length: number,
+    reply: Uint8Array,
+    overTcp: boolean,
+    local: Uint8Array | null = null,
+  ): number {
+    this.#local = local;
     const rcode = this.#screen.read(query, length, overTcp);
     if (rcode === SCREEN_DROP) return DROP;
     if (rcode !== RCODE.NOERROR) return this.#refusal(query, reply, rcode, this.#screen.error);
@@ -220,7 +230,9 @@ export class Responder {
 
   /** Draws from the RRset and copies what was drawn; false where it would overrun the reply's memory. */
   #copyRrset(bytes: Uint8Array, rrset: number, ownerAt: number, reply: Uint8Array): boolean {
-    this.#drawn = this.#selection.draw(rrsetPolicy(bytes, rrset), choiceCount(bytes, rrset));
+    const policy = rrsetPolicy(bytes, rrset);
+    if (policy === POLICY.asked && this.#copyLocal(bytes, rrset, ownerAt, reply)) return true;
+    this.#drawn = this.#selection.draw(policy, choiceCount(bytes, rrset));
     for (let i = 0; i < this.#drawn; i++) {
       const choice = choiceAt(bytes, rrset, this.#selection.picked[i] as number);
       let from = choice + 2;
@@ -234,6 +246,20 @@ export class Responder {
         from += 2 + length;
       }
     }
+    return true;
+  }
+
+  /** The address that was asked, in a record like the RRset's own; false where it is of another family, or not known. */
+  #copyLocal(bytes: Uint8Array, rrset: number, ownerAt: number, reply: Uint8Array): boolean {
+    const local = this.#local;
+    const tail = choiceAt(bytes, rrset, 0) + 4;
+    if (local === null || readU16(bytes, tail + RDATA_AT - 2) !== local.length) return false;
+    writeU16(reply, this.#at, POINTER | ownerAt);
+    copyBytes(bytes, tail, RDATA_AT, reply, this.#at + 2);
+    copyBytes(local, 0, local.length, reply, this.#at + 2 + RDATA_AT);
+    this.#at += 2 + RDATA_AT + local.length;
+    this.#answers++;
+    this.#drawn = 0;
     return true;
   }
 

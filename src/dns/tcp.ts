@@ -2,6 +2,7 @@
 import { createServer, isIPv6, type Server, type Socket } from 'node:net';
 import { readU16, writeU16 } from '../wire/bytes.ts';
 import { MAX_MESSAGE_BYTES } from '../wire/header.ts';
+import { addressOctets, isWildcardAddress } from './local-address.ts';
 import type { Relay } from './relay.ts';
 import { DROP, FORWARD, type Responder } from './respond.ts';
 
@@ -74,9 +75,18 @@ export async function listenTcp(
 ): Promise<TcpListener> {
   const reply = new Uint8Array(2 + MAX_MESSAGE_BYTES);
   const body = reply.subarray(2);
+  const isWildcard = isWildcardAddress(address);
   const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     connections.add(socket);
-    serve(socket, responder, relay, connections, reply, body);
+    serve(
+      socket,
+      responder,
+      relay,
+      connections,
+      reply,
+      body,
+      isWildcard ? addressOctets(socket.localAddress ?? '') : null,
+    );
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -100,6 +110,7 @@ function serve(
   connections: TcpConnections,
   reply: Uint8Array,
   body: Uint8Array,
+  local: Uint8Array | null,
 ): void {
   let unread: Buffer = Buffer.alloc(0);
   let relayed = 0;
@@ -138,7 +149,7 @@ function serve(
   function answer(query: Buffer): void {
     connections.touch(socket);
     deadline.refresh();
-    const length = responder.respond(query, query.length, body, true);
+    const length = responder.respond(query, query.length, body, true, local);
     if (length === DROP) return;
     if (length !== FORWARD) {
       writeU16(reply, 0, length);

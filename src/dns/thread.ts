@@ -7,10 +7,12 @@ import { createRandom } from '../answers/selection.ts';
 import type { FromThread, ListenAddress, ThreadOptions, ToThread } from '../answers/thread-protocol.ts';
 import { ZoneSet } from '../answers/zone-set.ts';
 import { Forwarder } from '../resolver/forwarder.ts';
+import { isWildcardAddress } from './local-address.ts';
 import { createRelay } from './relay.ts';
 import { Responder } from './respond.ts';
 import { listenTcp, TcpConnections } from './tcp.ts';
 import { listenUdp } from './udp.ts';
+import { listenUdpWildcard } from './udp-wildcard.ts';
 
 /** How often another port is tried when the one that UDP was given for 0 is taken for TCP. */
 const PORT_ATTEMPTS = 20;
@@ -63,7 +65,11 @@ async function bind(wanted: ListenAddress): Promise<ListenAddress | 'no-ipv6' | 
     let transport: 'UDP' | 'TCP' = 'UDP';
     const opened: Closable[] = [];
     try {
-      const udp = await listenUdp(wanted.address, wanted.port, responder, relay);
+      const udp = isWildcardAddress(wanted.address)
+        ? await listenUdpWildcard(wanted.address, wanted.port, responder, relay, {
+            onAddress: (address, error) => tell({ kind: 'address', address, error: error?.message ?? null }),
+          })
+        : await listenUdp(wanted.address, wanted.port, responder, relay);
       opened.push(udp);
       transport = 'TCP';
       opened.push(await listenTcp(wanted.address, udp.port, responder, relay, connections));

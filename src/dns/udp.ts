@@ -13,6 +13,7 @@ export interface UdpListener {
 /**
  * Binds one address, exclusively: a second daemon gets EADDRINUSE.
  * @param port 0 = any
+ * @param local the address in octets, where it stands for a wildcard one
  * @throws the socket's error where the address cannot be bound
  */
 export async function listenUdp(
@@ -20,6 +21,7 @@ export async function listenUdp(
   port: number,
   responder: Responder,
   relay: Relay,
+  local: Uint8Array | null = null,
 ): Promise<UdpListener> {
   const family = isIPv6(address) ? 6 : 4;
   const socket = createSocket({
@@ -41,7 +43,7 @@ export async function listenUdp(
   let isClosed = false;
   const reply = new Uint8Array(MAX_MESSAGE_BYTES);
   socket.on('message', (query, client) => {
-    const length = responder.respond(query, query.length, reply, false);
+    const length = responder.respond(query, query.length, reply, false, local);
     if (length === DROP) return;
     if (length !== FORWARD) {
       // A copy: the system may take the datagram later than this call returns.

@@ -32,6 +32,7 @@ export class AnsweringThread {
   readonly #exited: Promise<void>;
   #hasExited = false;
   #onLost: (error: Error) => void = () => undefined;
+  #onAddress: (address: string, problem: string | null) => void = () => undefined;
 
   private constructor(worker: Worker) {
     this.#worker = worker;
@@ -53,6 +54,8 @@ export class AnsweringThread {
       if (message.kind === 'ack') {
         this.#acks.get(message.sequence)?.resolve();
         this.#acks.delete(message.sequence);
+      } else if (message.kind === 'address') {
+        this.#onAddress(message.address, message.error);
       }
     });
   }
@@ -86,6 +89,11 @@ export class AnsweringThread {
   /** @param listener called once when the thread ends without having been asked to */
   onLost(listener: (error: Error) => void): void {
     this.#onLost = listener;
+  }
+
+  /** @param listener told of each address that comes up under a wildcard: whether it answers, or why not */
+  onAddress(listener: (address: string, problem: string | null) => void): void {
+    this.#onAddress = listener;
   }
 
   /** Sends a delta. @returns when the thread answers by it; @throws ThreadLostError where it ends or takes too long */

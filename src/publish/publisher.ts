@@ -16,6 +16,8 @@ const REPLACE_RETRY_MS = 500;
 export interface PublisherEvents {
   onReplaced(reason: Error): void;
   onReplaceFailed(error: unknown): void;
+  /** An address that came up under a wildcard answers from now on, or why it does not. */
+  onAddress(address: string, problem: string | null): void;
 }
 
 export class Publisher {
@@ -89,6 +91,7 @@ export class Publisher {
 
   #watch(thread: AnsweringThread): void {
     thread.onLost((error) => this.#lose(thread, error));
+    thread.onAddress((address, problem) => this.#events.onAddress(address, problem));
   }
 
   async #refill(thread: AnsweringThread): Promise<void> {

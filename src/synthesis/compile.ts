@@ -27,7 +27,12 @@ export interface CompileOptions {
   /** SOA TTL and negative TTL where a namespace sets none. */
   readonly soaTtlSeconds: number;
   /** Addresses of `ns.<zone>`: where the daemon listens. */
-  readonly nameServers: { readonly ipv4: readonly string[]; readonly ipv6: readonly string[] };
+  readonly nameServers: {
+    readonly ipv4: readonly string[];
+    readonly ipv6: readonly string[];
+    /** Whether they stand for wildcard listeners, whose clients get the address that they asked. */
+    readonly areWildcard: boolean;
+  };
 }
 
 /** Relative owner name of the zone's name server, unless the namespace's content has taken it. */
@@ -207,14 +212,14 @@ function apexRrsets(namespace: Namespace, serial: number, options: CompileOption
 
 function nameServerRrsets(namespace: Namespace, options: CompileOptions): Rrset[] {
   const ttl = cappedTtl(namespace.soaTtlSeconds ?? options.soaTtlSeconds, options);
-  const { ipv4, ipv6 } = options.nameServers;
+  const { ipv4, ipv6, areWildcard } = options.nameServers;
   const rrset = (type: number, rdatas: Uint8Array[]): Rrset[] =>
     rdatas.length === 0
       ? []
       : [
           {
             type,
-            policy: 'all',
+            policy: areWildcard ? 'asked' : 'all',
             choices: rdatas.map((r) => ({ answers: [recordTail(type, ttl, r)], additionals: [] })),
           },
         ];

@@ -21,7 +21,7 @@ export const COMPILE_OPTIONS: CompileOptions = {
   fallback: 'last-healthy',
   maxTtlSeconds: null,
   soaTtlSeconds: 5,
-  nameServers: { ipv4: ['127.0.0.1'], ipv6: ['::1'] },
+  nameServers: { ipv4: ['127.0.0.1'], ipv6: ['::1'], areWildcard: false },
 };
 
 export interface NamespaceSpec {

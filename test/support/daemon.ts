@@ -27,6 +27,8 @@ export interface DaemonOptions {
   readonly settings?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
   readonly dataDir: string;
+  /** A command that runs the daemon, such as `nsenter`. */
+  readonly prefix?: readonly string[];
 }
 
 /** A folder of its own, removed by `remove`. */
@@ -35,7 +37,7 @@ export function makeFolder(): { path: string; remove: () => void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-export function spawnDaemon({ settings = {}, args = [], dataDir }: DaemonOptions): {
+export function spawnDaemon({ settings = {}, args = [], dataDir, prefix = [] }: DaemonOptions): {
   child: ChildProcess;
   stdout: () => string;
   stderr: () => string;
@@ -47,7 +49,8 @@ export function spawnDaemon({ settings = {}, args = [], dataDir }: DaemonOptions
     CLOUDMAPD_DATA_DIR: dataDir,
   };
   for (const [key, value] of Object.entries(settings)) env[`CLOUDMAPD_${key}`] = value;
-  const child = spawn(process.execPath, [MAIN, 'serve', ...args], {
+  const [command, ...rest] = [...prefix, process.execPath, MAIN, 'serve', ...args] as [string, ...string[]];
+  const child = spawn(command, rest, {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, NODE_COMPILE_CACHE: COMPILE_CACHE, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -122,6 +122,7 @@ const PROBES = {
   dig: ['dig', '-v'],
   curl: ['curl', '--version'],
   aws: ['aws', '--version'],
+  ip: ['ip', '-V'],
   // Both take a second to do anything; whether they work shows in what they are needed for.
   "Debian's AWS CLI": ['test', '-x', '/usr/bin/aws'],
   "Debian's boto3": [

@@ -315,7 +315,7 @@ const CASES: readonly Case[] = [
     title: 'addresses of ns.<zone>: where the daemon listens',
     service: { records: 'A 60' },
     instances: [],
-    options: { nameServers: { ipv4: ['10.1.1.1', '10.1.1.2'], ipv6: [] } },
+    options: { nameServers: { ipv4: ['10.1.1.1', '10.1.1.2'], ipv6: [], areWildcard: false } },
     expected: {
       'ns.corp.internal A': ['ns.corp.internal. 5 IN A 10.1.1.1', 'ns.corp.internal. 5 IN A 10.1.1.2'],
       'ns.corp.internal AAAA': ['NODATA'],
@@ -499,7 +499,7 @@ describe('the zone', () => {
   });
 
   it('has no ns.<zone> where the daemon listens on no address that can be named', () => {
-    const content = new Content([putNamespace()], { nameServers: { ipv4: [], ipv6: [] } });
+    const content = new Content([putNamespace()], { nameServers: { ipv4: [], ipv6: [], areWildcard: false } });
     expect(content.dig('ns.corp.internal', 'A')).toEqual(['NXDOMAIN']);
   });
 
