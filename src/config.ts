@@ -113,6 +113,7 @@ const SETTINGS = {
     help: 'makes the choice among records repeatable, for tests',
   },
   dnsMaxTtl: { schema: seconds.optional(), default: undefined, help: 'caps answered TTLs, in seconds' },
+  dnsPtr: { schema: flag, default: false, help: 'PTR records for registered addresses; some 2 kB of memory each' },
   soaTtl: { schema: seconds, default: 5, help: 'SOA TTL and negative TTL where a namespace sets none, in seconds' },
   newInstance: {
     schema: z.enum(['healthy', 'unhealthy']),

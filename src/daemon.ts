@@ -215,6 +215,7 @@ function compileOptions(settings: Settings, dns: readonly Endpoint[]): CompileOp
     fallback: settings.dnsFallback,
     maxTtlSeconds: settings.dnsMaxTtl ?? null,
     soaTtlSeconds: settings.soaTtl,
+    hasPtr: settings.dnsPtr,
     nameServers: {
       ipv4: [...new Set(addresses.filter((address) => !isIPv6(address)))],
       ipv6: [...new Set(addresses.filter(isIPv6))],

@@ -18,6 +18,9 @@ export interface Lookup {
   set: number;
 }
 
+// One for all zones: there may be many, and no call leaves anything in it for the next.
+const OWNER_VIEW = new NameView();
+
 export class Zone {
   readonly names = new NameTable();
   /** Why a name has no records; it may be a name that does not exist. */
@@ -25,10 +28,11 @@ export class Zone {
   readonly apex: Uint8Array;
   readonly #apexHash: number;
   readonly #apexLabels: number;
-  readonly #view = new NameView();
+  readonly #view = OWNER_VIEW;
 
   constructor(apex: Uint8Array) {
-    this.apex = apex;
+    // Of its own: what it was read from is as large as a snapshot.
+    this.apex = apex.slice();
     this.#view.read(apex, 0, apex.length);
     this.#apexHash = this.#view.hashes[0] as number;
     this.#apexLabels = this.#view.count;
@@ -124,6 +128,7 @@ export class ZoneSet {
   // The value of an apex is its u32 index into `#zones`.
   readonly #apexes = new NameTable();
   readonly #zones: (Zone | null)[] = [];
+  readonly #free: number[] = [];
   readonly #view = new NameView();
   readonly #lookup: Lookup = { zone: null, apexLabel: 0, set: 0 };
 
@@ -177,6 +182,7 @@ export class ZoneSet {
   #reset(): void {
     for (const zone of this.#zones) if (zone !== null) this.#dropZone(zone.apex);
     this.#zones.length = 0;
+    this.#free.length = 0;
   }
 
   #zoneAt(apex: Uint8Array): Zone | null {
@@ -186,8 +192,7 @@ export class ZoneSet {
   }
 
   #putZone(apex: Uint8Array): void {
-    const free = this.#zones.indexOf(null);
-    const index = free === -1 ? this.#zones.length : free;
+    const index = this.#free.pop() ?? this.#zones.length;
     this.#zones[index] = new Zone(apex);
     const value = new Uint8Array(4);
     writeU32(value, 0, index);
@@ -198,7 +203,9 @@ export class ZoneSet {
     this.#view.read(apex, 0, apex.length);
     const entry = this.#apexes.find(this.#view.hashes[0] as number, apex, 0, apex.length);
     if (entry === 0) return;
-    this.#zones[this.#indexOf(entry)] = null;
+    const index = this.#indexOf(entry);
+    this.#zones[index] = null;
+    this.#free.push(index);
     this.#apexes.remove(this.#view.hashes[0] as number, apex, 0, apex.length);
   }
 

@@ -26,6 +26,8 @@ export interface CompileOptions {
   readonly maxTtlSeconds: number | null;
   /** SOA TTL and negative TTL where a namespace sets none. */
   readonly soaTtlSeconds: number;
+  /** Whether registered addresses have PTR records. */
+  readonly hasPtr: boolean;
   /** Addresses of `ns.<zone>`: where the daemon listens. */
   readonly nameServers: {
     readonly ipv4: readonly string[];
@@ -57,7 +59,7 @@ export function compileOwner(
   options: CompileOptions,
 ): Uint8Array | null {
   const rrsets = compileHolder(state, namespace, owner, options);
-  if (owner === '') rrsets.push(...apexRrsets(namespace, state.serial(namespace.name.toLowerCase()), options));
+  if (owner === '') rrsets.push(...ownApexRrsets(state, namespace, options));
   if (owner === NAME_SERVER_OWNER && rrsets.length === 0) rrsets.push(...nameServerRrsets(namespace, options));
   return rrsets.length === 0 ? null : encodeAnswerSet(rrsets);
 }
@@ -191,10 +193,15 @@ function encodeRdata(namespace: Namespace, service: Service, instance: Instance,
   }
 }
 
-function apexRrsets(namespace: Namespace, serial: number, options: CompileOptions): Rrset[] {
-  // One number for both: what the SOA's TTL counts down is how long a negative answer lives (RFC 2308 s3).
-  const ttl = cappedTtl(namespace.soaTtlSeconds ?? options.soaTtlSeconds, options);
+function ownApexRrsets(state: State, namespace: Namespace, options: CompileOptions): Rrset[] {
   const zone = namespace.name.toLowerCase();
+  return apexRrsets(zone, state.serial(zone), namespace.soaTtlSeconds ?? options.soaTtlSeconds, options);
+}
+
+/** SOA and NS. @param zone whose name server and mailbox they name, lower case */
+export function apexRrsets(zone: string, serial: number, soaTtlSeconds: number, options: CompileOptions): Rrset[] {
+  // One number for both: what the SOA's TTL counts down is how long a negative answer lives (RFC 2308 s3).
+  const ttl = cappedTtl(soaTtlSeconds, options);
   const soa = soaRdata({
     mname: nameBelow(NAME_SERVER_OWNER, zone),
     rname: nameBelow('hostmaster', zone),
@@ -236,6 +243,6 @@ function single(type: number, tail: Uint8Array): Rrset {
   return { type, policy: 'all', choices: [{ answers: [tail], additionals: [] }] };
 }
 
-function cappedTtl(ttlSeconds: number, { maxTtlSeconds }: CompileOptions): number {
+export function cappedTtl(ttlSeconds: number, { maxTtlSeconds }: CompileOptions): number {
   return maxTtlSeconds === null ? ttlSeconds : Math.min(ttlSeconds, maxTtlSeconds);
 }

@@ -8,14 +8,17 @@ import type { State } from '../registry/state.ts';
 import { toWireName } from '../wire/names.ts';
 import { type CompileOptions, compileOwner, NAME_SERVER_OWNER } from './compile.ts';
 import { absenceNote } from './notes.ts';
+import { ReverseZones } from './reverse.ts';
 
 export class Synthesizer {
   readonly #state: State;
   readonly #options: CompileOptions;
+  readonly #reverse: ReverseZones | null;
 
   constructor(state: State, options: CompileOptions) {
     this.#state = state;
     this.#options = options;
+    this.#reverse = options.hasPtr ? new ReverseZones(state, options) : null;
   }
 
   /** Everything, for a thread that knows nothing yet. */
@@ -25,6 +28,7 @@ export class Synthesizer {
     for (const namespace of this.#state.namespaces()) {
       if (this.#ownsZone(namespace)) this.#putZone(delta, namespace);
     }
+    this.#reverse?.fill(delta);
     return delta.finish();
   }
 
@@ -38,6 +42,7 @@ export class Synthesizer {
       if (namespace === undefined || touched.zones.has(zoneOf(namespace)) || !this.#ownsZone(namespace)) continue;
       for (const owner of owners) this.#putOwner(delta, namespace, owner);
     }
+    this.#reverse?.update(delta, changes);
     return delta.isEmpty ? null : delta.finish();
   }
 

@@ -13,7 +13,7 @@ export type Message = dns2.Packet;
 /** RDATA's members under dns2's names, for each type that we synthesise through it. */
 export type RdataFields =
   | { type: 'NS'; ns: string }
-  | { type: 'CNAME'; domain: string }
+  | { type: 'CNAME' | 'PTR'; domain: string }
   | { type: 'SRV'; priority: number; weight: number; port: number; target: string }
   | {
       type: 'SOA';

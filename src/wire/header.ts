@@ -41,6 +41,7 @@ export const TYPE = {
   NS: 2,
   CNAME: 5,
   SOA: 6,
+  PTR: 12,
   AAAA: 28,
   SRV: 33,
   OPT: 41,

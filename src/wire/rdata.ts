@@ -30,6 +30,11 @@ export function nsRdata(host: string): Uint8Array {
   return encodeRdata({ type: 'NS', ns: withoutDot(host) });
 }
 
+/** @param target domain name (RFC 1035 s3.3.12) */
+export function ptrRdata(target: string): Uint8Array {
+  return encodeRdata({ type: 'PTR', domain: withoutDot(target) });
+}
+
 /** @param target never compressed, also not against the owner name (RFC 2782) */
 export function srvRdata(priority: number, weight: number, port: number, target: string): Uint8Array {
   return encodeRdata({ type: 'SRV', priority, weight, port, target: withoutDot(target) });

@@ -21,6 +21,7 @@ export const COMPILE_OPTIONS: CompileOptions = {
   fallback: 'last-healthy',
   maxTtlSeconds: null,
   soaTtlSeconds: 5,
+  hasPtr: false,
   nameServers: { ipv4: ['127.0.0.1'], ipv6: ['::1'], areWildcard: false },
 };
 

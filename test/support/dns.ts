@@ -142,6 +142,7 @@ function rdataText(record: Message['answers'][number]): string {
     case 'AAAA':
       return String(record.address);
     case 'CNAME':
+    case 'PTR':
       return `${record.domain}.`;
     case 'NS':
       return `${record.ns}.`;
