@@ -2,10 +2,10 @@
  * A wildcard listener in a network namespace of its own, whose addresses come and go: who asks an address gets the
  * answer from that address.
  */
-import { spawn } from 'node:child_process';
 import { afterEach, describe, expect, it, type TestContext } from 'vitest';
 import { spawnDaemon } from '../support/daemon.ts';
 import { requireTool, runCommand, setUpJourney, waitFor } from '../support/journey-tools.ts';
+import { NetworkNamespace, requireNamespace } from '../support/network-namespace.ts';
 
 const journey = setUpJourney();
 const cleanups: (() => unknown)[] = [];
@@ -13,49 +13,42 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-interface NetworkNamespace {
-  /** Runs a command inside. @throws Error where it fails */
-  run(command: string, ...args: string[]): Promise<string>;
-  readonly prefix: readonly string[];
-}
-
-/** With loopback up and an interface `eth9` that leads nowhere; a process holds it open. */
-async function makeNetwork(context: TestContext): Promise<NetworkNamespace> {
-  requireTool(context, 'ip');
+/** With loopback up and an interface `eth9` that leads nowhere. */
+async function makeNetwork(context: TestContext): Promise<Network> {
+  requireNamespace(context);
   requireTool(context, 'dig');
-  const isRoot = process.getuid?.() === 0;
-  const holder = spawn('unshare', [...(isRoot ? [] : ['--map-root-user']), '--net', 'sleep', '1000'], {
-    stdio: 'ignore',
-  });
-  cleanups.push(() => holder.kill('SIGKILL'));
-  const pid = String(holder.pid);
-  const prefix = ['nsenter', ...(isRoot ? [] : ['--user', '--preserve-credentials']), '--net', '--target', pid];
-  const run = async (command: string, ...args: string[]): Promise<string> => {
-    const { code, stdout, stderr } = await runCommand(prefix[0] as string, [...prefix.slice(1), command, ...args]);
-    if (code !== 0) throw new Error(`${command} ${args.join(' ')}: ${stderr}`);
-    return stdout;
-  };
-  const own = (await runCommand('readlink', ['/proc/self/ns/net'])).stdout;
-  // unshare(1) needs a moment until it has the namespace.
-  await waitFor('the namespace', async () => {
-    if (holder.exitCode !== null) throw new Error('this machine lets nobody make a network namespace');
-    const { stdout } = await runCommand('readlink', [`/proc/${pid}/ns/net`]);
-    return stdout !== '' && stdout !== own ? true : null;
-  });
-  await run('ip', 'link', 'set', 'lo', 'up');
-  await run('ip', 'link', 'add', 'eth9', 'type', 'veth', 'peer', 'name', 'eth8');
-  await run('ip', 'link', 'set', 'eth8', 'up');
-  await run('ip', 'link', 'set', 'eth9', 'up');
-  await run('ip', 'address', 'add', '10.99.0.1/24', 'dev', 'eth9');
-  return { run, prefix };
+  const namespace = await NetworkNamespace.create();
+  cleanups.push(() => namespace.close());
+  const network = new Network(namespace.launcher);
+  await network.run('ip', 'link', 'add', 'eth9', 'type', 'veth', 'peer', 'name', 'eth8');
+  await network.run('ip', 'link', 'set', 'eth8', 'up');
+  await network.run('ip', 'link', 'set', 'eth9', 'up');
+  await network.run('ip', 'address', 'add', '10.99.0.1/24', 'dev', 'eth9');
+  return network;
 }
 
-async function startInside(network: NetworkNamespace, dns: string): Promise<{ stderr: () => string }> {
+class Network {
+  readonly launcher: readonly string[];
+
+  constructor(launcher: readonly string[]) {
+    this.launcher = launcher;
+  }
+
+  /** Runs a command inside. @throws Error where it fails */
+  async run(...words: string[]): Promise<string> {
+    const [command, ...args] = [...this.launcher, ...words] as [string, ...string[]];
+    const { code, stdout, stderr } = await runCommand(command, args);
+    if (code !== 0) throw new Error(`${words.join(' ')}: ${stderr}`);
+    return stdout;
+  }
+}
+
+async function startInside(network: Network, dns: string): Promise<{ stderr: () => string }> {
   const file = journey.writeFile('zone.yaml', 'namespaces: [{ name: corp.internal, type: DNS_PRIVATE }]\n');
   const daemon = spawnDaemon({
     settings: { CONFIG: file, DNS: dns, STORE: 'memory' },
     dataDir: journey.newPath(),
-    prefix: network.prefix,
+    launcher: network.launcher,
   });
   cleanups.push(() => {
     daemon.child.kill('SIGKILL');
@@ -69,12 +62,7 @@ async function startInside(network: NetworkNamespace, dns: string): Promise<{ st
 }
 
 /** dig drops replies that come from another address than it asked. @returns the records; null: no answer in time */
-async function ask(
-  network: NetworkNamespace,
-  server: string,
-  type = 'A',
-  ...options: string[]
-): Promise<string[] | null> {
+async function ask(network: Network, server: string, type = 'A', ...options: string[]): Promise<string[] | null> {
   const args = [`@${server}`, '-p', '5353', '+short', '+time=1', '+tries=1', ...options, 'ns.corp.internal', type];
   const output = await network.run('dig', ...args).catch(() => null);
   return output === null ? null : output.trim().split('\n').sort();

@@ -27,8 +27,10 @@ export interface DaemonOptions {
   readonly settings?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
   readonly dataDir: string;
-  /** A command that runs the daemon, such as `nsenter`. */
-  readonly prefix?: readonly string[];
+  /** A command and its arguments that execute what follows them: the daemon's own command. */
+  readonly launcher?: readonly string[];
+  /** From the endpoint that the daemon prints to one that leads there from this process. */
+  readonly reach?: (endpoint: string) => Promise<string>;
 }
 
 /** A folder of its own, removed by `remove`. */
@@ -37,7 +39,7 @@ export function makeFolder(): { path: string; remove: () => void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-export function spawnDaemon({ settings = {}, args = [], dataDir, prefix = [] }: DaemonOptions): {
+export function spawnDaemon({ settings = {}, args = [], dataDir, launcher = [] }: DaemonOptions): {
   child: ChildProcess;
   stdout: () => string;
   stderr: () => string;
@@ -49,8 +51,8 @@ export function spawnDaemon({ settings = {}, args = [], dataDir, prefix = [] }: 
     CLOUDMAPD_DATA_DIR: dataDir,
   };
   for (const [key, value] of Object.entries(settings)) env[`CLOUDMAPD_${key}`] = value;
-  const [command, ...rest] = [...prefix, process.execPath, MAIN, 'serve', ...args] as [string, ...string[]];
-  const child = spawn(command, rest, {
+  const [command, ...commandArgs] = [...launcher, process.execPath, MAIN, 'serve', ...args] as [string, ...string[]];
+  const child = spawn(command, commandArgs, {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, NODE_COMPILE_CACHE: COMPILE_CACHE, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -76,12 +78,13 @@ export async function startTestDaemon(options: DaemonOptions): Promise<RunningDa
     });
     void exited.then((code) => reject(new Error(`the daemon ended with ${code}: ${stderr()}`)));
   });
-  const endpoint = /API {2}(http:\/\/\S+?)(,|\s)/.exec(stdout())?.[1] as string;
+  const printed = /API {2}(http:\/\/\S+?)(,|\s)/.exec(stdout())?.[1] as string;
+  const endpoint = (await options.reach?.(printed)) ?? printed;
   const response = await fetch(`${endpoint}/readyz`);
   const { dns } = (await response.json()) as { dns: string[] };
   return {
     endpoint,
-    httpPort: Number(new URL(endpoint).port),
+    httpPort: Number(new URL(printed).port),
     dnsPort: Number(/:(\d+)$/.exec(dns[0] as string)?.[1]),
     pid: child.pid as number,
     stdout,

@@ -122,7 +122,11 @@ const PROBES = {
   dig: ['dig', '-v'],
   curl: ['curl', '--version'],
   aws: ['aws', '--version'],
-  ip: ['ip', '-V'],
+  gcc: ['gcc', '--version'],
+  'musl-gcc': ['musl-gcc', '--version'],
+  go: ['go', 'version'],
+  unbound: ['unbound', '-V'],
+  haproxy: ['haproxy', '-v'],
   // Both take a second to do anything; whether they work shows in what they are needed for.
   "Debian's AWS CLI": ['test', '-x', '/usr/bin/aws'],
   "Debian's boto3": [
@@ -133,14 +137,21 @@ const PROBES = {
 } as const;
 export type Tool = keyof typeof PROBES;
 
+/** Debian keeps servers and `ip` where a user's PATH does not lead. */
+export const TOOL_ENV: NodeJS.ProcessEnv = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
+
+export function hasTool(tool: Tool): boolean {
+  const [command, ...args] = PROBES[tool];
+  return runsToSuccess(command, args);
+}
+
 /** Skips the test, saying why, where the command is missing; under CI that is a failure. */
 export function requireTool(context: TestContext, tool: Tool): void {
-  const [command, ...args] = PROBES[tool];
-  if (!runsToSuccess(command, args)) skipOrFail(context, `${tool} does not work on this machine`);
+  if (!hasTool(tool)) skipOrFail(context, `${tool} does not work on this machine`);
 }
 
 export function runsToSuccess(command: string, args: readonly string[]): boolean {
-  const { error, status } = spawnSync(command, args, { stdio: 'ignore' });
+  const { error, status } = spawnSync(command, args, { stdio: 'ignore', env: TOOL_ENV });
   return error === undefined && status === 0;
 }
 
@@ -150,13 +161,14 @@ export function requireIpv6(context: TestContext): void {
   if (!addresses.some(({ address }) => address === '::1')) context.skip('this machine has no ::1');
 }
 
+/** Skips the test for the reason; under CI, where everything can be installed, that is a failure. */
 export function skipOrFail(context: TestContext, reason: string): never {
   if (process.env.CI === 'true' || process.env.CI === '1') throw new Error(`${reason}, and CI has to have it`);
   return context.skip(reason);
 }
 
 /** Runs an outside command to its end. */
-export function runCommand(command: string, args: readonly string[], env = process.env): Promise<Ended> {
+export function runCommand(command: string, args: readonly string[], env = TOOL_ENV): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'], timeout: PATIENCE_MS });
     let stdout = '';
