@@ -114,6 +114,8 @@ function serve(
 ): void {
   let unread: Buffer = Buffer.alloc(0);
   let relayed = 0;
+  /** Whole queries wait in `unread` until replies have gone out. */
+  let isBusy = false;
   let hasEnded = false;
 
   // Not the socket's own idle timer: single octets would keep that one from ever running out.
@@ -132,7 +134,7 @@ function serve(
 
   function answerUnread(): void {
     let at = 0;
-    let isBusy = false;
+    isBusy = false;
     while (unread.length - at >= 2) {
       isBusy = relayed >= MAX_RELAYED_PER_CONNECTION || socket.writableLength > MAX_UNSENT_BYTES;
       const end = at + 2 + readU16(unread, at);
@@ -169,6 +171,7 @@ function serve(
   }
 
   function endWhenDone(): void {
-    if (hasEnded && relayed === 0 && !socket.writableEnded) socket.end();
+    // The client's end may come while the socket is paused, with the last of its octets.
+    if (hasEnded && !isBusy && relayed === 0 && !socket.writableEnded) socket.end();
   }
 }

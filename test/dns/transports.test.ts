@@ -1,6 +1,5 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/answers/selection.ts';
 import { createRelay, type Relay } from '../../src/dns/relay.ts';
@@ -11,6 +10,7 @@ import { Forwarder } from '../../src/resolver/forwarder.ts';
 import { rrset, type Zones, zoneSetOf } from '../support/answering.ts';
 import { askTcp, askUdp, buildQuery, readAnswer } from '../support/dns.ts';
 import { type Behaviour, closedPort, FakeUpstream, replyTo } from '../support/fake-upstream.ts';
+import { framed, TcpClient } from '../support/tcp-client.ts';
 
 const ZONES: Zones = {
   'corp.internal': {
@@ -64,60 +64,10 @@ async function startUpstream(behaviour: Behaviour): Promise<FakeUpstream> {
   return upstream;
 }
 
-function framed(...queries: readonly Uint8Array[]): Buffer {
-  return Buffer.concat(queries.flatMap((query) => [Buffer.from([query.length >> 8, query.length & 255]), query]));
-}
-
-/** A TCP connection of a client, with the whole messages that come. */
-class Client {
-  readonly socket: Socket;
-  readonly #replies: Buffer[] = [];
-  #received = Buffer.alloc(0);
-  #wake: () => void = () => undefined;
-  isClosed = false;
-
-  private constructor(socket: Socket) {
-    this.socket = socket;
-    socket.setNoDelay(true);
-    socket.on('error', () => undefined);
-    socket.on('data', (chunk: Buffer) => {
-      this.#received = Buffer.concat([this.#received, chunk]);
-      while (this.#received.length >= 2 && this.#received.length >= 2 + this.#received.readUInt16BE(0)) {
-        const end = 2 + this.#received.readUInt16BE(0);
-        this.#replies.push(this.#received.subarray(2, end));
-        this.#received = this.#received.subarray(end);
-      }
-      this.#wake();
-    });
-    socket.on('close', () => {
-      this.isClosed = true;
-      this.#wake();
-    });
-    closing.push(() => socket.destroy());
-  }
-
-  static async open(port: number): Promise<Client> {
-    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
-    const client = new Client(socket);
-    await once(socket, 'connect');
-    return client;
-  }
-
-  /** Waits for as many replies, in the order in which they come. @throws Error where the connection closes before */
-  async take(count: number): Promise<Buffer[]> {
-    while (this.#replies.length < count) {
-      if (this.isClosed) throw new Error(`the connection closed after ${this.#replies.length} replies`);
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-    return this.#replies.splice(0, count);
-  }
-
-  async ask(query: Uint8Array): Promise<Buffer> {
-    this.socket.write(framed(query));
-    return (await this.take(1))[0] as Buffer;
-  }
+async function openClient(port: number): Promise<TcpClient> {
+  const client = await TcpClient.open(port);
+  closing.push(() => client.socket.destroy());
+  return client;
 }
 
 const queryOf = (n: number): Uint8Array => buildQuery(`n${n}.corp.internal`, 'A', { id: 1000 + n });
@@ -160,11 +110,11 @@ describe('UDP', () => {
 
 describe('TCP (RFC 7766)', () => {
   let server: Server;
-  let client: Client;
+  let client: TcpClient;
 
   beforeEach(async () => {
     server = await startServer();
-    client = await Client.open(server.tcpPort);
+    client = await openClient(server.tcpPort);
   });
 
   it('answers pipelined queries, sent in one segment', async () => {
@@ -234,7 +184,7 @@ describe('TCP (RFC 7766)', () => {
     client.socket.write(framed(queryOf(1)).subarray(0, 5));
     client.socket.resetAndDestroy();
     await once(client.socket, 'close');
-    const next = await Client.open(server.tcpPort);
+    const next = await openClient(server.tcpPort);
     expect(answersOf([await next.ask(queryOf(1))])).toEqual([answer(1)]);
   });
 
@@ -245,14 +195,14 @@ describe('TCP (RFC 7766)', () => {
 
   it('of one client has 100 connections at most: one more closes the longest idle', async () => {
     const clients = [client];
-    while (clients.length < 100) clients.push(await Client.open(server.tcpPort));
+    while (clients.length < 100) clients.push(await openClient(server.tcpPort));
     for (const [n, each] of clients.entries()) await each.ask(queryOf(n % 50));
     // The first one has asked last, so the second one is the longest idle.
-    await (clients[0] as Client).ask(queryOf(0));
-    const oldest = clients[1] as Client;
+    await (clients[0] as TcpClient).ask(queryOf(0));
+    const oldest = clients[1] as TcpClient;
     const closed = once(oldest.socket, 'close');
     oldest.socket.on('end', () => oldest.socket.end());
-    const newest = await Client.open(server.tcpPort);
+    const newest = await openClient(server.tcpPort);
     expect(answersOf([await newest.ask(queryOf(7))])).toEqual([answer(7)]);
     await closed;
     for (const each of [...clients.filter((other) => other !== oldest), newest])
@@ -262,13 +212,13 @@ describe('TCP (RFC 7766)', () => {
   it('counts connections that have been closed no more', async () => {
     client.socket.destroy();
     for (let i = 0; i < 150; i++) {
-      const each = await Client.open(server.tcpPort);
+      const each = await openClient(server.tcpPort);
       await each.ask(queryOf(1));
       each.socket.end();
       await once(each.socket, 'end');
     }
-    const kept = await Client.open(server.tcpPort);
-    for (let i = 0; i < 50; i++) await (await Client.open(server.tcpPort)).ask(queryOf(1));
+    const kept = await openClient(server.tcpPort);
+    for (let i = 0; i < 50; i++) await (await openClient(server.tcpPort)).ask(queryOf(1));
     expect(answersOf([await kept.ask(queryOf(2))])).toEqual([answer(2)]);
   });
 });
@@ -312,7 +262,7 @@ describe('queries outside our zones', () => {
       return [replyTo(query)];
     });
     const { tcpPort } = await startServer([upstream]);
-    const client = await Client.open(tcpPort);
+    const client = await openClient(tcpPort);
     client.socket.write(framed(outside, queryOf(1)));
     expect(answersOf(await client.take(1))).toEqual([answer(1)]);
     release();
@@ -321,7 +271,7 @@ describe('queries outside our zones', () => {
 
   it('are answered to a client that has closed its half', async () => {
     const upstream = await startUpstream((query) => [replyTo(query)]);
-    const client = await Client.open((await startServer([upstream])).tcpPort);
+    const client = await openClient((await startServer([upstream])).tcpPort);
     client.socket.end(framed(outside));
     expect([...((await client.take(1))[0] as Buffer)]).toEqual([...replyTo(outside)]);
     await once(client.socket, 'end');
@@ -329,12 +279,20 @@ describe('queries outside our zones', () => {
 
   it('are all answered where more than 64 are pipelined', async () => {
     const upstream = await startUpstream((query) => [replyTo(query)]);
-    const client = await Client.open((await startServer([upstream])).tcpPort);
+    const client = await openClient((await startServer([upstream])).tcpPort);
     const queries = Array.from({ length: 200 }, (_, id) => buildQuery(`n${id}.example.com`, 'A', { id, rd: true }));
     client.socket.write(framed(...queries));
     const replies = await client.take(200);
     const ids = replies.map((reply) => reply.readUInt16BE(0)).sort((a, b) => a - b);
     expect(ids).toEqual(Array.from({ length: 200 }, (_, id) => id));
+  });
+
+  it('are all answered where a client pipelines more than 64 and then closes its half', async () => {
+    const upstream = await startUpstream((query) => [replyTo(query)]);
+    const client = await openClient((await startServer([upstream])).tcpPort);
+    const queries = Array.from({ length: 200 }, (_, id) => buildQuery(`n${id}.example.com`, 'A', { id, rd: true }));
+    client.socket.end(framed(...queries));
+    expect(await client.end()).toHaveLength(200);
   });
 
   it('are SERVFAIL where no upstream replies', async () => {
@@ -379,7 +337,7 @@ describe('queries outside our zones', () => {
     socket.on('message', () => expect.unreachable('a closed listener has replied'));
     socket.send(outside, udpPort, '127.0.0.1');
     await hasArrived;
-    const client = await Client.open(tcpPort);
+    const client = await openClient(tcpPort);
     client.socket.write(framed(outside));
     client.socket.resetAndDestroy();
     await closeUdp();
