@@ -219,11 +219,12 @@ describe('header and question of a reply', () => {
 
   it.each([
     [0x0100, '0 QR AA RD 1/1/0/0'],
-    [0x0010, '0 QR AA CD 1/1/0/0'],
-    [0x0110, '0 QR AA RD CD 1/1/0/0'],
+    // Of an authoritative answer, CD says nothing (RFC 4035 s3.1.6).
+    [0x0010, '0 QR AA 1/1/0/0'],
+    [0x0110, '0 QR AA RD 1/1/0/0'],
     // AA, TC, RA, Z, AD and an RCODE are not a query's to set.
     [0x06ef, '0 QR AA 1/1/0/0'],
-  ])('copy RD and CD of the flags %j alone', (flags, expected) => {
+  ])('copy RD of the flags %j alone', (flags, expected) => {
     expect(headerOf(asker.send(message({ flags })))).toBe(expected);
   });
 
@@ -231,6 +232,15 @@ describe('header and question of a reply', () => {
     expect(headerOf(forwarding.send(message()))).toBe('0 QR AA RA 1/1/0/0');
     expect(headerOf(forwarding.send(message({ counts: [0, 0, 0, 0] })))).toBe('1 QR RA 0/0/0/0');
     expect(headerOf(asker.send(message()))).toBe('0 QR AA 1/1/0/0');
+  });
+
+  it('copy CD where the query is one to be forwarded (RFC 4035 s3.2.2)', () => {
+    const query = message({ flags: 0x0110, body: [...toWireName('www.example.com'), 0, 1, 0, 1] });
+    expect(forwarding.send(query)).toBe('forward');
+    const reply = new Uint8Array(65_535);
+    const length = forwarding.responder.respondEmpty(query, query.length, reply, false, 2);
+    expect(headerOf(reply.subarray(0, length))).toBe('2 QR RD RA CD 1/0/0/0');
+    expect(headerOf(forwarding.send(message({ flags: 0x0110 })))).toBe('0 QR AA RD RA 1/1/0/0');
   });
 
   it('compress owners against the question', () => {

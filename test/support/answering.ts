@@ -54,7 +54,8 @@ export function deltaOf(zones: Zones): Uint8Array {
   return delta.finish();
 }
 
-function soaRrset(apex: string): Rrset {
+/** The SOA of `soaText`. */
+export function soaRrset(apex: string): Rrset {
   const rdata = soaRdata({
     mname: `ns.${apex}`,
     rname: `hostmaster.${apex}`,
