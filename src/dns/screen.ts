@@ -43,17 +43,20 @@ export class Screen {
     this.replyLimit = overTcp ? MAX_MESSAGE_BYTES : MIN_UDP_BYTES;
     this.edns.present = false;
     this.error = null;
-    // RFC 1035 s4.1.1: other opcodes lay out their sections in ways of their own, so only the header is read.
-    if ((flags & FLAG.OPCODE) !== 0) return RCODE.NOTIMP;
-    // RFC 9619: exactly one question.
-    if (readU16(query, 4) !== 1) return RCODE.FORMERR;
+    const questions = readU16(query, 4);
+    const additionals = readU16(query, 10);
+    const records = readU16(query, 6) + readU16(query, 8) + additionals;
+    // RFC 1035 s4.1.1: what the sections of other opcodes mean is not known here. RFC 9619: exactly one question.
+    const isOther = (flags & FLAG.OPCODE) !== 0;
+    if (isOther || questions !== 1) {
+      this.edns.find(query, HEADER_BYTES, length, questions, records, additionals);
+      return isOther ? RCODE.NOTIMP : RCODE.FORMERR;
+    }
     if (!this.qname.read(query, HEADER_BYTES, length)) return RCODE.FORMERR;
     const questionEnd = this.qname.end + QUESTION_TAIL_BYTES;
     if (questionEnd > length) return RCODE.FORMERR;
     this.questionEnd = questionEnd;
     this.qtype = readU16(query, this.qname.end);
-    const additionals = readU16(query, 10);
-    const records = readU16(query, 6) + readU16(query, 8) + additionals;
     if (!this.edns.read(query, questionEnd, length, records, additionals)) return RCODE.FORMERR;
     if (!overTcp) this.replyLimit = Math.min(this.edns.payloadBytes, UDP_PAYLOAD_BYTES);
     if (this.edns.version > 0) return RCODE.BADVERS;

@@ -1,6 +1,6 @@
 /** EDNS(0), RFC 6891: the OPT pseudo-record of a query read in place, and ours written behind a reply. */
 import { copyBytes, readU16, writeU16 } from './bytes.ts';
-import { MIN_UDP_BYTES, TYPE } from './header.ts';
+import { MIN_UDP_BYTES, QUESTION_TAIL_BYTES, TYPE } from './header.ts';
 
 /**
  * The largest UDP message that we send and say we take: fits the IPv6 minimum MTU, so no reply is ever fragmented
@@ -36,6 +36,21 @@ export class EdnsView {
   dnssecOk = false;
 
   /**
+   * Looks for the OPT of a message that is refused for what its header says, behind as many questions as it counts:
+   * also such a reply has one where the query has (RFC 6891 s6.1.1). What cannot be walked has none.
+   */
+  find(bytes: Uint8Array, at: number, limit: number, questions: number, records: number, additionals: number): void {
+    this.present = false;
+    let i = at;
+    for (let question = 0; question < questions; question++) {
+      i = skipName(bytes, i, limit);
+      if (i < 0 || i + QUESTION_TAIL_BYTES > limit) return;
+      i += QUESTION_TAIL_BYTES;
+    }
+    this.read(bytes, i, limit, records, additionals);
+  }
+
+  /**
    * Walks `records` resource records that start at `at` and must end exactly at `limit`, where the last
    * `additionals` of them are the additional section.
    * @returns false when the section overruns, bytes trail, there is more than one OPT, its owner is not the root,
@@ -56,11 +71,13 @@ export class EdnsView {
       const end = rdataAt + readU16(bytes, i + 8);
       if (end > limit) return false;
       if (type === TYPE.OPT && record >= records - additionals) {
-        if (this.present || !ownerIsRoot || !optionsFit(bytes, rdataAt, end)) return false;
+        if (this.present || !ownerIsRoot) return false;
         this.present = true;
         this.payloadBytes = Math.max(MIN_UDP_BYTES, readU16(bytes, i + 2));
         this.version = bytes[i + 5] as number;
         this.dnssecOk = (readU16(bytes, i + 6) & FLAG_DO) !== 0;
+        // Last: a reply to an OPT with broken options has an OPT all the same (RFC 6891 s6.1.1).
+        if (!optionsFit(bytes, rdataAt, end)) return false;
       }
       i = end;
     }

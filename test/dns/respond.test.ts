@@ -219,13 +219,20 @@ describe('header and question of a reply', () => {
 
   it.each([
     [0x0100, '0 QR AA RD 1/1/0/0'],
-    // Of an authoritative answer, CD says nothing (RFC 4035 s3.1.6).
     [0x0010, '0 QR AA 1/1/0/0'],
     [0x0110, '0 QR AA RD 1/1/0/0'],
     // AA, TC, RA, Z, AD and an RCODE are not a query's to set.
     [0x06ef, '0 QR AA 1/1/0/0'],
-  ])('copy RD of the flags %j alone', (flags, expected) => {
+  ])('copy RD of the flags %j alone where the answer is authoritative (RFC 4035 s3.1.6)', (flags, expected) => {
     expect(headerOf(asker.send(message({ flags })))).toBe(expected);
+  });
+
+  it.each([
+    ['REFUSED', message({ flags: 0x0110, body: [...toWireName('www.example.com'), 0, 1, 0, 1] }), '5 QR RD CD 1/0/0/0'],
+    ['FORMERR', message({ flags: 0x0110, counts: [0, 0, 0, 0] }), '1 QR RD CD 0/0/0/0'],
+    ['NOTIMP', message({ flags: 0x2910 }), '4 QR RD CD opcode 5 0/0/0/0'],
+  ])('copy RD and CD with %s (RFC 4035 s3)', (_, query, expected) => {
+    expect(headerOf(asker.send(query))).toBe(expected);
   });
 
   it('say RA where there is an upstream to ask, in every reply', () => {
@@ -269,6 +276,33 @@ describe('EDNS in a reply', () => {
     ['REFUSED', 'corp.internal', 'AXFR'],
   ])('is there with %s too', (_, name, type) => {
     expect(asker.ask(name, type, { edns: 1232 }).hasOpt).toBe(true);
+  });
+
+  it.each([
+    ['FORMERR for no question', message({ counts: [0, 0, 0, 1], body: opt() }), '1 QR 0/0/0/1'],
+    ['FORMERR for two', message({ counts: [2, 0, 0, 1], body: [...QUESTION, ...QUESTION, ...opt()] }), '1 QR 0/0/0/1'],
+    ['FORMERR for an option that overruns', withOpts(opt({ options: [0, 10, 0, 9, 1] })), '1 QR 1/0/0/1'],
+    [
+      'NOTIMP',
+      message({ flags: 4 << 11, counts: [1, 0, 0, 1], body: [...QUESTION, ...opt()] }),
+      '4 QR opcode 4 0/0/0/1',
+    ],
+    [
+      'NOTIMP without a question',
+      message({ flags: 2 << 11, counts: [0, 0, 0, 1], body: opt() }),
+      '4 QR opcode 2 0/0/0/1',
+    ],
+  ])('is there with %s (RFC 6891 s6.1.1)', (_, query, expected) => {
+    for (const overTcp of [false, true]) expect(headerOf(asker.send(query, overTcp))).toBe(expected);
+  });
+
+  it('is not there where there is no telling', () => {
+    const overrun = message({ counts: [2, 0, 0, 1], body: [...QUESTION, ...opt()] });
+    const inAnswer = message({ flags: 4 << 11, counts: [1, 1, 0, 0], body: [...QUESTION, ...opt()] });
+    expect([headerOf(asker.send(overrun)), headerOf(asker.send(inAnswer))]).toEqual([
+      '1 QR 0/0/0/0',
+      '4 QR opcode 4 0/0/0/0',
+    ]);
   });
 
   it('does not pass from one query to the next', () => {
