@@ -160,10 +160,9 @@ export class Responder {
   ): number {
     const asked = readU16(query, 2);
     const hasQuestion = this.#screen.questionEnd > HEADER_BYTES;
-    let flags = FLAG.QR | (asked & (FLAG.OPCODE | FLAG.RD)) | headerRcode(rcode);
-    if (authoritative) flags |= FLAG.AA;
-    // Between a client and who resolves for it; an authoritative answer clears it (RFC 4035 s3.1.6, s3.2.2).
-    else if (this.#recursionAvailable) flags |= asked & FLAG.CD;
+    let flags = FLAG.QR | (asked & (FLAG.OPCODE | FLAG.RD | FLAG.CD)) | headerRcode(rcode);
+    // RFC 4035 s3 has CD copied, s3.1.6 has it cleared from what is answered with authority.
+    if (authoritative) flags = (flags & ~FLAG.CD) | FLAG.AA;
     if (truncated) flags |= FLAG.TC;
     if (this.#recursionAvailable) flags |= FLAG.RA;
     writeU16(reply, 2, flags);

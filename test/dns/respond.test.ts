@@ -245,7 +245,7 @@ describe('header and question of a reply', () => {
     const query = message({ flags: 0x0110, body: [...toWireName('www.example.com'), 0, 1, 0, 1] });
     expect(forwarding.send(query)).toBe('forward');
     const reply = new Uint8Array(65_535);
-    const length = forwarding.responder.respondEmpty(query, query.length, reply, false, 2);
+    const length = forwarding.responder.respondEmpty(query, query.length, reply, false, 2, null);
     expect(headerOf(reply.subarray(0, length))).toBe('2 QR RD RA CD 1/0/0/0');
     expect(headerOf(forwarding.send(message({ flags: 0x0110 })))).toBe('0 QR AA RD RA 1/1/0/0');
   });

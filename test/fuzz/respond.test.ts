@@ -61,7 +61,7 @@ describe(`${PACKETS} mutated packets (FUZZ_SEED=${FUZZ_SEED})`, () => {
             if (responder === authoritative) fault = 'forwards without an upstream';
             // As the relay does where no upstream replies, or one with more than the client takes.
             const isTruncated = random(2) === 0;
-            const empty = responder.respondEmpty(bytes, length, reply, overTcp, isTruncated ? 0 : 2, isTruncated);
+            const empty = responder.respondEmpty(bytes, length, reply, overTcp, isTruncated ? 0 : 2, null, isTruncated);
             fault ??= faultOf(bytes, length, reply, empty, overTcp);
           }
         } catch (error) {
