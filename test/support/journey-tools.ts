@@ -127,6 +127,9 @@ const PROBES = {
   go: ['go', 'version'],
   unbound: ['unbound', '-V'],
   haproxy: ['haproxy', '-v'],
+  named: ['named', '-v'],
+  nsd: ['nsd', '-v'],
+  knotd: ['knotd', '-V'],
   // Both take a second to do anything; whether they work shows in what they are needed for.
   "Debian's AWS CLI": ['test', '-x', '/usr/bin/aws'],
   "Debian's boto3": [
