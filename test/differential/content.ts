@@ -83,6 +83,8 @@ function makeNamespace(chance: Chance, name: string, all: readonly string[]): De
   // What stands at and below the name of a nested namespace is hidden by it.
   for (const nested of all.filter((other) => other.toLowerCase().endsWith(`.${name.toLowerCase()}`))) {
     const relative = nested.slice(0, -name.length - 1);
+    const [first = '', ...rest] = relative.split('.');
+    if (chance.oneIn(3)) addService(chance, space, rest.length === 0 ? '.' : rest.join('.'), ['SRV'], 2, [first]);
     addService(chance, space, chance.pick([relative, `web.${relative}`]), recordTypes(chance), 2);
   }
   return namespaceOf(chance, name, services);
@@ -134,13 +136,21 @@ function serviceName(chance: Chance, { services }: Space): string {
 }
 
 /** Nothing happens where the name is not allowed, or somebody's already. */
-function addService(chance: Chance, space: Space, name: string, types: AddressTypes, wanted: number): void {
+function addService(
+  chance: Chance,
+  space: Space,
+  name: string,
+  types: AddressTypes,
+  wanted: number,
+  ids: readonly string[] = [],
+): void {
   const owner = name === '.' ? '' : name.toLowerCase();
   if (!SERVICE_NAME.test(name) || !fits(owner, space.name) || space.owners.has(owner)) return;
   space.owners.add(owner);
   const isWeighted = chance.oneIn(6);
   const routingPolicy = isWeighted ? { routingPolicy: 'WEIGHTED' as const } : {};
-  const instances: DeclaredInstance[] = [];
+  const instances: DeclaredInstance[] = ids.map((id) => ({ id, attributes: attributes(chance) }));
+  for (const id of ids) space.owners.add(owner === '' ? id.toLowerCase() : `${id.toLowerCase()}.${owner}`);
   const most = isWeighted ? chance.pick([1, 1, 1, 3]) : 12;
   for (let left = Math.min(wanted, most); left > 0; left--) {
     const id = instanceId(chance, space, owner, types);

@@ -39,7 +39,7 @@ describe(`BIND, NSD and Knot (DIFFERENTIAL_SEED=${SEED})`, () => {
   it.for<readonly [string, (text: string) => string]>([
     ['another address', (text) => text.replaceAll(/ A 10\.[01]\./g, ' A 10.9.')],
     ['another TTL', (text) => text.replaceAll(/ \d+ IN (A{1,4}|SRV|CNAME) /g, ' 77 IN $1 ')],
-    ['another target', (text) => text.replaceAll(/ CNAME (.*)/g, ' CNAME other.$1')],
+    ['another target', (text) => text.replaceAll(/ CNAME .*/g, ' CNAME other.example.')],
     ['no NS record', (text) => text.replaceAll(/ NS .*/g, ' NS other.example.')],
     ['a name more', (text) => text.replace(/^(\S{1,99}) (.*SOA.*)/, '$1 $2\nno-xyz.$1 5 IN A 192.0.2.1')],
   ])('are seen to differ where their zone files have %s', async ([, edit], context) => {

@@ -17,7 +17,7 @@ import { Run } from './run.ts';
 const SEED = Number(process.env.PROPERTY_SEED ?? 20_260_730);
 const RUNS = process.env.PROPERTY_RUNS === undefined ? null : Number(process.env.PROPERTY_RUNS);
 /** Many times what a run takes; and what finding a smaller sequence may take, which ends with the smallest so far. */
-const MS_PER_RUN = 5000;
+const MS_PER_RUN = 10_000;
 const SHRINKING_MS = 60_000;
 
 function limitsOf(defaultRuns: number): { parameters: fc.Parameters<unknown>; timeout: number } {
@@ -93,11 +93,14 @@ it('the daemon agrees with the model after every step and across restarts', {
   await fc.assert(fc.asyncProperty(stepsArbitrary(15, true), sequence), restarted.parameters);
 });
 
+/** @throws Error where something cannot be deleted */
 async function wipe(client: Client): Promise<void> {
   for (const { Id } of (await client.ok('ListServices')).Services) {
     for (const instance of (await client.ok('ListInstances', { ServiceId: Id })).Instances)
-      await client.ok('DeregisterInstance', { ServiceId: Id, InstanceId: instance.Id });
-    await client.ok('DeleteService', { Id });
+      await client.send('DeregisterInstance', { ServiceId: Id, InstanceId: instance.Id });
+    await client.send('DeleteService', { Id });
   }
-  for (const { Id } of (await client.ok('ListNamespaces')).Namespaces) await client.ok('DeleteNamespace', { Id });
+  for (const { Id } of (await client.ok('ListNamespaces')).Namespaces) await client.send('DeleteNamespace', { Id });
+  const [left] = (await client.ok('ListNamespaces')).Namespaces;
+  if (left !== undefined) throw new Error(`the namespace ${left.Id} could not be deleted`);
 }

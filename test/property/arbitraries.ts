@@ -27,7 +27,10 @@ function command<K extends Command['kind']>(
   kinds: readonly K[],
   members: { [M in keyof Omit<Command & { kind: K }, 'kind'>]: fc.Arbitrary<(Command & { kind: K })[M]> },
 ): fc.Arbitrary<Command> {
-  const record: fc.Arbitrary<unknown> = fc.record({ kind: fc.constantFrom(...kinds), ...members });
+  const record: fc.Arbitrary<unknown> = fc.record(
+    { kind: fc.constantFrom(...kinds), ...members },
+    { noNullPrototype: true },
+  );
   return record as fc.Arbitrary<Command>;
 }
 
@@ -67,7 +70,7 @@ const updateNamespace = command(['update-namespace'], {
 const createService = command(['create-service'], {
   namespace: pick,
   name: fc.constantFrom(...SERVICE_NAMES),
-  dns: weighted([15, fc.record({ types: recordTypes, ttls })], [1, fc.constant(undefined)]),
+  dns: weighted([15, fc.record({ types: recordTypes, ttls }, { noNullPrototype: true })], [1, fc.constant(undefined)]),
   policy: maybe(['MULTIVALUE', 'WEIGHTED']),
   isHttp: seldom,
   isMisfit: seldom,

@@ -102,11 +102,11 @@ export interface Outcome {
   readonly namespace: { readonly Id: string; readonly CreateDate: number; readonly HttpName: string } | null;
 }
 
-type Answered = Awaited<ReturnType<Client['call']>>;
+type Answered = Awaited<ReturnType<Client['send']>>;
 
 /** Sends all calls at the same moment. */
 export function sendCalls(client: Client, calls: readonly Call[]): Promise<Answered[]> {
-  return Promise.all(calls.map(({ action, input }) => client.call(action, input)));
+  return Promise.all(calls.map(({ action, input }) => client.send(action, input)));
 }
 
 /** What the answers were, and what became of their operations. */
@@ -132,7 +132,7 @@ async function readOperation(client: Client, OperationId: string): Promise<Pick<
   const operation = Operation as Outcome['operation'];
   if (operation?.Type !== 'CREATE_NAMESPACE') return { operation, namespace: null };
   // A call that was sent again can be answered with the creation of one that was deleted in the same step.
-  const { status, body } = await client.call('GetNamespace', { Id: operation.Targets.NAMESPACE ?? '' });
+  const { status, body } = await client.read('GetNamespace', { Id: operation.Targets.NAMESPACE ?? '' });
   if (status !== 200) return { operation, namespace: null };
   const { Id, CreateDate, Properties } = body.Namespace;
   return { operation, namespace: { Id, CreateDate, HttpName: Properties.HttpProperties.HttpName } };

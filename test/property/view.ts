@@ -37,7 +37,7 @@ export async function readView(client: Client): Promise<{ view: View; revisions:
     Promise.all(
       NAMESPACE_NAMES.filter((name) => ![...httpNames.values()].includes(name)).map(async (NamespaceName) => {
         const query = { NamespaceName, ServiceName: SERVICE_NAMES[0] };
-        return [NamespaceName, (await client.call('DiscoverInstances', query)).body.__type] as const;
+        return [NamespaceName, (await client.read('DiscoverInstances', query)).body.__type] as const;
       }),
     ),
   ]);
@@ -80,7 +80,7 @@ async function readNamespace(client: Client, Id: string): Promise<object> {
     ...SERVICE_NAMES.filter((name) => Services.every(({ Name }) => Name !== name)).map(async (ServiceName) => {
       return [
         ServiceName,
-        (await client.call('DiscoverInstances', { NamespaceName, ServiceName })).body.__type,
+        (await client.read('DiscoverInstances', { NamespaceName, ServiceName })).body.__type,
       ] as const;
     }),
   ]);
