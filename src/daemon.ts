@@ -21,6 +21,9 @@ import { watchOverrides } from './declared/overrides.ts';
 import { createEc2Lookup } from './ec2.ts';
 import { scheduleAliasTargets } from './health/alias-targets.ts';
 import { scheduleCustomHealth } from './health/custom-health.ts';
+import { logTransitions } from './health/log.ts';
+import { probe } from './health/probe.ts';
+import { Prober, type ProberEvents, type ProberOptions } from './health/prober.ts';
 import type { Log } from './log.ts';
 import { BindError } from './publish/answering-thread.ts';
 import { formatAddress, Publisher } from './publish/publisher.ts';
@@ -114,6 +117,12 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
       clock,
       random: (bound) => randomInt(bound),
     });
+    const onError = (error: unknown): void => log.error({ err: error }, 'a change that was due could not be made');
+    logTransitions(registry, log);
+    const prober = new Prober(registry, proberOptions(settings), proberEvents(log, onError), probe, clock);
+    // Before the file's content comes in, whose new instances are registrations like others.
+    prober.start();
+    closers.push(() => prober.close());
     await declare(registry, content, yaml);
 
     const synthesizer = new Synthesizer(registry.state, compileOptions(settings, publisher.addresses));
@@ -133,7 +142,6 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
         `${key} is declared in ${yaml?.file ?? 'a file'} and was ${isGone ? 'removed' : 'changed'} through the API; the next start sets it back`,
       );
     });
-    const onError = (error: unknown): void => log.error({ err: error }, 'a change that was due could not be made');
     const schedules = [
       scheduleOperations(registry, clock, onError),
       scheduleCustomHealth(registry, clock, onError),
@@ -207,6 +215,33 @@ function warnOfShadowedZones(registry: Registry, log: Log): void {
       if (change.kind === 'namespace' && undo.value === null) warn(change.value);
     }
   });
+}
+
+function proberOptions(settings: Settings): ProberOptions {
+  return {
+    intervalMs: settings.healthIntervalMs,
+    timeouts: {
+      tcpMs: settings.healthTcpTimeoutMs,
+      connectMs: settings.healthConnectTimeoutMs,
+      responseMs: settings.healthResponseTimeoutMs,
+    },
+    concurrency: settings.healthConcurrency,
+    holds: settings.healthHold,
+  };
+}
+
+function proberEvents(log: Log, onError: (error: unknown) => void): ProberEvents {
+  return {
+    onError,
+    onHold: (reason) => {
+      if (reason === null) log.warn('health statuses follow the probes again');
+      else log.warn(`every probe that fails fails for want of a network (${reason}): health statuses stay as they are`);
+    },
+    onStarved: (reason) =>
+      log.error(
+        `a probe could not be made (${reason}): lower CLOUDMAPD_HEALTH_CONCURRENCY or raise the limit of open files`,
+      ),
+  };
 }
 
 function compileOptions(settings: Settings, dns: readonly Endpoint[]): CompileOptions {

@@ -24,6 +24,7 @@ import { findSameService, putNewService, removeService } from '../registry/servi
 import type { State } from '../registry/state.ts';
 import { readTags, requireTagQuota } from '../registry/tags.ts';
 import { namespaceNameTarget } from '../registry/targets.ts';
+import { beginChecks } from '../registry/verdicts.ts';
 import type { DeclaredContent, DeclaredInstance, DeclaredNamespace, DeclaredService } from './schema.ts';
 import type { KeyPath } from './yaml.ts';
 
@@ -179,6 +180,7 @@ class Reconciler {
       if (isChanged(service, existing)) {
         this.#at([...path, 'name'], () => requireFreeOwners(this.#state, service));
         this.#draft.add([{ kind: 'service', id: service.id, value: service }]);
+        this.#draft.add(beginChecks(this.#state, existing, service, this.#context));
         this.#checkKept(namespace, service, declared, path);
       }
     }

@@ -36,7 +36,7 @@ export function scheduleAliasTargets(
   let isClosed = false;
 
   const put = (name: string, resolved: Addresses | null): void => {
-    registry.submit((state) => putAliasTarget(state, name, resolved)).catch(onError);
+    registry.submit((state, { now }) => putAliasTarget(state, name, resolved, now)).catch(onError);
   };
 
   const askOutside = async (name: string, watch: Watch): Promise<void> => {

@@ -14,20 +14,30 @@ export interface ResolvedTarget {
  * @param resolved null: the name did not resolve; what it had last stays, unhealthy
  * @returns no changes where nothing is new, or no instance stands for the name any longer
  */
-export function putAliasTarget(state: State, name: string, resolved: ResolvedTarget | null): Decision<null> {
+export function putAliasTarget(
+  state: State,
+  name: string,
+  resolved: ResolvedTarget | null,
+  now: number,
+): Decision<null> {
   if (state.servicesWithAlias(name).length === 0) return { changes: [], result: null };
   const previous = state.aliasTarget(name);
   const value: AliasTarget =
     resolved === null
-      ? { ipv4: [], ipv6: [], ttlSeconds: 0, ...previous, isHealthy: false }
+      ? { ipv4: [], ipv6: [], ttlSeconds: 0, ...previous, isHealthy: false, lastHealthyAt: ceasedAt(previous, now) }
       : {
           ipv4: [...new Set(resolved.ipv4 ?? previous?.ipv4)].sort(),
           ipv6: [...new Set(resolved.ipv6 ?? previous?.ipv6)].sort(),
           ttlSeconds: resolved.ttlSeconds,
           isHealthy: true,
+          lastHealthyAt: previous?.lastHealthyAt ?? null,
         };
   const isSame = previous !== undefined && JSON.stringify(previous) === JSON.stringify({ ...previous, ...value });
   return { changes: isSame ? [] : [{ kind: 'alias-target', id: name, value }], result: null };
+}
+
+function ceasedAt(previous: AliasTarget | undefined, now: number): number | null {
+  return previous?.isHealthy === true ? now : (previous?.lastHealthyAt ?? null);
 }
 
 /** The name is nobody's alias any longer. */

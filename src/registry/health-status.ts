@@ -2,6 +2,9 @@
 import type { HealthStatus, Instance, InstanceHealth, Service } from './model.ts';
 import { hasHealthCheck } from './model.ts';
 
+/** Enough to see that an instance flaps; they are kept with each instance. */
+const KEPT_TRANSITIONS = 10;
+
 /** Of an instance that was not there before. AWS does not say whether its status waits as later ones do; here not. */
 export function firstHealth(
   service: Service,
@@ -18,13 +21,20 @@ export function firstHealth(
  * it keeps.
  */
 export function replacedHealth(previous: InstanceHealth, next: InstanceHealth, now: number): InstanceHealth {
-  return { ...changedStatus(previous, next.status, now), pending: null };
+  return changedStatus(previous, next.status, now, 'registered anew');
 }
 
-/** The status takes effect; going from HEALTHY to UNHEALTHY is what sets `lastHealthyAt`. */
-export function changedStatus(health: InstanceHealth, status: HealthStatus, now: number): InstanceHealth {
-  const lastHealthyAt = health.status === 'HEALTHY' && status === 'UNHEALTHY' ? now : health.lastHealthyAt;
-  return { status, lastHealthyAt, pending: null };
+/** The status takes effect, and no other is waiting; going from HEALTHY to UNHEALTHY is what sets `lastHealthyAt`. */
+export function changedStatus(
+  health: InstanceHealth,
+  status: HealthStatus,
+  now: number,
+  reason: string,
+): InstanceHealth {
+  if (status === health.status) return { ...health, pending: null };
+  const lastHealthyAt = status === 'UNHEALTHY' ? now : health.lastHealthyAt;
+  const transitions = [...(health.transitions ?? []), { at: now, status, reason }].slice(-KEPT_TRANSITIONS);
+  return { status, lastHealthyAt, pending: null, transitions };
 }
 
 /** What the outside sees: UNKNOWN where the service has no check; never a pending status, which AWS leaves open. */

@@ -3,9 +3,12 @@ import { type Context, type Decision, isDue } from './decision.ts';
 import { ServiceError } from './errors.ts';
 import { changedStatus } from './health-status.ts';
 import { requireInstance } from './instances.ts';
-import type { Change, HealthStatus, Instance, InstanceHealth } from './model.ts';
+import type { Change, HealthStatus, InstanceHealth } from './model.ts';
 import { requireService } from './services.ts';
 import type { State } from './state.ts';
+import { putHealth } from './verdicts.ts';
+
+const CUSTOM_REASON = 'UpdateInstanceCustomHealthStatus';
 
 /**
  * UpdateInstanceCustomHealthStatus. With a delay the status waits; a contrary request within it cancels the wait, the
@@ -26,7 +29,7 @@ export function updateCustomHealth(
   const delayMs = context.options.customHealthDelayMs;
   let next: InstanceHealth;
   if (status === health.status) next = { ...health, pending: null };
-  else if (delayMs === 0) next = changedStatus(health, status, context.now);
+  else if (delayMs === 0) next = changedStatus(health, status, context.now, CUSTOM_REASON);
   else next = { ...health, pending: health.pending ?? { status, dueAt: context.now + delayMs } };
   return { changes: putHealth(instance, next), result: null };
 }
@@ -37,13 +40,7 @@ export function settleCustomHealth(state: State, { now, options }: Context): Dec
   for (const instance of state.instancesWithPendingHealth()) {
     const { pending } = instance.health;
     if (pending === null || !isDue(pending.dueAt, now, options.customHealthDelayMs)) continue;
-    changes.push(...putHealth(instance, changedStatus(instance.health, pending.status, now)));
+    changes.push(...putHealth(instance, changedStatus(instance.health, pending.status, now, CUSTOM_REASON)));
   }
   return { changes, result: null };
-}
-
-function putHealth(instance: Instance, health: InstanceHealth): Change[] {
-  const { status, pending } = instance.health;
-  if (status === health.status && pending === health.pending) return [];
-  return [{ kind: 'instance', serviceId: instance.serviceId, id: instance.id, value: { ...instance, health } }];
 }

@@ -67,6 +67,14 @@ export interface Service {
   readonly manager: Manager;
 }
 
+/** A status that took effect. */
+export interface Transition {
+  readonly at: number;
+  readonly status: HealthStatus;
+  /** Such as `connect ECONNREFUSED, 3 in a row`. */
+  readonly reason: string;
+}
+
 export interface InstanceHealth {
   /** The effective status. */
   readonly status: HealthStatus;
@@ -74,6 +82,8 @@ export interface InstanceHealth {
   readonly lastHealthyAt: number | null;
   /** A custom status that takes effect at `dueAt`. */
   readonly pending: { readonly status: HealthStatus; readonly dueAt: number } | null;
+  /** The last ones, newest last; absent: none yet. */
+  readonly transitions?: readonly Transition[];
 }
 
 export interface Instance {
@@ -148,6 +158,8 @@ export interface AliasTarget {
   readonly ttlSeconds: number;
   /** Whether it resolved the last time. */
   readonly isHealthy: boolean;
+  /** When it last ceased to resolve; null: never. */
+  readonly lastHealthyAt: number | null;
 }
 
 /** One record of the state, put (`value`) or removed (null). */

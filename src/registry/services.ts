@@ -18,6 +18,7 @@ import { serviceOwner } from './owner-names.ts';
 import { checkService, checkUpdate, type ServiceSpec, updatedDns } from './service-rules.ts';
 import type { State } from './state.ts';
 import { readTags, requireTagQuota } from './tags.ts';
+import { beginChecks } from './verdicts.ts';
 
 export interface CreateService extends ServiceSpec {
   /** Ids or ARNs; one of them must be there. */
@@ -189,7 +190,7 @@ export function changeService(state: State, id: string, update: ServiceUpdate, c
     dns: updatedDns(service.dns, records),
     healthCheck,
   };
-  return [{ kind: 'service', id, value }];
+  return [{ kind: 'service', id, value }, ...beginChecks(state, service, value, context)];
 }
 
 export function deleteService(state: State, command: { id: string }, context: Context): Decision<null> {

@@ -36,8 +36,12 @@ export function selectEligible(
   const healthy = instances.filter((instance) => isHealthy(service, instance, aliasTarget));
   if (healthy.length > 0) return { instances: healthy, fallback: null, lastHealthyAt: null };
   if (fallback === 'all') return { instances, fallback: 'all', lastHealthyAt: null };
-  const latest = instances.reduce((max, { health }) => Math.max(max, health.lastHealthyAt ?? 0), 0);
-  const last = instances.filter(({ health }) => (health.lastHealthyAt ?? 0) === latest);
+  const lastHealthyAt = (instance: Instance): number => {
+    const alias = aliasNameOf(instance);
+    return (alias === null ? instance.health.lastHealthyAt : aliasTarget(alias)?.lastHealthyAt) ?? 0;
+  };
+  const latest = instances.reduce((max, instance) => Math.max(max, lastHealthyAt(instance)), 0);
+  const last = instances.filter((instance) => lastHealthyAt(instance) === latest);
   return latest === 0
     ? { instances: last, fallback: 'all', lastHealthyAt: null }
     : { instances: last, fallback: 'last-healthy', lastHealthyAt: latest };

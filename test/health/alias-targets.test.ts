@@ -38,6 +38,7 @@ it('asks again for an outside name whose look-up failed, and says what went wron
     expect(outside).toHaveBeenCalledTimes(2);
     expect(registry.state.aliasTarget('balancer.example')).toEqual({
       isHealthy: true,
+      lastHealthyAt: null,
       ipv4: ['192.0.2.1'],
       ipv6: [],
       ttlSeconds: 30,

