@@ -4,9 +4,10 @@
  */
 import { benchApi } from './api.ts';
 import { benchDns } from './dns.ts';
+import { benchHealth } from './health.ts';
 import { cleanUp } from './support.ts';
 
-const benches: Readonly<Record<string, () => Promise<void>>> = { dns: benchDns, api: benchApi };
+const benches: Readonly<Record<string, () => Promise<void>>> = { dns: benchDns, api: benchApi, health: benchHealth };
 const wanted = process.argv.slice(2);
 const unknown = wanted.find((name) => !Object.hasOwn(benches, name));
 if (unknown !== undefined) {

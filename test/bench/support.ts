@@ -17,14 +17,24 @@ export function cleanUp(): void {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** @returns the child, once it has said `readyText` */
-export async function startPinned(
+/** On the servers' core. @returns the child, once it has said `readyText` */
+export function startPinned(
   command: string,
   args: string[],
   readyText: string,
   env: Record<string, string>,
 ): Promise<ChildProcess> {
-  const child = spawn('taskset', ['-c', SERVER_CORE, command, ...args], {
+  return startOn(SERVER_CORE, command, args, readyText, env);
+}
+
+export async function startOn(
+  core: string,
+  command: string,
+  args: string[],
+  readyText: string,
+  env: Record<string, string> = {},
+): Promise<ChildProcess> {
+  const child = spawn('taskset', ['-c', core, command, ...args], {
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

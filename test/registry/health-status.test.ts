@@ -137,7 +137,7 @@ describe('an instance with a custom check', () => {
     await update('UNHEALTHY');
     const before = health();
     clock.now += 1000;
-    expect((await reopen()).state.instance(serviceId, 'one')?.health).toMatchObject(before);
+    expect((await reopen()).state.instance(serviceId, 'one')?.health).toEqual(before);
   });
 
   it('writes nothing where the status stays', async () => {
