@@ -117,10 +117,11 @@ class OwnLookup {
     const alias = aliasNameOf(instance);
     if (alias === null) {
       const own = ownAddresses(instance);
-      return own === null ? null : { ...own, ttlSeconds: ttlOf(service), isHealthy: true };
+      return own === null ? null : { ...own, ttlSeconds: ttlOf(service), isHealthy: true, lastHealthyAt: null };
     }
     const found = this.find(alias);
-    if (found.kind === 'addresses') return { ...found, isHealthy: true };
+    const lastHealthyAt = this.#state.aliasTarget(alias)?.lastHealthyAt ?? null;
+    if (found.kind === 'addresses') return { ...found, isHealthy: true, lastHealthyAt };
     return found.kind === 'outside' ? (this.#state.aliasTarget(alias) ?? null) : null;
   }
 

@@ -44,7 +44,7 @@ it('a family that nobody could tell of keeps the addresses that it had', () => {
     { ...alias, value } as never,
   ]);
   const put = (ipv6: string[] | null): void => {
-    const { changes } = putAliasTarget(content.state, 'lb.example', { ipv4: ['192.0.2.1'], ipv6, ttlSeconds: 30 });
+    const { changes } = putAliasTarget(content.state, 'lb.example', { ipv4: ['192.0.2.1'], ipv6, ttlSeconds: 30 }, 1);
     content.change(...changes);
   };
   put(['2001:db8::1']);
