@@ -8,6 +8,8 @@ export class Hold {
   readonly #intervalMs: number;
   readonly #onHold: (reason: string | null) => void;
   #lastOtherFailureAt = Number.NEGATIVE_INFINITY;
+  /** Whose last failure was not counted. */
+  readonly #held = new Set<string>();
   #isHeld = false;
 
   /** @param onHold told why statuses stay where they are, and (null) that they do so no longer */
@@ -16,17 +18,32 @@ export class Hold {
     this.#onHold = onHold;
   }
 
-  /** @param now epoch ms; @returns false where the result says nothing of its endpoint */
-  counts(result: ProbeResult, now: number): boolean {
+  /**
+   * @param now epoch ms
+   * @param of whose result it is
+   * @returns false where the result says nothing of its endpoint
+   */
+  counts(result: ProbeResult, now: number, of = ''): boolean {
     if (result.kind === 'failed' && result.isLocal) {
       const isAlone = now - this.#lastOtherFailureAt > this.#intervalMs;
+      if (isAlone) this.#held.add(of);
+      else this.#held.clear();
       this.#turn(isAlone ? result.reason : null);
       return !isAlone;
     }
-    // A refusal, a timeout or a status came over the network, and so did a pass.
-    if (result.kind === 'failed') this.#lastOtherFailureAt = now;
-    this.#turn(null);
+    if (result.kind === 'failed') {
+      // A refusal, a timeout or a status came over the network.
+      this.#lastOtherFailureAt = now;
+      this.#held.clear();
+    }
+    this.forget(of);
     return true;
+  }
+
+  /** It passed, or is not probed any longer. What others pass meanwhile, such as on loopback, ends no hold. */
+  forget(of: string): void {
+    this.#held.delete(of);
+    if (this.#held.size === 0) this.#turn(null);
   }
 
   #turn(reason: string | null): void {

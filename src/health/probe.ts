@@ -2,6 +2,7 @@
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect, isIP, type Socket } from 'node:net';
+import { createSecureContext } from 'node:tls';
 import type { HealthCheckType } from '../registry/model.ts';
 
 export interface ProbeTarget {
@@ -36,6 +37,12 @@ export type Probe = (target: ProbeTarget, timeouts: ProbeTimeouts, signal: Abort
 const LOCAL_CODES = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'ENETDOWN', 'EADDRNOTAVAIL']);
 const OWN_CODES = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM']);
 const DEFAULT_PORTS: Readonly<Partial<Record<HealthCheckType, number>>> = { HTTP: 80, HTTPS: 443 };
+
+/**
+ * Route 53 takes TLS 1.0, whose signatures OpenSSL allows at security level 0 alone. Nothing secret is sent, and no
+ * answer is trusted for more than its status. Shared: making one for each probe costs 0.2 ms.
+ */
+const secureContext = createSecureContext({ minVersion: 'TLSv1', ciphers: 'DEFAULT@SECLEVEL=0' });
 
 /** Never rejects; after an abort the result means nothing. */
 export const probe: Probe = (target, timeouts, signal) =>
@@ -75,8 +82,8 @@ function probeHttp(target: ProbeTarget, timeouts: ProbeTimeouts, signal: AbortSi
       },
       // A connection per probe: what is to be known is whether a new client would get an answer.
       agent: false,
-      // Route 53 does not validate certificates, and takes TLS 1.0.
-      ...(isTls ? { rejectUnauthorized: false, minVersion: 'TLSv1' as const, servername: isIP(host) ? '' : host } : {}),
+      // Route 53 does not validate certificates.
+      ...(isTls ? { rejectUnauthorized: false, secureContext, servername: isIP(host) ? '' : host } : {}),
     });
     const finish = (result: ProbeResult): void => {
       timer.cancel();

@@ -31,6 +31,9 @@ export interface ProberEvents {
 /** Cloud Map names no default; Route 53's is three. */
 const DEFAULT_FAILURE_THRESHOLD = 3;
 
+/** Node takes a longer timer for one of a millisecond. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** One instance being probed, from its registration on. */
 interface Watch {
   readonly serviceId: string;
@@ -98,7 +101,7 @@ export class Prober {
 
   /** Begins, begins anew or ends probing an instance, as the registry has it now. */
   #follow(serviceId: string, id: string, isSpread: boolean): void {
-    const key = `${serviceId}/${id}`;
+    const key = keyOf({ serviceId, id });
     const service = this.#registry.state.service(serviceId);
     const instance = this.#registry.state.instance(serviceId, id);
     const before = this.#watches.get(key);
@@ -130,7 +133,8 @@ export class Prober {
     clearTimeout(watch.timer);
     watch.end.abort();
     this.#waiting.delete(watch);
-    this.#watches.delete(`${watch.serviceId}/${watch.id}`);
+    this.#watches.delete(keyOf(watch));
+    this.#hold.forget(keyOf(watch));
   }
 
   /** Null: nothing to connect to. An alias has a verdict of its own, and without an address there is none to be had. */
@@ -154,7 +158,9 @@ export class Prober {
   #schedule(watch: Watch, earliest: number): void {
     const { intervalMs } = this.#options;
     const late = (((watch.phaseMs - earliest) % intervalMs) + intervalMs) % intervalMs;
-    watch.timer = setTimeout(() => this.#enqueue(watch), earliest + late - this.#clock());
+    // The moment can be past already, by a clock that went on since `earliest` was read.
+    const delayMs = Math.max(earliest + late - this.#clock(), 0);
+    watch.timer = setTimeout(() => this.#enqueue(watch), Math.min(delayMs, MAX_TIMER_MS));
   }
 
   #enqueue(watch: Watch): void {
@@ -191,7 +197,7 @@ export class Prober {
     }
     this.#isStarved = false;
     const isPassed = result.kind === 'passed';
-    if (this.#options.holds && !this.#hold.counts(result, this.#clock())) return;
+    if (this.#options.holds && !this.#hold.counts(result, this.#clock(), keyOf(watch))) return;
     watch.inARow = watch.passing === isPassed ? watch.inARow + 1 : 1;
     watch.passing = isPassed;
     const threshold = watch.check.failureThreshold ?? DEFAULT_FAILURE_THRESHOLD;
@@ -204,6 +210,10 @@ export class Prober {
       .submit((state, context) => turnHealth(state, { serviceId, id, attributes, check, status, reason }, context))
       .catch((error: unknown) => this.#events.onError(error));
   }
+}
+
+function keyOf({ serviceId, id }: Pick<Watch, 'serviceId' | 'id'>): string {
+  return `${serviceId}/${id}`;
 }
 
 /** Where in the interval an instance's probes are: always the same, and spread over all of it. */
