@@ -12,6 +12,7 @@ import { describe, expect, it } from 'vitest';
 import { dig } from '../support/dns.ts';
 import { Api } from '../support/journey-api.ts';
 import { nextMillisecond, setUpJourney, waitFor } from '../support/journey-tools.ts';
+import { keptHealth } from '../support/probing.ts';
 
 const journey = setUpJourney();
 
@@ -259,5 +260,33 @@ describe('kill -9 and a restart on the same folder', () => {
     const api = new Api(endpoint);
     await waitFor('the status', async () => ((await api.healthOf(service))?.['1'] === 'UNHEALTHY' ? true : null));
     expect(await addressesOf(dnsPort, 'web.corp.internal')).toEqual(['10.0.0.2']);
+  });
+
+  it('lets a custom status that was waiting be cancelled, and does not let it wait anew', async () => {
+    const dataDir = journey.newPath();
+    const settings = { CUSTOM_HEALTH_DELAY_MS: '86400000' };
+    const first = await journey.start({ dataDir, settings });
+    const before = new Api(first.endpoint);
+    const service = await before.createService(await before.createNamespace('corp.internal'), 'web', {
+      HealthCheckCustomConfig: {},
+    });
+    for (const id of ['1', '2']) {
+      await before.register(service, id, { AWS_INSTANCE_IPV4: `10.0.0.${id}` });
+      await before.setHealth(service, id, 'UNHEALTHY');
+    }
+    await first.stop('SIGKILL');
+    const waiting = await keptHealth(dataDir);
+    expect(waiting.get('2')).toMatchObject({ status: 'HEALTHY', pending: { status: 'UNHEALTHY' } });
+
+    const second = await journey.start({ dataDir, settings });
+    const api = new Api(second.endpoint);
+    await api.setHealth(service, '1', 'HEALTHY');
+    await api.setHealth(service, '2', 'UNHEALTHY');
+    expect(await api.healthOf(service)).toEqual({ 1: 'HEALTHY', 2: 'HEALTHY' });
+    expect(await addressesOf(second.dnsPort, 'web.corp.internal')).toEqual(['10.0.0.1', '10.0.0.2']);
+    await second.stop('SIGKILL');
+    const kept = await keptHealth(dataDir);
+    expect(kept.get('1')).toEqual({ ...waiting.get('1'), pending: null });
+    expect(kept.get('2')).toEqual(waiting.get('2'));
   });
 });

@@ -2,67 +2,15 @@
  * A wildcard listener in a network namespace of its own, whose addresses come and go: who asks an address gets the
  * answer from that address.
  */
-import { afterEach, describe, expect, it, type TestContext } from 'vitest';
-import { spawnDaemon } from '../support/daemon.ts';
-import { requireTool, runCommand, setUpJourney, waitFor } from '../support/journey-tools.ts';
-import { NetworkNamespace, requireNamespace } from '../support/network-namespace.ts';
+import { describe, expect, it } from 'vitest';
+import { setUpJourney, waitFor } from '../support/journey-tools.ts';
+import { makeNetwork, startInside, type TestNetwork } from '../support/test-network.ts';
 
 const journey = setUpJourney();
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-/** With loopback up and an interface `eth9` that leads nowhere. */
-async function makeNetwork(context: TestContext): Promise<Network> {
-  requireNamespace(context);
-  requireTool(context, 'dig');
-  const namespace = await NetworkNamespace.create();
-  cleanups.push(() => namespace.close());
-  const network = new Network(namespace.launcher);
-  await network.run('ip', 'link', 'add', 'eth9', 'type', 'veth', 'peer', 'name', 'eth8');
-  await network.run('ip', 'link', 'set', 'eth8', 'up');
-  await network.run('ip', 'link', 'set', 'eth9', 'up');
-  await network.run('ip', 'address', 'add', '10.99.0.1/24', 'dev', 'eth9');
-  return network;
-}
-
-class Network {
-  readonly launcher: readonly string[];
-
-  constructor(launcher: readonly string[]) {
-    this.launcher = launcher;
-  }
-
-  /** Runs a command inside. @throws Error where it fails */
-  async run(...words: string[]): Promise<string> {
-    const [command, ...args] = [...this.launcher, ...words] as [string, ...string[]];
-    const { code, stdout, stderr } = await runCommand(command, args);
-    if (code !== 0) throw new Error(`${words.join(' ')}: ${stderr}`);
-    return stdout;
-  }
-}
-
-async function startInside(network: Network, dns: string): Promise<{ stderr: () => string }> {
-  const file = journey.writeFile('zone.yaml', 'namespaces: [{ name: corp.internal, type: DNS_PRIVATE }]\n');
-  const daemon = spawnDaemon({
-    settings: { CONFIG: file, DNS: dns, STORE: 'memory' },
-    dataDir: journey.newPath(),
-    launcher: network.launcher,
-  });
-  cleanups.push(() => {
-    daemon.child.kill('SIGKILL');
-    return daemon.exited;
-  });
-  await waitFor('the start lines', () => {
-    if (daemon.child.exitCode !== null) throw new Error(daemon.stderr());
-    return daemon.stdout().includes('list-namespaces') ? true : null;
-  });
-  return daemon;
-}
+const CONTENT = { namespaces: [{ name: 'corp.internal', type: 'DNS_PRIVATE' }] };
 
 /** dig drops replies that come from another address than it asked. @returns the records; null: no answer in time */
-async function ask(network: Network, server: string, type = 'A', ...options: string[]): Promise<string[] | null> {
+async function ask(network: TestNetwork, server: string, type = 'A', ...options: string[]): Promise<string[] | null> {
   const args = [`@${server}`, '-p', '5353', '+short', '+time=1', '+tries=1', ...options, 'ns.corp.internal', type];
   const output = await network.run('dig', ...args).catch(() => null);
   return output === null ? null : output.trim().split('\n').sort();
@@ -72,7 +20,7 @@ describe('a wildcard listener', () => {
   it('answers from each address of the machine, which is also what ns.<zone> is to whoever asked there', async (context) => {
     const network = await makeNetwork(context);
     await network.run('ip', 'address', 'add', '10.99.0.2/24', 'dev', 'eth9');
-    await startInside(network, '0.0.0.0:5353');
+    await startInside(context, network, journey, CONTENT, { DNS: '0.0.0.0:5353' });
     for (const address of ['127.0.0.1', '10.99.0.1', '10.99.0.2']) {
       expect(await ask(network, address)).toEqual([address]);
       expect(await ask(network, address, 'A', '+tcp')).toEqual([address]);
@@ -81,7 +29,7 @@ describe('a wildcard listener', () => {
 
   it('follows addresses that come and go, and says so', async (context) => {
     const network = await makeNetwork(context);
-    const { stderr } = await startInside(network, '0.0.0.0:5353');
+    const { stderr } = await startInside(context, network, journey, CONTENT, { DNS: '0.0.0.0:5353' });
     expect(await ask(network, '10.99.0.1')).toEqual(['10.99.0.1']);
     await network.run('ip', 'address', 'add', '10.99.0.7/24', 'dev', 'eth9');
     expect(await waitFor('the new address', () => ask(network, '10.99.0.7'))).toEqual(['10.99.0.7']);
@@ -98,7 +46,7 @@ describe('a wildcard listener', () => {
     const network = await makeNetwork(context);
     const added = await network.run('ip', 'address', 'add', 'fd00:99::1/64', 'dev', 'eth9', 'nodad').catch(() => null);
     if (added === null) return context.skip('this machine has no IPv6');
-    await startInside(network, '0.0.0.0:5353,[::]:5353');
+    await startInside(context, network, journey, CONTENT, { DNS: '0.0.0.0:5353,[::]:5353' });
     expect(await ask(network, 'fd00:99::1', 'AAAA')).toEqual(['fd00:99::1']);
     expect(await ask(network, '::1', 'AAAA')).toEqual(['::1']);
     // Of the other family than the one that was asked there are those of the machine.

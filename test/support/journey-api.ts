@@ -1,6 +1,7 @@
 /** Calls of the real SDK client, as short as journeys want them. */
 import {
   CreatePrivateDnsNamespaceCommand,
+  CreatePublicDnsNamespaceCommand,
   CreateServiceCommand,
   type CreateServiceCommandInput,
   DeleteNamespaceCommand,
@@ -16,7 +17,9 @@ import {
   ListServicesCommand,
   type Operation,
   RegisterInstanceCommand,
+  type ServiceChange,
   UpdateInstanceCustomHealthStatusCommand,
+  UpdateServiceCommand,
 } from '@aws-sdk/client-servicediscovery';
 import { sdkClient } from './sdk.ts';
 
@@ -33,8 +36,11 @@ export class Api {
   }
 
   /** @returns the namespace's id */
-  async createNamespace(name: string): Promise<string> {
-    const { OperationId } = await this.sdk.send(new CreatePrivateDnsNamespaceCommand({ Name: name, Vpc: 'vpc-1' }));
+  async createNamespace(name: string, kind: 'private' | 'public' = 'private'): Promise<string> {
+    const { OperationId } =
+      kind === 'private'
+        ? await this.sdk.send(new CreatePrivateDnsNamespaceCommand({ Name: name, Vpc: 'vpc-1' }))
+        : await this.sdk.send(new CreatePublicDnsNamespaceCommand({ Name: name }));
     const operation = await this.operation(OperationId);
     return operation.Targets?.NAMESPACE as string;
   }
@@ -51,6 +57,15 @@ export class Api {
       }),
     );
     return Service?.Id as string;
+  }
+
+  /** What is not given is deleted. */
+  async updateService(id: string, change: ServiceChange): Promise<void> {
+    await this.sdk.send(new UpdateServiceCommand({ Id: id, Service: change }));
+  }
+
+  async deleteService(id: string): Promise<void> {
+    await this.sdk.send(new DeleteServiceCommand({ Id: id }));
   }
 
   /** @returns the operation's id */
@@ -118,7 +133,7 @@ export class Api {
     const { Services = [] } = await this.sdk.send(new ListServicesCommand({}));
     for (const { Id } of Services) {
       for (const instance of await this.instanceIds(Id as string)) await this.deregister(Id as string, instance);
-      await this.sdk.send(new DeleteServiceCommand({ Id }));
+      await this.deleteService(Id as string);
     }
     const { Namespaces = [] } = await this.sdk.send(new ListNamespacesCommand({}));
     for (const { Id } of Namespaces) await this.sdk.send(new DeleteNamespaceCommand({ Id }));

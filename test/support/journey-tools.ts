@@ -164,6 +164,11 @@ export function requireIpv6(context: TestContext): void {
   if (!addresses.some(({ address }) => address === '::1')) context.skip('this machine has no ::1');
 }
 
+/** Skips the test, saying why, where 127.0.0.1 is the only address of its kind. No CI can change that. */
+export function requireLoopbackBlock(context: TestContext): void {
+  if (process.platform !== 'linux') context.skip('this machine has no loopback address but 127.0.0.1');
+}
+
 /** Skips the test for the reason; under CI, where everything can be installed, that is a failure. */
 export function skipOrFail(context: TestContext, reason: string): never {
   if (process.env.CI === 'true' || process.env.CI === '1') throw new Error(`${reason}, and CI has to have it`);
