@@ -7,9 +7,8 @@ import type { ProbeResult } from './probe.ts';
 export class Hold {
   readonly #intervalMs: number;
   readonly #onHold: (reason: string | null) => void;
+  #lastLocalFailureAt = Number.NEGATIVE_INFINITY;
   #lastOtherFailureAt = Number.NEGATIVE_INFINITY;
-  /** Whose last failure was not counted. */
-  readonly #held = new Set<string>();
   #isHeld = false;
 
   /** @param onHold told why statuses stay where they are, and (null) that they do so no longer */
@@ -18,32 +17,23 @@ export class Hold {
     this.#onHold = onHold;
   }
 
-  /**
-   * @param now epoch ms
-   * @param of whose result it is
-   * @returns false where the result says nothing of its endpoint
-   */
-  counts(result: ProbeResult, now: number, of = ''): boolean {
+  /** @param now epoch ms; @returns false where the result says nothing of its endpoint */
+  counts(result: ProbeResult, now: number): boolean {
     if (result.kind === 'failed' && result.isLocal) {
+      this.#lastLocalFailureAt = now;
       const isAlone = now - this.#lastOtherFailureAt > this.#intervalMs;
-      if (isAlone) this.#held.add(of);
-      else this.#held.clear();
       this.#turn(isAlone ? result.reason : null);
       return !isAlone;
     }
     if (result.kind === 'failed') {
       // A refusal, a timeout or a status came over the network.
       this.#lastOtherFailureAt = now;
-      this.#held.clear();
+      this.#turn(null);
+    } else if (now - this.#lastLocalFailureAt > this.#intervalMs) {
+      // What passes is no failure: while others still fail, such as all that is not on this machine, nothing is over.
+      this.#turn(null);
     }
-    this.forget(of);
     return true;
-  }
-
-  /** It passed, or is not probed any longer. What others pass meanwhile, such as on loopback, ends no hold. */
-  forget(of: string): void {
-    this.#held.delete(of);
-    if (this.#held.size === 0) this.#turn(null);
   }
 
   #turn(reason: string | null): void {

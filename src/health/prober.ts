@@ -6,7 +6,7 @@
 import { aliasNameOf, type HealthCheck, type Instance, type Service } from '../registry/model.ts';
 import { absoluteName, serviceOwner } from '../registry/owner-names.ts';
 import type { Registry } from '../registry/registry.ts';
-import { turnHealth } from '../registry/verdicts.ts';
+import { isSameCheck, turnHealth } from '../registry/verdicts.ts';
 import { Hold } from './hold.ts';
 import type { Probe, ProbeResult, ProbeTarget, ProbeTimeouts } from './probe.ts';
 
@@ -62,6 +62,7 @@ export class Prober {
   readonly #waiting = new Set<Watch>();
   #running = 0;
   #isStarved = false;
+  #isClosed = false;
 
   constructor(registry: Registry, options: ProberOptions, events: ProberEvents, probe: Probe, clock: () => number) {
     this.#registry = registry;
@@ -89,8 +90,9 @@ export class Prober {
     });
   }
 
-  /** Ends all probes; none brings a verdict any longer. */
+  /** Ends all probes; none brings a verdict any longer, and none begins whatever the registry says. */
   close(): void {
+    this.#isClosed = true;
     for (const watch of [...this.#watches.values()]) this.#end(watch);
   }
 
@@ -101,12 +103,13 @@ export class Prober {
 
   /** Begins, begins anew or ends probing an instance, as the registry has it now. */
   #follow(serviceId: string, id: string, isSpread: boolean): void {
+    if (this.#isClosed) return;
     const key = keyOf({ serviceId, id });
     const service = this.#registry.state.service(serviceId);
     const instance = this.#registry.state.instance(serviceId, id);
     const before = this.#watches.get(key);
     const check = service?.healthCheck ?? null;
-    if (before !== undefined && before.check === check && before.attributes === instance?.attributes) return;
+    if (before !== undefined && isSameCheck(before.check, check) && before.attributes === instance?.attributes) return;
     if (before !== undefined) this.#end(before);
     if (service === undefined || instance === undefined || check === null) return;
     const target = this.#targetOf(service, check, instance);
@@ -125,7 +128,7 @@ export class Prober {
       inARow: 0,
     };
     this.#watches.set(key, watch);
-    if (isSpread) this.#schedule(watch, this.#clock());
+    if (isSpread) this.#schedule(watch, 0);
     else this.#enqueue(watch);
   }
 
@@ -134,7 +137,6 @@ export class Prober {
     watch.end.abort();
     this.#waiting.delete(watch);
     this.#watches.delete(keyOf(watch));
-    this.#hold.forget(keyOf(watch));
   }
 
   /** Null: nothing to connect to. An alias has a verdict of its own, and without an address there is none to be had. */
@@ -154,13 +156,11 @@ export class Prober {
     };
   }
 
-  /** The next moment of the watch's own in the interval, not before `earliest`. */
-  #schedule(watch: Watch, earliest: number): void {
+  /** The next moment of the watch's own in the interval, not before `waitMs` are over. */
+  #schedule(watch: Watch, waitMs: number): void {
     const { intervalMs } = this.#options;
-    const late = (((watch.phaseMs - earliest) % intervalMs) + intervalMs) % intervalMs;
-    // The moment can be past already, by a clock that went on since `earliest` was read.
-    const delayMs = Math.max(earliest + late - this.#clock(), 0);
-    watch.timer = setTimeout(() => this.#enqueue(watch), Math.min(delayMs, MAX_TIMER_MS));
+    const late = (((watch.phaseMs - this.#clock() - waitMs) % intervalMs) + intervalMs) % intervalMs;
+    watch.timer = setTimeout(() => this.#enqueue(watch), Math.min(waitMs + late, MAX_TIMER_MS));
   }
 
   #enqueue(watch: Watch): void {
@@ -183,8 +183,10 @@ export class Prober {
     this.#running--;
     if (!watch.end.signal.aborted) {
       this.#judge(watch, result);
+      // A clock that was set back in the meantime must not put the next one off.
+      const tookMs = Math.max(0, this.#clock() - startedAt);
       // Half an interval at the least, else the second probe of a registration could follow its first at once.
-      this.#schedule(watch, Math.max(this.#clock(), startedAt + this.#options.intervalMs / 2));
+      this.#schedule(watch, Math.max(0, this.#options.intervalMs / 2 - tookMs));
     }
     this.#runWaiting();
   }
@@ -197,7 +199,7 @@ export class Prober {
     }
     this.#isStarved = false;
     const isPassed = result.kind === 'passed';
-    if (this.#options.holds && !this.#hold.counts(result, this.#clock(), keyOf(watch))) return;
+    if (this.#options.holds && !this.#hold.counts(result, this.#clock())) return;
     watch.inARow = watch.passing === isPassed ? watch.inARow + 1 : 1;
     watch.passing = isPassed;
     const threshold = watch.check.failureThreshold ?? DEFAULT_FAILURE_THRESHOLD;

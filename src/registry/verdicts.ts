@@ -18,10 +18,15 @@ export interface Verdict {
 export function turnHealth(state: State, verdict: Verdict, { now }: Context): Decision<null> {
   const { serviceId, id, attributes, check, status, reason } = verdict;
   const instance = state.instance(serviceId, id);
-  if (instance?.attributes !== attributes || state.service(serviceId)?.healthCheck !== check) {
+  if (instance?.attributes !== attributes || !isSameCheck(state.service(serviceId)?.healthCheck ?? null, check)) {
     return { changes: [], result: null };
   }
   return { changes: putHealth(instance, changedStatus(instance.health, status, now, reason)), result: null };
+}
+
+/** UpdateService has to send the check again where it is to stay: an equal one is the same. */
+export function isSameCheck(a: HealthCheck | null, b: HealthCheck | null): boolean {
+  return a?.type === b?.type && a?.path === b?.path && a?.failureThreshold === b?.failureThreshold;
 }
 
 /** Instances of a service that gets a HealthCheckConfig begin as new ones do: what they were before was not a verdict. */

@@ -56,8 +56,8 @@ export interface TestRegistry {
 export async function openRegistry(
   options: Partial<RegistryOptions> = {},
   store: Store = openMemoryStore(),
+  clock: { now: number } = { now: Date.UTC(2030, 0, 1) },
 ): Promise<TestRegistry> {
-  const clock = { now: Date.UTC(2030, 0, 1) };
   const random = seededRandom(1);
   const reopen = (changed: Partial<RegistryOptions> = options) =>
     Registry.open({ store, options: { ...OPTIONS, ...changed }, clock: () => clock.now, random });
