@@ -1,6 +1,7 @@
 /** A registry's content made by hand, record by record, and what DNS says of it. */
 import { ZoneSet } from '../../src/answers/zone-set.ts';
 import type {
+  AliasTarget,
   Change,
   DnsRecord,
   HealthStatus,
@@ -95,6 +96,7 @@ export interface InstanceSpec {
   readonly ipv6?: string;
   readonly port?: number;
   readonly cname?: string;
+  readonly alias?: string;
   readonly status?: HealthStatus;
   readonly lastHealthyAt?: number | null;
 }
@@ -106,6 +108,7 @@ export function instanceOf(spec: InstanceSpec): Instance {
   if (spec.ipv6 !== undefined) attributes.AWS_INSTANCE_IPV6 = spec.ipv6;
   if (spec.port !== undefined) attributes.AWS_INSTANCE_PORT = String(spec.port);
   if (spec.cname !== undefined) attributes.AWS_INSTANCE_CNAME = spec.cname;
+  if (spec.alias !== undefined) attributes.AWS_ALIAS_DNS_NAME = spec.alias;
   return {
     serviceId,
     id,
@@ -139,6 +142,12 @@ export function dropService(id: string): Change {
 export function putInstance(spec: InstanceSpec): Change {
   const value = instanceOf(spec);
   return { kind: 'instance', serviceId: value.serviceId, id: value.id, value };
+}
+
+/** What a name that aliases stand for resolved to; of both families, healthy and never otherwise unless given. */
+export function putTarget(id: string, target: Partial<AliasTarget> | null): Change {
+  const empty = { ipv4: [], ipv6: [], ttlSeconds: 60, isHealthy: true, lastHealthyAt: null };
+  return { kind: 'alias-target', id, value: target === null ? null : { ...empty, ...target } };
 }
 
 export function dropInstance(id: string, serviceId = 'srv-1'): Change {
