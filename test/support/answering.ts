@@ -84,8 +84,11 @@ export class Asker {
   readonly responder: Responder;
   readonly #reply = new Uint8Array(65_535);
 
-  constructor(zones: ZoneSet, { recursionAvailable = false, seed = 1, clock = Date.now } = {}) {
-    this.responder = new Responder({ zones, random: createRandom(seed), recursionAvailable, clock });
+  constructor(
+    zones: ZoneSet,
+    { recursionAvailable = false, seed = 1, random = createRandom(seed), clock = Date.now } = {},
+  ) {
+    this.responder = new Responder({ zones, random, recursionAvailable, clock });
   }
 
   /** @returns a copy of the reply, `drop` or `forward` */
