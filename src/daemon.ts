@@ -154,6 +154,8 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     ];
     closers.push(async () => {
       for (const schedule of schedules) schedule.close();
+      // Before the last writes are waited for, lest a verdict comes in behind them.
+      prober.close();
       await registry.settle();
     });
     // Aliases of our own names are answered from the start.

@@ -122,7 +122,11 @@ function choiceOfAlias(
   const rdatas = type === 'A' ? target?.ipv4.map(aRdata) : type === 'AAAA' ? target?.ipv6.map(aaaaRdata) : undefined;
   if (target === undefined || rdatas === undefined || rdatas.length === 0) return null;
   const ttl = cappedTtl(target.ttlSeconds, options);
-  return { answers: rdatas.map((rdata) => recordTail(TYPE[type], ttl, rdata)), additionals: [] };
+  // One address may be written in several ways, and an RRset has no record twice (RFC 2181 s5).
+  const tails = new Map(
+    rdatas.map((rdata) => [Buffer.from(rdata).toString('latin1'), recordTail(TYPE[type], ttl, rdata)]),
+  );
+  return { answers: [...tails.values()], additionals: [] };
 }
 
 /** One choice per distinct RDATA: an RRset has no record twice (RFC 2181 s5). */
