@@ -271,7 +271,7 @@ function nameServerAddresses(address: string): string[] {
   const family = isIPv6(address) ? 'IPv6' : 'IPv4';
   const own = Object.values(networkInterfaces())
     .flatMap((addresses) => addresses ?? [])
-    .filter((info) => info.family === family && !info.internal && !info.address.startsWith('fe80:'))
+    .filter((info) => info.family === family && !info.internal && !(info.family === 'IPv6' && info.scopeid > 0))
     .map((info) => info.address);
   return own.length > 0 ? own : [family === 'IPv6' ? '::1' : '127.0.0.1'];
 }

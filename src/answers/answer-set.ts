@@ -5,7 +5,7 @@
  *   set    := u8 rrsets, rrset...
  *   rrset  := u16 TYPE, u8 policy, u32 bodyBytes, body
  *   body   := u32 choices, u32 offset of each choice within the body, choice..., [note]
- *   choice := u8 answers, u8 additionals, answer..., additional...
+ *   choice := u16 answers, u8 additionals, answer..., additional...
  *   answer := u16 bytes, record tail (TYPE CLASS TTL RDLENGTH RDATA; its owner is the RRset's)
  *   additional := u8 bytes, labels in front of the RRset's owner name, u16 bytes, record tail
  *   note   := u32 epoch seconds or 0, text, u8 text bytes; there is one where the policy has the bit NOTED
@@ -30,7 +30,7 @@ export interface Additional {
 }
 
 export interface Choice {
-  /** Record tails, see `recordTail`; 1 to 255. */
+  /** Record tails, see `recordTail`; 1 to 65,535. */
   readonly answers: readonly Uint8Array[];
   readonly additionals: readonly Additional[];
 }
@@ -51,6 +51,8 @@ export interface Rrset {
 }
 
 const RRSET_HEADER_BYTES = 7;
+/** Octets of a choice in front of its first answer. */
+export const CHOICE_HEADER_BYTES = 3;
 /** Bit of the policy octet. */
 const NOTED = 0x80;
 /** Octets of a note besides its text. */
@@ -83,8 +85,9 @@ export function encodeAnswerSet(rrsets: readonly Rrset[]): Uint8Array {
 
 function writeChoice(out: Uint8Array, start: number, choice: Choice): number {
   let at = start;
-  out[at++] = choice.answers.length;
-  out[at++] = choice.additionals.length;
+  writeU16(out, at, choice.answers.length);
+  out[at + 2] = choice.additionals.length;
+  at += CHOICE_HEADER_BYTES;
   for (const tail of choice.answers) at = writeTail(out, at, tail);
   for (const additional of choice.additionals) {
     out[at++] = additional.prefix.length;
@@ -110,7 +113,7 @@ function writeNote(out: Uint8Array, at: number, { text, lastHealthySeconds }: Rr
 function bodyBytes(rrset: Rrset): number {
   let size = 4 + 4 * rrset.choices.length;
   for (const choice of rrset.choices) {
-    size += 2;
+    size += CHOICE_HEADER_BYTES;
     for (const tail of choice.answers) size += 2 + tail.length;
     for (const additional of choice.additionals) size += 3 + additional.prefix.length + additional.tail.length;
   }

@@ -8,6 +8,8 @@ export interface ListenAddress {
 /** Given to a thread when it starts. */
 export interface ThreadOptions {
   readonly listen: readonly ListenAddress[];
+  /** Whether a thread before it listened there. */
+  readonly isReplacement: boolean;
   readonly forwarding: {
     /** Asked in this order; none: nothing is forwarded. */
     readonly upstreams: readonly ListenAddress[];

@@ -127,6 +127,8 @@ export class ZoneSet {
   isFilled = false;
   // The value of an apex is its u32 index into `#zones`.
   readonly #apexes = new NameTable();
+  /** Names with an apex below them; the count of those stands where tables count children. */
+  readonly #above = new NameTable();
   readonly #zones: (Zone | null)[] = [];
   readonly #free: number[] = [];
   readonly #view = new NameView();
@@ -150,6 +152,25 @@ export class ZoneSet {
       break;
     }
     return lookup;
+  }
+
+  /** Whether a zone lies below the name in `view` (read from `message`). */
+  isAboveZone(message: Uint8Array, view: NameView): boolean {
+    const start = view.offsets[0] as number;
+    return this.#above.find(view.hashes[0] as number, message, start, view.end - start) !== 0;
+  }
+
+  /** Counts the apex in `#view` at every name above it, or takes it off again. */
+  #countAbove(apex: Uint8Array, by: 1 | -1): void {
+    for (let label = 1; label < this.#view.count; label++) {
+      const at = this.#view.offsets[label] as number;
+      const hash = this.#view.hashes[label] as number;
+      let entry = this.#above.find(hash, apex, at, apex.length - at);
+      if (entry === 0) entry = this.#above.put(hash, apex, at, apex.length - at, EMPTY_SET);
+      const count = this.#above.children(entry) + by;
+      if (count === 0) this.#above.remove(hash, apex, at, apex.length - at);
+      else this.#above.setChildren(entry, count);
+    }
   }
 
   /** Swaps in one delta, whole: no query is answered in between. @throws Error on a delta that is not well formed */
@@ -197,6 +218,7 @@ export class ZoneSet {
     const value = new Uint8Array(4);
     writeU32(value, 0, index);
     this.#apexes.put(this.#view.hashes[0] as number, apex, 0, apex.length, value);
+    this.#countAbove(apex, 1);
   }
 
   #dropZone(apex: Uint8Array): void {
@@ -207,6 +229,7 @@ export class ZoneSet {
     this.#zones[index] = null;
     this.#free.push(index);
     this.#apexes.remove(this.#view.hashes[0] as number, apex, 0, apex.length);
+    this.#countAbove(apex, -1);
   }
 
   #indexOf(entry: number): number {

@@ -8,6 +8,7 @@
  * is left out, additional records first and without TC, then the whole answer with TC (RFC 2181 s9).
  */
 import {
+  CHOICE_HEADER_BYTES,
   choiceAt,
   choiceCount,
   findRrset,
@@ -189,7 +190,11 @@ export class Responder {
       if (zone === null || this.#isLoop(links, zone, set)) return this.#fit(query, reply, RCODE.NOERROR);
       const { bytes } = zone.names;
       if (set === 0 || isEmptySet(bytes, set)) this.#noteName(message, name, zone);
-      if (set === 0) return this.#negative(query, reply, RCODE.NXDOMAIN, zone, name, apexLabel);
+      if (set === 0) {
+        // A name that only leads to a nested zone exists all the same (RFC 8020 s2).
+        const rcode = this.#zones.isAboveZone(message, name) ? RCODE.NOERROR : RCODE.NXDOMAIN;
+        return this.#negative(query, reply, rcode, zone, name, apexLabel);
+      }
       const cname = isEmptySet(bytes, set) ? 0 : findRrset(bytes, set, TYPE.CNAME);
       const follows = cname !== 0 && qtype !== TYPE.CNAME && qtype !== TYPE.ANY;
       const rrset = follows ? cname : this.#rrsetFor(bytes, set, qtype);
@@ -236,8 +241,8 @@ export class Responder {
     this.#drawn = this.#selection.draw(policy, choiceCount(bytes, rrset));
     for (let i = 0; i < this.#drawn; i++) {
       const choice = choiceAt(bytes, rrset, this.#selection.picked[i] as number);
-      let from = choice + 2;
-      for (let left = bytes[choice] as number; left > 0; left--) {
+      let from = choice + CHOICE_HEADER_BYTES;
+      for (let left = readU16(bytes, choice); left > 0; left--) {
         const length = readU16(bytes, from);
         if (this.#at + 2 + length > reply.length) return false;
         writeU16(reply, this.#at, POINTER | ownerAt);
@@ -253,7 +258,7 @@ export class Responder {
   /** The address that was asked, in a record like the RRset's own; false where it is of another family, or not known. */
   #copyLocal(bytes: Uint8Array, rrset: number, ownerAt: number, reply: Uint8Array): boolean {
     const local = this.#local;
-    const tail = choiceAt(bytes, rrset, 0) + 4;
+    const tail = choiceAt(bytes, rrset, 0) + CHOICE_HEADER_BYTES + 2;
     if (local === null || readU16(bytes, tail + RDATA_AT - 2) !== local.length) return false;
     writeU16(reply, this.#at, POINTER | ownerAt);
     copyBytes(bytes, tail, RDATA_AT, reply, this.#at + 2);
@@ -286,9 +291,9 @@ export class Responder {
   #copyAdditionals(bytes: Uint8Array, rrset: number, ownerAt: number, reply: Uint8Array): void {
     for (let i = 0; i < this.#drawn; i++) {
       const choice = choiceAt(bytes, rrset, this.#selection.picked[i] as number);
-      let from = choice + 2;
-      for (let left = bytes[choice] as number; left > 0; left--) from += 2 + readU16(bytes, from);
-      for (let left = bytes[choice + 1] as number; left > 0; left--) {
+      let from = choice + CHOICE_HEADER_BYTES;
+      for (let left = readU16(bytes, choice); left > 0; left--) from += 2 + readU16(bytes, from);
+      for (let left = bytes[choice + 2] as number; left > 0; left--) {
         const prefix = bytes[from] as number;
         const tail = from + 1 + prefix;
         const length = readU16(bytes, tail);
@@ -333,7 +338,7 @@ export class Responder {
   ): number {
     const { bytes } = zone.names;
     const soa = findRrset(bytes, zone.apexSet(), TYPE.SOA);
-    const tail = choiceAt(bytes, soa, 0) + 2;
+    const tail = choiceAt(bytes, soa, 0) + CHOICE_HEADER_BYTES;
     const length = readU16(bytes, tail);
     const end = this.#at + 2 + length;
     if (end > this.#room()) return this.#fit(query, reply, rcode, end);

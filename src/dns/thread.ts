@@ -66,9 +66,14 @@ async function bind(wanted: ListenAddress): Promise<ListenAddress | 'no-ipv6' | 
     const opened: Closable[] = [];
     try {
       const udp = isWildcardAddress(wanted.address)
-        ? await listenUdpWildcard(wanted.address, wanted.port, responder, relay, {
-            onAddress: (address, error) => tell({ kind: 'address', address, error: error?.message ?? null }),
-          })
+        ? await listenUdpWildcard(
+            wanted.address,
+            wanted.port,
+            responder,
+            relay,
+            { onAddress: (address, error) => tell({ kind: 'address', address, error: error?.message ?? null }) },
+            options.isReplacement,
+          )
         : await listenUdp(wanted.address, wanted.port, responder, relay);
       opened.push(udp);
       transport = 'TCP';

@@ -22,6 +22,7 @@ export interface WildcardEvents {
 /**
  * @param wildcard `0.0.0.0` or `::`
  * @param port 0 = any, the same for all addresses
+ * @param isReplacement of a listener that has followed addresses: what cannot be bound is tried again, as it was there
  * @throws the socket's error where an address cannot be bound; EADDRNOTAVAIL where the machine has none of the family
  */
 export async function listenUdpWildcard(
@@ -30,6 +31,7 @@ export async function listenUdpWildcard(
   responder: Responder,
   relay: Relay,
   events: WildcardEvents,
+  isReplacement = false,
 ): Promise<UdpListener> {
   const sockets = new Map<string, UdpListener>();
   const failed = new Set<string>();
@@ -82,7 +84,7 @@ export async function listenUdpWildcard(
   try {
     for (const address of localAddresses(wildcard)) {
       await bind(address).catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== 'EADDRNOTAVAIL') throw error;
+        if (error.code !== 'EADDRNOTAVAIL' && !isReplacement) throw error;
       });
     }
     if (sockets.size === 0) throw Object.assign(new Error('no address'), { code: 'EADDRNOTAVAIL' });
@@ -100,6 +102,6 @@ function localAddresses(wildcard: string): string[] {
   return Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
     addresses
       .filter((info) => info.family === family)
-      .map(({ address }) => (address.startsWith('fe80:') ? `${address}%${name}` : address)),
+      .map((info) => (info.family === 'IPv6' && info.scopeid > 0 ? `${info.address}%${name}` : info.address)),
   );
 }

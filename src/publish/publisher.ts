@@ -42,14 +42,15 @@ export class Publisher {
     this.addresses = started.addresses;
     this.skipped = started.skipped;
     // A replacement binds what is bound now, also where any port was asked for.
-    this.#options = { ...options, listen: started.addresses };
+    this.#options = { ...options, listen: started.addresses, isReplacement: true };
     this.#events = events;
     this.#thread = started.thread;
     this.#watch(started.thread);
   }
 
   /** Starts the thread; it answers SERVFAIL until `fill`. @throws BindError */
-  static async start(options: ThreadOptions, events: PublisherEvents): Promise<Publisher> {
+  static async start(wanted: Omit<ThreadOptions, 'isReplacement'>, events: PublisherEvents): Promise<Publisher> {
+    const options = { ...wanted, isReplacement: false };
     return new Publisher(options, events, await AnsweringThread.start(options));
   }
 

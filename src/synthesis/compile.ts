@@ -89,7 +89,12 @@ function serviceRrsets(state: State, namespace: Namespace, service: Service, opt
     const choices = withoutRepeats(eligible.instances.map((instance) => candidates.get(instance) as Choice));
     if (choices.length === 0) continue;
     const policy = service.dns?.routingPolicy === 'WEIGHTED' ? 'weighted' : 'multivalue';
-    rrsets.push({ type: TYPE[record.type], policy, choices, note: fallbackNote(able.length, eligible) });
+    rrsets.push({
+      type: TYPE[record.type],
+      policy,
+      choices,
+      note: fallbackNote(able.length, eligible, policy === 'weighted'),
+    });
   }
   return rrsets;
 }

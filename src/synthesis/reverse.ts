@@ -128,7 +128,8 @@ export class ReverseZones {
     const ptr: Rrset = {
       type: TYPE.PTR,
       policy: 'all',
-      choices: targets.map((target) => ({ answers: [recordTail(TYPE.PTR, ttl, ptrRdata(target))], additionals: [] })),
+      // One choice, since all of them are answered, however many there are.
+      choices: [{ answers: targets.map((target) => recordTail(TYPE.PTR, ttl, ptrRdata(target))), additionals: [] }],
     };
     const own = apexRrsets(first.zone, this.#state.highestSerial, this.#options.soaTtlSeconds, this.#options);
     delta.putZone(apex);

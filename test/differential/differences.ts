@@ -214,6 +214,15 @@ const CHAINS: readonly Difference[] = [
 
 const NESTED: readonly Difference[] = [
   {
+    name: 'a name between two nested zones',
+    servers: SERVER_NAMES,
+    fields: ['rcode'],
+    reason:
+      'The zone files have no delegations, so to the others a name that only leads to a nested zone is none. It has a descendant: NODATA (RFC 8020 s2), or a resolver that minimises names loses the nested zone.',
+    applies: ({ query, facts, ours, theirs, oursWhole }) =>
+      ours.rcode === NOERROR && theirs.rcode === NXDOMAIN && facts.isAboveZone(endOf(query, oursWhole)),
+  },
+  {
     name: 'a name that a nested zone hides',
     servers: ['nsd'],
     fields: ['rcode'],

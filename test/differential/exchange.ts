@@ -103,6 +103,11 @@ export class Facts {
     return this.#hidden.has(name);
   }
 
+  /** Whether a nested zone lies below the name. */
+  isAboveZone(name: string): boolean {
+    return [...this.#zones].some((apex) => apex.endsWith(`.${name}`));
+  }
+
   isZone(name: string): boolean {
     return this.#zones.has(name);
   }

@@ -75,9 +75,9 @@ describe('a fallback', () => {
         { id: 'b', lastHealthy: 10 },
         { id: 'c', lastHealthy: 10 },
       ],
-      '3 instances, none healthy, answering 3 of them, last healthy 10 s ago',
+      '3 instances, none healthy, answering all 3, last healthy 10 s ago',
     ],
-    ['none that ever was', [{ id: 'a' }, { id: 'b' }], '2 instances, none healthy, answering any of them'],
+    ['none that ever was', [{ id: 'a' }, { id: 'b' }], '2 instances, none healthy, answering a and b'],
     [
       'a clock that stepped back',
       [{ id: 'a', lastHealthy: -60 }],
@@ -88,6 +88,15 @@ describe('a fallback', () => {
     expect(errorOf(asker, 'web.corp.internal').error).toEqual({ code: 0, text });
   });
 
+  it('says what one answer carries: one under WEIGHTED, eight under MULTIVALUE', () => {
+    const many = Array.from({ length: 12 }, (_, n) => ({ id: `i-${n}`, lastHealthy: 7 }));
+    const textOf = (count: number, policy: string): string | undefined =>
+      errorOf(contentOf(many.slice(0, count), { policy: policy as never }).asker, 'web.corp.internal').error?.text;
+    expect(textOf(12, 'MULTIVALUE')).toBe('12 instances, none healthy, answering 8 of 12, last healthy 7 s ago');
+    expect(textOf(12, 'WEIGHTED')).toBe('12 instances, none healthy, answering 1 of 12, last healthy 7 s ago');
+    expect(textOf(2, 'WEIGHTED')).toBe('2 instances, none healthy, answering i-0 or i-1, last healthy 7 s ago');
+  });
+
   it('to all of them says so', () => {
     const { asker } = contentOf(
       [
@@ -96,7 +105,7 @@ describe('a fallback', () => {
       ],
       { fallback: 'all' as never },
     );
-    expect(errorOf(asker, 'web.corp.internal').error?.text).toBe('2 instances, none healthy, answering any of them');
+    expect(errorOf(asker, 'web.corp.internal').error?.text).toBe('2 instances, none healthy, answering a and b');
   });
 
   it('is told behind a CNAME, of SRV records, and over TCP', () => {
@@ -124,7 +133,7 @@ describe('a fallback', () => {
   });
 
   it('gives way where the reply has no room: the text is cut or left out, the records stay', () => {
-    const whole = '4 instances, none healthy, answering any of them';
+    const whole = '4 instances, none healthy, answering all 4';
     const told = Array.from({ length: 60 }, (_, length) => {
       const ids = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(length + 1));
       const { asker } = contentOf(

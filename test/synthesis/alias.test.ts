@@ -100,4 +100,12 @@ describe('an alias', () => {
     content.change(one({ ttlSeconds: 7, ...ceased(2000) }));
     expect(content.dig('web.corp.internal', 'A')).toEqual(answer);
   });
+
+  it('answers all addresses of its target, however many: over TCP, and TC over UDP', () => {
+    const ipv4 = Array.from({ length: 300 }, (_, n) => `10.0.${n >> 8}.${n & 255}`);
+    const content = contentOf({ policy: 'WEIGHTED' }, [LB1]);
+    content.change(one({ ipv4 }));
+    expect(content.asker.ask('web.corp.internal', 'A', { overTcp: true }).answer).toHaveLength(300);
+    expect(content.asker.ask('web.corp.internal', 'A', { edns: 1232 })).toMatchObject({ tc: true, answer: [] });
+  });
 });

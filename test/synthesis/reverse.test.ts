@@ -118,6 +118,13 @@ describe('an address', () => {
     expect(at(content)).toEqual(['PTR web.corp.internal.']);
   });
 
+  it('points to all of more than 256 names', () => {
+    const instances = Array.from({ length: 300 }, (_, n) => putInstance({ id: `i-${n}`, ipv4: '10.0.0.7', port: 1 }));
+    const content = start(putService({ name: '_x._tcp', records: 'SRV 9' }), ...instances);
+    expect(content.asker.ask(SEVEN, 'PTR', { overTcp: true }).answer).toHaveLength(300);
+    expect(content.asker.ask(SEVEN, 'PTR')).toMatchObject({ tc: true, answer: [] });
+  });
+
   it('has a serial that grows with each change', () => {
     const content = start(putService(), putInstance({ id: 'a', ipv4: '10.0.0.7' }));
     const serial = () => Number(content.dig(SEVEN, 'SOA')[0]?.split(' ')[6]);

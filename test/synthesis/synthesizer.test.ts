@@ -495,3 +495,28 @@ describe('deltas and snapshots agree', () => {
     expect(content.dig('other.internal', 'NS')).toEqual(['other.internal. 5 IN NS ns.other.internal.']);
   });
 });
+
+describe('a namespace inside another', () => {
+  const NESTED = putNamespace({ id: 'ns-2', name: 'a.b.corp.internal' });
+
+  it('gives the names that lead to it existence, without records (RFC 8020 s2)', () => {
+    const content = new Content([putNamespace(), putService(), putInstance({ id: 'a', ipv4: '10.0.0.1' })]);
+    expect(content.dig('b.corp.internal', 'A')).toEqual(['NXDOMAIN']);
+    content.change(NESTED);
+    expect(content.dig('b.corp.internal', 'A')).toEqual(['NODATA']);
+    expect(content.dig('B.corp.internal', 'NS')).toEqual(['NODATA']);
+    expect(content.dig('x.b.corp.internal', 'A')).toEqual(['NXDOMAIN']);
+    expect(content.dig('c.corp.internal', 'A')).toEqual(['NXDOMAIN']);
+    content.change(dropNamespace('ns-2'));
+    expect(content.dig('b.corp.internal', 'A')).toEqual(['NXDOMAIN']);
+  });
+
+  it('is counted for each of several', () => {
+    const second = putNamespace({ id: 'ns-3', name: 'c.b.corp.internal' });
+    const content = new Content([putNamespace(), NESTED, second]);
+    content.change(dropNamespace('ns-2'));
+    expect(content.dig('b.corp.internal', 'A')).toEqual(['NODATA']);
+    content.change(dropNamespace('ns-3'));
+    expect(content.dig('b.corp.internal', 'A')).toEqual(['NXDOMAIN']);
+  });
+});
