@@ -82,6 +82,8 @@ function makeNamespace(chance: Chance, name: string, all: readonly string[]): De
   }
   // What stands at and below the name of a nested namespace is hidden by it.
   for (const nested of all.filter((other) => other.toLowerCase().endsWith(`.${name.toLowerCase()}`))) {
+    // Where nothing does, the names between the two have no more than the nested one below them.
+    if (chance.oneIn(3)) continue;
     const relative = nested.slice(0, -name.length - 1);
     const [first = '', ...rest] = relative.split('.');
     if (chance.oneIn(3)) addService(chance, space, rest.length === 0 ? '.' : rest.join('.'), ['SRV'], 2, [first]);
