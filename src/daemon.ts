@@ -126,7 +126,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     await declare(registry, content, yaml);
 
     const synthesizer = new Synthesizer(registry.state, compileOptions(settings, publisher.addresses));
-    await publisher.fill(() => synthesizer.snapshot());
+    // Before the snapshot is taken: a verdict may come in at any moment.
     registry.subscribe(async (changes) => {
       try {
         const delta = synthesizer.delta(changes);
@@ -136,6 +136,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
         log.error({ err: error }, 'a change could not be brought into DNS');
       }
     });
+    await publisher.fill(() => synthesizer.snapshot());
     warnOfShadowedZones(registry, log);
     watchOverrides(registry, (key, isGone) => {
       log.info(

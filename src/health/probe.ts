@@ -34,6 +34,9 @@ export type ProbeResult =
 
 export type Probe = (target: ProbeTarget, timeouts: ProbeTimeouts, signal: AbortSignal) => Promise<ProbeResult>;
 
+/** Cookies and policies make some heads longer than Node's 16 kB. */
+const MAX_HEADER_BYTES = 256 * 1024;
+
 const LOCAL_CODES = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'ENETDOWN', 'EADDRNOTAVAIL']);
 const OWN_CODES = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM']);
 const DEFAULT_PORTS: Readonly<Partial<Record<HealthCheckType, number>>> = { HTTP: 80, HTTPS: 443 };
@@ -82,6 +85,9 @@ function probeHttp(target: ProbeTarget, timeouts: ProbeTimeouts, signal: AbortSi
       },
       // A connection per probe: what is to be known is whether a new client would get an answer.
       agent: false,
+      // The status is what counts, whatever is wrong with the headers behind it.
+      insecureHTTPParser: true,
+      maxHeaderSize: MAX_HEADER_BYTES,
       // Route 53 does not validate certificates.
       ...(isTls ? { rejectUnauthorized: false, secureContext, servername: isIP(host) ? '' : host } : {}),
     });

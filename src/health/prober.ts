@@ -82,10 +82,12 @@ export class Prober {
         this.#follow(service.id, instance.id, true);
     }
     this.#registry.subscribe(async (changes) => {
-      for (const { change } of changes) {
+      for (const { change, undo } of changes) {
         if (change.kind === 'instance') this.#follow(change.serviceId, change.id, false);
-        if (change.kind === 'service')
-          for (const id of this.#registry.state.instancesOf(change.id).keys()) this.#follow(change.id, id, false);
+        if (change.kind !== 'service' || undo.kind !== 'service') continue;
+        // Where there was a check before there are statuses to go on from, as after a restart.
+        const isSpread = undo.value !== null && undo.value.healthCheck !== null;
+        for (const id of this.#registry.state.instancesOf(change.id).keys()) this.#follow(change.id, id, isSpread);
       }
     });
   }

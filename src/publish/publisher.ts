@@ -75,7 +75,9 @@ export class Publisher {
     const thread = this.#thread;
     if (thread === null || this.#takeSnapshot === null) return;
     try {
-      await thread.publish(++this.#sequence, delta, ACKNOWLEDGE_TIMEOUT_MS);
+      // While a snapshot is being taken in, what comes behind it has to wait for that.
+      const timeoutMs = this.#isReady ? ACKNOWLEDGE_TIMEOUT_MS : SNAPSHOT_TIMEOUT_MS;
+      await thread.publish(++this.#sequence, delta, timeoutMs);
     } catch (error) {
       this.#lose(thread, error as Error);
     }

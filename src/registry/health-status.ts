@@ -12,8 +12,16 @@ export function firstHealth(
   newInstanceStatus: HealthStatus,
 ): InstanceHealth {
   const given = service.hasCustomHealthCheck ? attributes.AWS_INIT_HEALTH_STATUS : undefined;
-  const status = hasHealthCheck(service) ? ((given as HealthStatus | undefined) ?? newInstanceStatus) : 'HEALTHY';
+  const status = (given as HealthStatus | undefined) ?? (isJudged(service, attributes) ? newInstanceStatus : 'HEALTHY');
   return { status, lastHealthyAt: null, pending: null };
+}
+
+/** Whether a first verdict will come: not for what nobody checks, an alias, or what has nothing to connect to. */
+function isJudged(service: Service, attributes: Readonly<Record<string, string>>): boolean {
+  if (!hasHealthCheck(service) || attributes.AWS_ALIAS_DNS_NAME !== undefined) return false;
+  if (service.hasCustomHealthCheck) return true;
+  const { AWS_INSTANCE_IPV4, AWS_INSTANCE_IPV6, AWS_INSTANCE_PORT } = attributes;
+  return AWS_INSTANCE_PORT !== undefined && (AWS_INSTANCE_IPV4 ?? AWS_INSTANCE_IPV6) !== undefined;
 }
 
 /**

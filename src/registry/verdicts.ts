@@ -1,6 +1,6 @@
 /** What probes say takes effect (Cloud Map: HealthCheckConfig). */
 import type { Context, Decision } from './decision.ts';
-import { changedStatus } from './health-status.ts';
+import { changedStatus, firstHealth } from './health-status.ts';
 import type { Change, HealthCheck, HealthStatus, Instance, InstanceHealth, Service } from './model.ts';
 import type { State } from './state.ts';
 
@@ -29,12 +29,21 @@ export function isSameCheck(a: HealthCheck | null, b: HealthCheck | null): boole
   return a?.type === b?.type && a?.path === b?.path && a?.failureThreshold === b?.failureThreshold;
 }
 
-/** Instances of a service that gets a HealthCheckConfig begin as new ones do: what they were before was not a verdict. */
+/** Instances of a service that gets another kind of check begin as new ones do: what they were was not its verdict. */
 export function beginChecks(state: State, before: Service, after: Service, { now, options }: Context): Change[] {
-  if (before.healthCheck !== null || after.healthCheck === null) return [];
-  return [...state.instancesOf(after.id).values()].flatMap((instance) =>
-    putHealth(instance, changedStatus(instance.health, options.newInstanceStatus, now, 'the check was added')),
-  );
+  const [old, next] = [kindOfCheck(before), kindOfCheck(after)];
+  if (old === next) return [];
+  const reason =
+    old === 'none' ? 'the check was added' : next === 'none' ? 'the check was removed' : 'the check is another one';
+  return [...state.instancesOf(after.id).values()].flatMap((instance) => {
+    const { status } = firstHealth(after, instance.attributes, options.newInstanceStatus);
+    return putHealth(instance, changedStatus(instance.health, status, now, reason));
+  });
+}
+
+function kindOfCheck({ healthCheck, hasCustomHealthCheck }: Service): 'probe' | 'custom' | 'none' {
+  if (healthCheck !== null) return 'probe';
+  return hasCustomHealthCheck ? 'custom' : 'none';
 }
 
 /** No changes where nothing is new. */

@@ -2,6 +2,7 @@
 import { givenAttributes } from './attributes.ts';
 import { type Context, type Decision, isDue } from './decision.ts';
 import { invalidInput, ServiceError } from './errors.ts';
+import { firstHealth } from './health-status.ts';
 import { checkInstance, putInstance, removeInstance } from './instances.ts';
 import type { Change, Instance, Namespace, Operation, Work } from './model.ts';
 import {
@@ -50,16 +51,17 @@ function carryOut(state: State, work: Work, context: Context): Change[] {
     case 'update-service':
       return changeService(state, work.id, work.update, context);
     case 'register-instance':
-      recheckInstance(state, work.instance, context);
-      return putInstance(state, work.instance, context.now);
+      return putInstance(state, recheckInstance(state, work.instance, context), context.now);
     case 'deregister-instance':
       return removeInstance(state, work.serviceId, work.instanceId, context.now);
   }
 }
 
-function recheckInstance(state: State, instance: Instance, context: Context): void {
+/** @returns the instance as the service has it begin now, whose check may have come meanwhile */
+function recheckInstance(state: State, instance: Instance, context: Context): Instance {
   const service = requireService(state, context, instance.serviceId);
   const namespace = state.namespace(service.namespaceId) as Namespace;
   const { given, ec2 } = givenAttributes(instance.attributes);
   checkInstance(state, namespace, service, instance.id, given, ec2, context);
+  return { ...instance, health: firstHealth(service, instance.attributes, context.options.newInstanceStatus) };
 }

@@ -213,7 +213,7 @@ describe('UpdateService', () => {
     await waitForMore(good, 2);
     bad.release(BAD);
     expect((await waitForTurns(daemon, sick, 3)).slice(-2)).toEqual([
-      'HEALTHY: the check was added',
+      'HEALTHY: the check was removed',
       'UNHEALTHY: HTTP 503, 1 in a row',
     ]);
     await waitFor('DNS', async () => ((await answered()).length === 1 ? true : null));

@@ -56,9 +56,13 @@ describe('firstHealth and visibleStatus', () => {
   const custom = service({ hasCustomHealthCheck: true });
   const bare = service({});
 
+  const TARGET = { AWS_INSTANCE_IPV4: '10.0.0.1', AWS_INSTANCE_PORT: '80' };
+
   it.each([
-    ['a probed one begins as the setting says', probed, {}, 'HEALTHY', 'HEALTHY', 'HEALTHY'],
-    ['a probed one begins as the setting says', probed, {}, 'UNHEALTHY', 'UNHEALTHY', 'UNHEALTHY'],
+    ['one without an address, which nobody can probe,', probed, {}, 'UNHEALTHY', 'HEALTHY', 'HEALTHY'],
+    ['an alias', custom, { AWS_ALIAS_DNS_NAME: 'lb.example' }, 'UNHEALTHY', 'HEALTHY', 'HEALTHY'],
+    ['a probed one begins as the setting says', probed, TARGET, 'HEALTHY', 'HEALTHY', 'HEALTHY'],
+    ['a probed one begins as the setting says', probed, TARGET, 'UNHEALTHY', 'UNHEALTHY', 'UNHEALTHY'],
     ['a custom one begins as its attribute says', custom, init('UNHEALTHY'), 'HEALTHY', 'UNHEALTHY', 'UNHEALTHY'],
     ['a custom one begins as its attribute says', custom, init('HEALTHY'), 'UNHEALTHY', 'HEALTHY', 'HEALTHY'],
     ['a custom one begins healthy', custom, {}, 'HEALTHY', 'HEALTHY', 'HEALTHY'],

@@ -76,8 +76,7 @@ export class HealthOracle {
 
   register(service: OracleService, id: string, attributes: Attributes, now: number): void {
     const before = service.instances.get(id);
-    const given = service.isCustom ? (attributes.AWS_INIT_HEALTH_STATUS as HealthStatus | undefined) : undefined;
-    const status = hasCheck(service) ? (given ?? this.#rules.newStatus) : 'HEALTHY';
+    const status = this.#firstStatus(service, attributes);
     const lastHealthyAt = before?.lastHealthyAt ?? null;
     const instance = { attributes, status: before?.status ?? status, lastHealthyAt, pending: null };
     const registered = { ...instance, passes: 0, failures: 0, epoch: 0, firstBy: now };
@@ -94,16 +93,24 @@ export class HealthOracle {
   }
 
   /** UpdateService. */
-  update(service: OracleService, records: readonly DnsRecord[], check: HealthCheck | null, now: number): void {
+  update(
+    service: OracleService,
+    records: readonly DnsRecord[],
+    check: HealthCheck | null,
+    now: number,
+    intervalMs: number,
+  ): void {
     const before = service.check;
     service.records = records;
     service.check = check;
     this.version++;
     if (JSON.stringify(before) !== JSON.stringify(check)) {
       for (const instance of service.instances.values()) {
-        // What it was while there was no check was no verdict.
-        if (before === null && check !== null) this.#turn(instance, this.#rules.newStatus, now);
-        this.#begin(service, instance, now);
+        // What it was while there was no check was no verdict, and what it was with one says nothing without.
+        const isOther = (before === null) !== (check === null);
+        if (isOther) this.#turn(instance, this.#firstStatus(service, instance.attributes), now);
+        // Where there was a check there are statuses to go on from, and nothing is urgent.
+        this.#begin(service, instance, before === null ? now : now + intervalMs);
       }
     }
     this.#followAliases(now);
@@ -159,6 +166,13 @@ export class HealthOracle {
     }
     this.#followAliases(now);
     this.version++;
+  }
+
+  /** Before a verdict, and for good where none will come: of an alias, and where nobody checks. */
+  #firstStatus(service: OracleService, attributes: Attributes): HealthStatus {
+    const given = service.isCustom ? (attributes.AWS_INIT_HEALTH_STATUS as HealthStatus | undefined) : undefined;
+    const isJudged = hasCheck(service) && aliasOf(attributes) === null;
+    return given ?? (isJudged ? this.#rules.newStatus : 'HEALTHY');
   }
 
   #turn(instance: OracleInstance, status: HealthStatus, now: number): void {

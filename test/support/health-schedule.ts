@@ -244,7 +244,7 @@ export class HealthSchedule {
     const healthCheck = canHaveCheck ? this.#pick([check && { ...check }, this.#someCheck(changed), null]) : null;
     const records = service.records.map(({ type }) => ({ type, ttlSeconds: 30 + this.#random(3) }));
     this.log.push(`update ${service.name} ${JSON.stringify({ healthCheck, records })}`);
-    this.oracle.update(service, records, healthCheck, Date.now());
+    this.oracle.update(service, records, healthCheck, Date.now(), this.#options.intervalMs);
     const command = { id: this.idOf(service), update: { description: null, records, healthCheck } };
     await this.world.registry.submit((state, context) => updateService(state, command, context));
     await this.world.settle();
