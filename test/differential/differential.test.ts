@@ -10,7 +10,7 @@ import { DIFFERENCES } from './differences.ts';
 import { SERVER_NAMES } from './servers.ts';
 import { startWorld, type World, type WorldOptions } from './world.ts';
 
-const SEED = Number(process.env.DIFFERENTIAL_SEED ?? 20_260_801);
+const SEED = Number(process.env.DIFFERENTIAL_SEED ?? 20_260_803);
 const PAIRS = Number(process.env.DIFFERENTIAL_PAIRS ?? (process.env.CI === 'true' ? 100_000 : 20_000));
 /** So many find every listed difference, whatever the seed. */
 const ALL_PAIRS = 100_000;
