@@ -208,6 +208,13 @@ describe('hosts', () => {
     expect((await rawRequest(api.httpPort, { method, path })).status).toBe(status);
   });
 
+  it('refuses in the wire form, with an id of the request', async () => {
+    const { headers, text } = await rawRequest(api.httpPort, { method: 'GET', path: 'http://www.example.com/' });
+    expect(headers['content-type']).toBe(CONTENT_TYPE);
+    expect(headers['x-amzn-requestid']).toMatch(UUID);
+    expect(JSON.parse(text)).toEqual({ __type: 'AccessDeniedException', Message: expect.stringMatching(/proxy/) });
+  });
+
   it('opens no tunnel', async () => {
     const socket = connect(api.httpPort, '127.0.0.1');
     socket.write('CONNECT www.example.com:443 HTTP/1.1\r\nHost: www.example.com:443\r\n\r\n');
