@@ -1,86 +1,37 @@
 /** Settings of `cloudmapd serve`: flag over environment over file over default, each checked by one schema. */
 import { readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
-import { Address4, Address6 } from 'ip-address';
 import { z } from 'zod';
 import { CONTENT_KEYS, type DeclaredContent, declaredKeys, NO_CONTENT, readContent } from './declared/schema.ts';
 import { parseYaml, type YamlFile } from './declared/yaml.ts';
 import { LOG_LEVELS } from './log.ts';
 import type { RegistryOptions } from './registry/decision.ts';
+import {
+  cidrs,
+  endpoints,
+  flag,
+  forwardRules,
+  hostName,
+  interval,
+  milliseconds,
+  number,
+  quota,
+  seconds,
+  suffixes,
+  upstreams,
+} from './setting-forms.ts';
 import { STORE_KINDS } from './store/open.ts';
-
-export interface Endpoint {
-  readonly address: string;
-  readonly port: number;
-}
 
 /** A setting that cannot be used; the message names it and the mend. */
 export class SettingError extends Error {
   override readonly name = 'SettingError';
 }
 
-/** From text as flags and the environment have it, or from YAML's own types. */
-const number = (schema: z.ZodType<number, number>) =>
-  z.preprocess((value) => (typeof value === 'string' && /^\d+$/.test(value.trim()) ? Number(value) : value), schema);
-const milliseconds = number(
-  z
-    .int()
-    .min(0)
-    .max(2 ** 31 - 1),
-);
-const interval = number(
-  z
-    .int()
-    .min(1)
-    .max(2 ** 31 - 1),
-);
-const quota = number(z.int().min(0));
-const flag = z.preprocess((value) => (value === 'true' ? true : value === 'false' ? false : value), z.boolean());
-const seconds = number(
-  z
-    .int()
-    .min(0)
-    .max(2 ** 31 - 1),
-);
-
-/** A comma list as text, or a YAML sequence. */
-const list = z.preprocess(
-  (value) => (typeof value === 'string' ? value.split(',').map((item) => item.trim()) : value),
-  z.array(z.string().min(1)).min(1),
-);
-
-const endpoints = (defaultPort: number | null) =>
-  list.transform((items, context): Endpoint[] =>
-    items.map((item) => {
-      const endpoint = parseEndpoint(item, defaultPort);
-      if (endpoint === null) {
-        const form = defaultPort === null ? 'ip:port or [ipv6]:port' : 'ip, ip:port or [ipv6]:port';
-        context.addIssue({ code: 'custom', message: `"${item}" is not of the form ${form}` });
-        return z.NEVER;
-      }
-      return endpoint;
-    }),
-  );
-
-const DNS_PORT = 53;
-
-const upstreams = z.preprocess(
-  (value) => (Array.isArray(value) && value.length === 1 ? value[0] : value),
-  z.union([z.literal(['none', 'system']), endpoints(DNS_PORT)]),
-);
-
-const cidrs = list.transform((items, context) =>
-  items.map((item) => {
-    const block = parseCidr(item);
-    if (block !== null) return block;
-    context.addIssue({ code: 'custom', message: `"${item}" is no address block such as 10.0.0.0/8` });
-    return z.NEVER;
-  }),
-);
-
 /** Loopback, private, link-local (RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291). */
 const LOCAL_CLIENTS =
   '127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,169.254.0.0/16,::1/128,fc00::/7,fe80::/10';
+
+/** RFC 6761, RFC 6762, RFC 7686, RFC 8375, RFC 6303: nobody outside could know these. */
+const SPECIAL_USE_NAMES = 'single-label,localhost,local,invalid,test,onion,home.arpa,rfc6303';
 
 /**
  * Every setting with its meaning, by its key in the file; the environment's `CLOUDMAPD_DATA_DIR` and the flag
@@ -103,6 +54,37 @@ const SETTINGS = {
   },
   upstreams: { schema: upstreams, default: 'none', help: 'none, system, or ip[:port] comma list' },
   recursionClients: { schema: cidrs, default: LOCAL_CLIENTS, help: 'address blocks whose queries are forwarded' },
+  forward: {
+    schema: forwardRules,
+    default: 'none',
+    help: 'upstreams per suffix: suffix=ip[:port], several addresses with blanks between, rules with commas',
+  },
+  refuse: { schema: suffixes, default: 'none', help: 'suffixes of names that are answered REFUSED' },
+  singleLabelUpstreams: {
+    schema: upstreams,
+    default: 'none',
+    help: 'asked for names of one label, such as a container engine knows: none, system, or ip[:port] comma list',
+  },
+  specialUseNames: {
+    schema: suffixes,
+    default: SPECIAL_USE_NAMES,
+    help: 'suffixes that are answered NXDOMAIN instead of being forwarded',
+  },
+  ownName: {
+    schema: hostName,
+    default: 'cloudmap',
+    help: 'this name and data- in front of it are answered with the address that was asked; none: neither',
+  },
+  cacheBytes: {
+    schema: number(z.int().min(0)),
+    default: 16_777_216,
+    help: 'memory for answers of upstreams, in octets; 0: none is kept',
+  },
+  cacheStaleSeconds: {
+    schema: seconds,
+    default: 86_400,
+    help: 'how long after its end an answer is kept for when no upstream answers; 0: not at all',
+  },
   dnsFallback: {
     schema: z.enum(['last-healthy', 'all']),
     default: 'last-healthy',
@@ -318,21 +300,4 @@ function flagOf(key: string): string {
 /** An empty variable is an unset one, as compose files write it. */
 function nonEmpty(value: string | undefined): string | undefined {
   return value === '' ? undefined : value;
-}
-
-/** `defaultPort` null: the text must have one. Null: not of the form. */
-export function parseEndpoint(text: string, defaultPort: number | null): Endpoint | null {
-  const bracketed = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(text);
-  const plain = /^([0-9.]+)(?::(\d{1,5}))?$/.exec(text);
-  const [, address = text, port] = bracketed ?? plain ?? [];
-  if (isIP(address) === 0 || address.includes('%')) return null;
-  const number = port === undefined ? defaultPort : Number(port);
-  return number === null || number > 65_535 ? null : { address, port: number };
-}
-
-/** With its prefix length, also where the text is an address alone; null: no such block. */
-function parseCidr(text: string): string | null {
-  if (Address4.isValid(text)) return text.includes('/') ? text : `${text}/32`;
-  if (Address6.isValid(text) && !text.includes('%')) return text.includes('/') ? text : `${text}/128`;
-  return null;
 }

@@ -1,24 +1,19 @@
 /** Joins all parts in the order in which they depend on each other, and stops them in reverse. */
 import { randomInt } from 'node:crypto';
-import { getServers } from 'node:dns';
 import { isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { registerFlush } from './admin/flush.ts';
 import { type Readiness, registerProbes } from './admin/probes.ts';
 import { createApp, HttpBindError, listenHttp } from './api/server.ts';
 import { createThrottle } from './api/throttle.ts';
 import { registerApi } from './api/wire.ts';
-import {
-  type Configuration,
-  type Endpoint,
-  parseEndpoint,
-  registryOptions,
-  SettingError,
-  type Settings,
-} from './config.ts';
+import { type Configuration, registryOptions, SettingError, type Settings } from './config.ts';
 import { checkContent, declare } from './declared/declare.ts';
 import { findEc2Addresses } from './declared/ec2-addresses.ts';
 import { watchOverrides } from './declared/overrides.ts';
+import type { DeclaredContent } from './declared/schema.ts';
 import { createEc2Lookup } from './ec2.ts';
+import { followSystem, forwardingOf, isWildcard } from './forwarding.ts';
 import { scheduleAliasTargets } from './health/alias-targets.ts';
 import { scheduleCustomHealth } from './health/custom-health.ts';
 import { logTransitions } from './health/log.ts';
@@ -31,9 +26,12 @@ import type { Namespace } from './registry/model.ts';
 import { Registry } from './registry/registry.ts';
 import { scheduleOperations } from './registry/schedule.ts';
 import { createLookup } from './resolver/lookup.ts';
+import { Resolver } from './resolver/resolver.ts';
+import type { Endpoint } from './setting-forms.ts';
 import { openStore } from './store/open.ts';
 import { StoreError } from './store/store.ts';
 import type { CompileOptions } from './synthesis/compile.ts';
+import { compileLocalNames, compileLocalTails, type LocalOptions } from './synthesis/local-names.ts';
 import { resolveOwn } from './synthesis/own-addresses.ts';
 import { Synthesizer } from './synthesis/synthesizer.ts';
 
@@ -51,7 +49,6 @@ export interface Daemon {
 
 /** HTTP requests under way get so long. */
 const DRAIN_TIMEOUT_MS = 2000;
-const DNS_PORT = 53;
 
 /**
  * Starts everything. Nothing is written to disk before every listener is bound.
@@ -83,14 +80,21 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
         ? { ...readiness, isReady: false, reason: 'no thread answers DNS' }
         : readiness,
     );
+    registerFlush(app, () => publisher);
     const listeners = await listenHttp(app, settings.http);
     closers.push(() => listeners.close(DRAIN_TIMEOUT_MS));
 
-    const upstreams = resolveUpstreams(settings, log);
+    const warn = (line: string): void => log.warn(line);
+    const forwarding = forwardingOf(settings, settings.dns, warn);
+    const local = localOptions(settings, content);
     const publisher = await Publisher.start(
       {
         listen: settings.dns,
-        forwarding: { upstreams, clients: settings.recursionClients },
+        forwarding,
+        clients: settings.recursionClients,
+        localNames: compileLocalNames(local),
+        localTails: compileLocalTails(local),
+        maxTtlSeconds: settings.dnsMaxTtl ?? null,
         seed: settings.seed ?? randomInt(2 ** 32),
       },
       {
@@ -101,9 +105,20 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
           if (problem === null) log.info(`DNS is answered on ${address} too, which is new`);
           else log.warn(`DNS is not answered on ${address}, which is new: ${problem}`);
         },
+        onLoop: (upstream, isLoop) => log.warn(loopLine(formatAddress(upstream), isLoop)),
       },
     );
     closers.push(() => publisher.close());
+    // Of the main thread's own, for aliases; it keeps nothing, since each look-up is one of an ended TTL.
+    const resolver = new Resolver({ ...forwarding, cacheBytes: 0 }, { onLoop: () => undefined });
+    closers.push(() => resolver.close());
+    closers.push(
+      followSystem(settings, settings.dns, warn, (upstreams) => {
+        log.info(`the upstreams are now ${upstreams.map(formatAddress).join(', ') || 'none'} (/etc/resolv.conf)`);
+        publisher.setUpstreams(upstreams);
+        resolver.setUpstreams(upstreams);
+      }),
+    );
     for (const address of [...listeners.skipped, ...publisher.skipped]) {
       log.warn(`${formatAddress(address)} is left out: this machine has no IPv6`);
     }
@@ -149,7 +164,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
       scheduleAliasTargets(
         registry,
         (name) => resolveOwn(registry.state, name, settings.dnsFallback),
-        createLookup(upstreams),
+        createLookup(resolver),
         onError,
       ),
     ];
@@ -247,23 +262,38 @@ function proberEvents(log: Log, onError: (error: unknown) => void): ProberEvents
   };
 }
 
+function loopLine(upstream: string, isLoop: boolean): string {
+  return isLoop
+    ? `CLOUDMAPD_UPSTREAMS: ${upstream} leads back to this daemon and is not asked: name a resolver there that does not forward to it`
+    : `${upstream} does not lead back to this daemon any more and is asked again`;
+}
+
+function localOptions(settings: Settings, { records }: DeclaredContent): LocalOptions {
+  return {
+    records,
+    ownName: settings.ownName,
+    soaTtlSeconds: settings.soaTtl,
+    maxTtlSeconds: settings.dnsMaxTtl ?? null,
+    addresses: listenerAddresses(settings.dns),
+  };
+}
+
 function compileOptions(settings: Settings, dns: readonly Endpoint[]): CompileOptions {
-  const addresses = dns.flatMap(({ address }) => nameServerAddresses(address));
   return {
     fallback: settings.dnsFallback,
     maxTtlSeconds: settings.dnsMaxTtl ?? null,
     soaTtlSeconds: settings.soaTtl,
     hasPtr: settings.dnsPtr,
-    nameServers: {
-      ipv4: [...new Set(addresses.filter((address) => !isIPv6(address)))],
-      ipv6: [...new Set(addresses.filter(isIPv6))],
-      areWildcard: dns.some(({ address }) => isWildcard(address)),
-    },
+    nameServers: { ...listenerAddresses(dns), areWildcard: dns.some(({ address }) => isWildcard(address)) },
   };
 }
 
-function isWildcard(address: string): boolean {
-  return address === '0.0.0.0' || address === '::';
+function listenerAddresses(dns: readonly Endpoint[]): { ipv4: string[]; ipv6: string[] } {
+  const addresses = dns.flatMap(({ address }) => nameServerAddresses(address));
+  return {
+    ipv4: [...new Set(addresses.filter((address) => !isIPv6(address)))],
+    ipv6: [...new Set(addresses.filter(isIPv6))],
+  };
 }
 
 /** Where a listener can be reached: its own address, or for a wildcard those of the machine. */
@@ -275,28 +305,4 @@ function nameServerAddresses(address: string): string[] {
     .filter((info) => info.family === family && !info.internal && !(info.family === 'IPv6' && info.scopeid > 0))
     .map((info) => info.address);
   return own.length > 0 ? own : [family === 'IPv6' ? '::1' : '127.0.0.1'];
-}
-
-/** The upstreams without ourselves: a query forwarded to ourselves would come back for as long as there is time. */
-function resolveUpstreams(settings: Settings, log: Log): Endpoint[] {
-  const { upstreams } = settings;
-  if (upstreams === 'none') return [];
-  const wanted = upstreams === 'system' ? getServers().map((server) => parseEndpoint(server, DNS_PORT)) : upstreams;
-  return wanted.filter((upstream): upstream is Endpoint => {
-    if (upstream === null) return false;
-    const isSelf = settings.dns.some(
-      ({ address, port }) =>
-        port === upstream.port && (address === upstream.address || isWildcardFor(address, upstream)),
-    );
-    if (isSelf) log.warn(`CLOUDMAPD_UPSTREAMS: ${formatAddress(upstream)} is this daemon itself and is left out`);
-    return !isSelf;
-  });
-}
-
-/** Not every 127.* address: on Docker's user networks 127.0.0.11 is the engine's resolver, not us. */
-function isWildcardFor(address: string, upstream: Endpoint): boolean {
-  if (!isWildcard(address)) return false;
-  if (isIPv6(address) !== isIPv6(upstream.address)) return false;
-  const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  return own.some((info) => info.address === upstream.address);
 }

@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadConfiguration, parseEndpoint, SETTING_KEYS, SettingError, settingFlags } from '../src/config.ts';
+import { loadConfiguration, SETTING_KEYS, SettingError, settingFlags } from '../src/config.ts';
 import { ConfigFileError } from '../src/declared/yaml.ts';
+import { parseEndpoint } from '../src/setting-forms.ts';
 import { makeFolder } from './support/daemon.ts';
 
 let folder: ReturnType<typeof makeFolder>;
@@ -51,6 +52,13 @@ describe('settings', () => {
         'fc00::/7',
         'fe80::/10',
       ],
+      forward: [],
+      refuse: [],
+      singleLabelUpstreams: 'none',
+      specialUseNames: ['single-label', 'localhost', 'local', 'invalid', 'test', 'onion', 'home.arpa', 'rfc6303'],
+      ownName: 'cloudmap',
+      cacheBytes: 16_777_216,
+      cacheStaleSeconds: 86_400,
       dnsFallback: 'last-healthy',
       seed: undefined,
       dnsMaxTtl: undefined,
@@ -90,6 +98,13 @@ describe('settings', () => {
     accountId: ['111111111111', '222222222222', '"333333333333"'],
     upstreams: ['10.0.0.1', 'system', '10.0.0.3:5353'],
     recursionClients: ['10.0.0.0/8', '10.2.0.0/16', '10.3.0.0/16'],
+    forward: ['a.example=10.0.0.1', 'b.example=10.0.0.1 10.0.0.2:5353,c=[fd00::1]', '{ d.example: [10.0.0.3] }'],
+    refuse: ['a.example', 'b.example,c.example', '[d.example]'],
+    singleLabelUpstreams: ['10.0.0.1', 'system', '10.0.0.3:5353'],
+    specialUseNames: ['local', 'none', '[single-label, test]'],
+    ownName: ['one', 'two.example', 'none'],
+    cacheBytes: ['0', '2', '3'],
+    cacheStaleSeconds: ['0', '2', '3'],
     dnsFallback: ['all', 'last-healthy', 'all'],
     seed: ['0', '2', '4294967295'],
     dnsMaxTtl: ['1', '2', '3'],
@@ -166,6 +181,13 @@ const BAD: Record<string, readonly string[]> = {
   accountId: ['12345678901', '1234567890123', 'abcdefghijkl', '12345678901 '],
   upstreams: ['nobody', 'dns.example:53', '10.0.0.1:99999', '10.0.0.1,system', 'none,10.0.0.1'],
   recursionClients: ['10.0.0.0/33', 'fd00::/129', 'everyone', '10.0.0', '10.0.0.0/8,', 'fe80::1%eth0'],
+  forward: ['a.example', 'a.example=', '=x', 'a.example=10.0.0.1 nobody', 'a..b=10.0.0.1', 'a.example=dns.example'],
+  refuse: ['a..b', 'a.example,', 'x'.repeat(64)],
+  singleLabelUpstreams: ['nobody', '10.0.0.1,system'],
+  specialUseNames: ['a..b', 'local,'],
+  ownName: ['two words', '-cloudmap', 'cloud_map', 'cloudmap.'],
+  cacheBytes: ['-1', '16M', '1.5'],
+  cacheStaleSeconds: ['-1', '1d'],
   dnsFallback: ['none', 'ALL'],
   seed: ['-1', '4294967296', 'x'],
   dnsMaxTtl: ['-1', '1.5', 'x', '2147483648'],

@@ -7,12 +7,12 @@
  */
 import { readU32, writeU32 } from '../wire/bytes.ts';
 
-const KIND = { reset: 0, putZone: 1, dropZone: 2, putSet: 3, dropSet: 4, putNote: 5 } as const;
+const KIND = { reset: 0, putZone: 1, dropZone: 2, putSet: 3, dropSet: 4, putNote: 5, putNameZone: 6 } as const;
 const NO_NAME = new Uint8Array(0);
 
 export type DeltaChange =
   | { kind: 'reset' }
-  | { kind: 'put-zone' | 'drop-zone'; apex: Uint8Array }
+  | { kind: 'put-zone' | 'put-name-zone' | 'drop-zone'; apex: Uint8Array }
   | { kind: 'drop-set'; apex: Uint8Array; owner: Uint8Array }
   | { kind: 'put-set'; apex: Uint8Array; owner: Uint8Array; set: Uint8Array }
   | { kind: 'put-note'; apex: Uint8Array; owner: Uint8Array; text: Uint8Array };
@@ -33,6 +33,11 @@ export class DeltaWriter {
 
   putZone(apex: Uint8Array): void {
     this.#head(KIND.putZone, apex);
+  }
+
+  /** A zone of its apex alone: names below it are not in it. */
+  putNameZone(apex: Uint8Array): void {
+    this.#head(KIND.putNameZone, apex);
   }
 
   dropZone(apex: Uint8Array): void {
@@ -107,6 +112,7 @@ export function* readDelta(bytes: Uint8Array): Generator<DeltaChange> {
     const apex = takeName();
     if (kind === KIND.reset) yield { kind: 'reset' };
     else if (kind === KIND.putZone) yield { kind: 'put-zone', apex };
+    else if (kind === KIND.putNameZone) yield { kind: 'put-name-zone', apex };
     else if (kind === KIND.dropZone) yield { kind: 'drop-zone', apex };
     else if (kind === KIND.dropSet) yield { kind: 'drop-set', apex, owner: takeName() };
     else if (kind === KIND.putSet) {

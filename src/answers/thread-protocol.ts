@@ -5,22 +5,55 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+/** What becomes of names outside our zones: the upstreams that are asked, or one of the fixed answers. */
+export type RuleAction =
+  | { readonly kind: 'ask'; readonly upstreams: readonly ListenAddress[] }
+  | { readonly kind: 'refuse' | 'nxdomain' | 'localhost' };
+
+export interface Forwarding {
+  /** Whether anything is forwarded at all. */
+  readonly isOn: boolean;
+  /** Asked for names that no rule names; null: those are not forwarded. */
+  readonly upstreams: readonly ListenAddress[] | null;
+  /** Lower-case suffixes; of two with one suffix the first counts, of several the longest. */
+  readonly rules: readonly { readonly suffix: string; readonly action: RuleAction }[];
+  /** What becomes of names of one label that no rule names; null: what becomes of all others. */
+  readonly singleLabel: RuleAction | null;
+  /** Octets; 0: nothing is kept. */
+  readonly cacheBytes: number;
+  /** For how long an ended answer is kept for when no upstream answers. */
+  readonly staleSeconds: number;
+}
+
 /** Given to a thread when it starts. */
 export interface ThreadOptions {
   readonly listen: readonly ListenAddress[];
   /** Whether a thread before it listened there. */
   readonly isReplacement: boolean;
-  readonly forwarding: {
-    /** Asked in this order; none: nothing is forwarded. */
-    readonly upstreams: readonly ListenAddress[];
-    /** CIDR blocks whose clients are served. */
-    readonly clients: readonly string[];
+  readonly forwarding: Forwarding;
+  /** CIDR blocks whose clients' queries are forwarded. */
+  readonly clients: readonly string[];
+  /** A delta of zones of one name each, looked into behind the published ones. */
+  readonly localNames: Uint8Array;
+  /** Compiled records: TYPE, CLASS, TTL, RDLENGTH, RDATA. */
+  readonly localTails: {
+    readonly soa: Uint8Array;
+    readonly localhostA: Uint8Array;
+    readonly localhostAaaa: Uint8Array;
   };
+  /** Caps TTLs of what upstreams answered, in seconds; null: as they are. */
+  readonly maxTtlSeconds: number | null;
   /** Of the generator that mixes answers. */
   readonly seed: number;
 }
 
-export type ToThread = { kind: 'delta'; sequence: number; delta: Uint8Array } | { kind: 'close' };
+export type ToThread =
+  | { kind: 'delta'; sequence: number; delta: Uint8Array }
+  /** For names that no rule names, from now on. */
+  | { kind: 'upstreams'; upstreams: readonly ListenAddress[] }
+  /** @see Resolver.flush */
+  | { kind: 'flush'; sequence: number; name: string | null; isBelow: boolean }
+  | { kind: 'close' };
 
 export type FromThread =
   | {
@@ -32,5 +65,8 @@ export type FromThread =
   | { kind: 'bind-failed'; address: ListenAddress; transport: 'UDP' | 'TCP'; code: string; message: string }
   /** An address that came up under a wildcard answers from now on, or why it does not. */
   | { kind: 'address'; address: string; error: string | null }
+  /** An upstream leads back to this daemon, or does no more. */
+  | { kind: 'loop'; upstream: ListenAddress; isLoop: boolean }
   | { kind: 'ack'; sequence: number }
+  | { kind: 'flushed'; sequence: number; count: number }
   | { kind: 'closed' };

@@ -30,7 +30,11 @@ export class Zone {
   readonly #apexLabels: number;
   readonly #view = OWNER_VIEW;
 
-  constructor(apex: Uint8Array) {
+  /** Names below the apex are not in it. */
+  readonly isOfOneName: boolean;
+
+  constructor(apex: Uint8Array, isOfOneName = false) {
+    this.isOfOneName = isOfOneName;
     // Of its own: what it was read from is as large as a snapshot.
     this.apex = apex.slice();
     this.#view.read(apex, 0, apex.length);
@@ -144,6 +148,7 @@ export class ZoneSet {
       const entry = this.#apexes.find(view.hashes[label] as number, message, at, view.end - at);
       if (entry === 0) continue;
       const zone = this.#zones[this.#indexOf(entry)] as Zone;
+      if (zone.isOfOneName && label > 0) continue;
       const start = view.offsets[0] as number;
       const found = zone.names.find(view.hashes[0] as number, message, start, view.end - start);
       lookup.zone = zone;
@@ -181,7 +186,10 @@ export class ZoneSet {
           this.#reset();
           break;
         case 'put-zone':
-          if (this.#zoneAt(change.apex) === null) this.#putZone(change.apex);
+          if (this.#zoneAt(change.apex) === null) this.#putZone(change.apex, false);
+          break;
+        case 'put-name-zone':
+          if (this.#zoneAt(change.apex) === null) this.#putZone(change.apex, true);
           break;
         case 'drop-zone':
           this.#dropZone(change.apex);
@@ -212,9 +220,9 @@ export class ZoneSet {
     return entry === 0 ? null : (this.#zones[this.#indexOf(entry)] as Zone);
   }
 
-  #putZone(apex: Uint8Array): void {
+  #putZone(apex: Uint8Array, isOfOneName: boolean): void {
     const index = this.#free.pop() ?? this.#zones.length;
-    this.#zones[index] = new Zone(apex);
+    this.#zones[index] = new Zone(apex, isOfOneName);
     const value = new Uint8Array(4);
     writeU32(value, 0, index);
     this.#apexes.put(this.#view.hashes[0] as number, apex, 0, apex.length, value);

@@ -8,6 +8,7 @@ import {
   MAX_RESOURCE_PATH,
   MAX_TTL_SECONDS,
 } from '../registry/limits.ts';
+import { domainNameProblem } from '../registry/owner-names.ts';
 import { RECORD_TYPES } from '../registry/record-types.ts';
 import type { YamlFile } from './yaml.ts';
 
@@ -57,7 +58,23 @@ const namespace = z.strictObject({
     .transform((list) => list ?? []),
 });
 
+const record = z
+  .strictObject({
+    name: z.string().min(1),
+    type: z.enum(['A', 'AAAA', 'CNAME', 'TXT', 'PTR']),
+    value: text,
+    ttl: ttl.default(60),
+  })
+  .superRefine(({ name, type, value }, context) => {
+    const wrong = (path: string, message: string): void => context.addIssue({ code: 'custom', path: [path], message });
+    if (!isDomainName(name)) wrong('name', 'is no domain name');
+    if (type === 'A' && !z.ipv4().safeParse(value).success) wrong('value', 'is no IPv4 address');
+    if (type === 'AAAA' && !z.ipv6().safeParse(value).success) wrong('value', 'is no IPv6 address');
+    if ((type === 'CNAME' || type === 'PTR') && !isDomainName(value)) wrong('value', 'is no domain name');
+  });
+
 const content = z.object({
+  records: z.array(record).nullish(),
   namespaces: z.array(namespace).nullish(),
   ec2Instances: z.record(z.string(), z.ipv4()).nullish(),
 });
@@ -66,7 +83,11 @@ export type DeclaredNamespace = z.output<typeof namespace>;
 export type DeclaredService = z.output<typeof service>;
 export type DeclaredInstance = z.output<typeof instance>;
 
+export type DeclaredRecord = z.output<typeof record>;
+
 export interface DeclaredContent {
+  /** For names outside Cloud Map. */
+  readonly records: readonly DeclaredRecord[];
   readonly namespaces: readonly DeclaredNamespace[];
   /** EC2 instance id -> IPv4 address. */
   readonly ec2Instances: Readonly<Record<string, string>>;
@@ -89,16 +110,33 @@ export function declaredKeys({ namespaces }: DeclaredContent): ReadonlySet<strin
   return keys;
 }
 
-export const NO_CONTENT: DeclaredContent = { namespaces: [], ec2Instances: {} };
+export const NO_CONTENT: DeclaredContent = { records: [], namespaces: [], ec2Instances: {} };
 
 /** @throws ConfigFileError that names line and key */
 export function readContent(yaml: YamlFile): DeclaredContent {
   const result = content.safeParse(yaml.value ?? {});
   if (result.success) {
-    return { namespaces: result.data.namespaces ?? [], ec2Instances: result.data.ec2Instances ?? {} };
+    const records = result.data.records ?? [];
+    refuseMixedAliases(yaml, records);
+    return { records, namespaces: result.data.namespaces ?? [], ec2Instances: result.data.ec2Instances ?? {} };
   }
   const issue = result.error.issues[0] as z.core.$ZodIssue;
   const path = issue.path as (string | number)[];
   if (issue.code === 'unrecognized_keys') throw yaml.errorAt([...path, issue.keys[0] as string], 'is not a known key');
   throw yaml.errorAt(path, issue.message);
+}
+
+function isDomainName(name: string): boolean {
+  return domainNameProblem(name.replace(/\.$/, '')) === null;
+}
+
+/** An alias has no other records, and one target (RFC 1034 s3.6.2). @throws ConfigFileError */
+function refuseMixedAliases(yaml: YamlFile, records: readonly DeclaredRecord[]): void {
+  const ownerOf = ({ name }: DeclaredRecord): string => name.toLowerCase().replace(/\.$/, '');
+  for (const [at, record] of records.entries()) {
+    if (record.type !== 'CNAME') continue;
+    if (records.some((other, i) => i !== at && ownerOf(other) === ownerOf(record))) {
+      throw yaml.errorAt(['records', at, 'name'], `"${record.name}" has a CNAME, so it can have no other record`);
+    }
+  }
 }

@@ -28,6 +28,13 @@ export const FIXED_ERRORS = {
     'names outside the namespaces are not forwarded for this client (CLOUDMAPD_RECURSION_CLIENTS)',
   ),
   upstreamsSilent: fixed('noReachableAuthority', 'no upstream answered in time (CLOUDMAPD_UPSTREAMS)'),
+  upstreamsFailed: fixed('noReachableAuthority', 'the upstreams could not answer (CLOUDMAPD_UPSTREAMS)'),
+  loop: fixed('noReachableAuthority', 'the upstream leads back to this server (CLOUDMAPD_UPSTREAMS)'),
+  busy: fixed('other', 'too many queries wait for the upstreams'),
+  refusedByRule: fixed('blocked', 'the name is refused by a rule (CLOUDMAPD_REFUSE)'),
+  specialUse: fixed('other', 'a name for local use is not looked up outside (CLOUDMAPD_SPECIAL_USE_NAMES)'),
+  staleAnswer: fixed('staleAnswer', 'no upstream answered, this was the answer before (CLOUDMAPD_UPSTREAMS)'),
+  staleNxdomain: fixed('staleNxdomain', 'no upstream answered, this was the answer before (CLOUDMAPD_UPSTREAMS)'),
   class: fixed('notSupported', 'class IN alone is served'),
   transfer: fixed('notSupported', 'zone transfers are not served'),
 } as const;

@@ -21,193 +21,158 @@ import {
   rrsetPolicy,
 } from '../answers/answer-set.ts';
 import { type Random, Selection } from '../answers/selection.ts';
-import type { Zone, ZoneSet } from '../answers/zone-set.ts';
+import type { Lookup, Zone, ZoneSet } from '../answers/zone-set.ts';
+import type { Resolver } from '../resolver/resolver.ts';
 import { copyBytes, readU16, writeU16 } from '../wire/bytes.ts';
-import { EXTENDED_ERROR, headerRcode, OPT_BYTES, writeExtendedError, writeOpt } from '../wire/edns.ts';
+import { EXTENDED_ERROR } from '../wire/edns.ts';
 import { FLAG, HEADER_BYTES, POINTER, RCODE, TYPE } from '../wire/header.ts';
 import { NameView } from '../wire/names.ts';
-import { ExtendedError, FIXED_ERRORS, type FixedError } from './extended-error.ts';
+import type { Client } from './clients.ts';
+import { FIXED_ERRORS, type FixedError } from './extended-error.ts';
+import { ASK, GO_ON, type LocalTails, Outside, type Told, type Wanted } from './outside.ts';
+import { ReplyWriter } from './reply-writer.ts';
 import { SCREEN_DROP, Screen } from './screen.ts';
 
 /** `respond`: send nothing. */
 export const DROP = 0;
 /** `respond`: an upstream has to be asked. */
-export const FORWARD = -1;
+export const FORWARD = ASK;
 
 /** A chain of CNAMEs longer than this is a loop, or might as well be. */
 const MAX_CHAIN = 16;
 /** Octets of TYPE, CLASS, TTL and RDLENGTH in front of RDATA. */
 const RDATA_AT = 10;
+/** Offsets from here on are beyond what a pointer can say. */
+const POINTER_END = 0x4000;
 
 export interface ResponderOptions {
   readonly zones: ZoneSet;
+  /** Names of the daemon's own settings: each is a zone of one name; what lies below it is outside. */
+  readonly locals: ZoneSet;
   readonly random: Random;
-  /** Whether there is an upstream to ask: sets RA, and lets names outside our zones be forwarded. */
-  readonly recursionAvailable: boolean;
-  /** Epoch ms, for texts that say how long ago something was; default: the system's. */
+  readonly resolver: Resolver;
+  readonly tails: LocalTails;
+  /** Of records that upstreams gave, in seconds; null: their own. */
+  readonly maxTtlSeconds?: number | null;
+  /** Epoch ms; default: the system's. */
   readonly clock?: (() => number) | undefined;
 }
 
+const NO_TELLINGS: readonly Told[] = [];
+
 export class Responder {
   readonly #zones: ZoneSet;
+  readonly #locals: ZoneSet;
   readonly #selection: Selection;
-  readonly #recursionAvailable: boolean;
   readonly #clock: () => number;
   readonly #screen = new Screen();
+  readonly #writer: ReplyWriter;
+  readonly #outside: Outside;
   readonly #target = new NameView();
 
-  // The reply being written.
-  #at = 0;
-  #answers = 0;
-  #additionalCount = 0;
+  // Of the reply being written.
+  #flags = 0;
   #drawn = 0;
   #local: Uint8Array | null = null;
-  readonly #error = new ExtendedError();
   /** The names that the chain has gone through: their zones and sets. */
   readonly #chainZones: (Zone | null)[] = Array.from({ length: MAX_CHAIN }, () => null);
   readonly #chainSets = new Int32Array(MAX_CHAIN);
 
-  constructor(options: ResponderOptions) {
-    this.#zones = options.zones;
-    this.#selection = new Selection(options.random);
-    this.#recursionAvailable = options.recursionAvailable;
-    this.#clock = options.clock ?? Date.now;
+  constructor({ zones, locals, random, resolver, tails, maxTtlSeconds = null, clock = Date.now }: ResponderOptions) {
+    this.#zones = zones;
+    this.#locals = locals;
+    this.#selection = new Selection(random);
+    this.#clock = clock;
+    this.#writer = new ReplyWriter(this.#screen, resolver.isOn);
+    const ours = [zones, locals];
+    this.#outside = new Outside({ resolver, writer: this.#writer, ours, tails, maxTtlSeconds, clock });
   }
 
   /**
    * @param query the message, in `query[0, length)`
    * @param reply at least 65,535 octets, overwritten
    * @param overTcp whether the reply may take 65,535 octets, or what EDNS and our own 1232 allow
-   * @param local octets of the address that was asked, where the listener is a wildcard
-   * @returns the reply's length, DROP or FORWARD
+   * @param local octets of the address that was asked; null: not known
+   * @param tellings what upstreams have said for this query, where it was to be forwarded
+   * @returns the reply's length, DROP, or FORWARD: see `takeWanted`
    */
   respond(
     query: Uint8Array,
     length: number,
     reply: Uint8Array,
     overTcp: boolean,
-    local: Uint8Array | null = null,
+    local: Uint8Array | null,
+    client: Client,
+    tellings: readonly Told[] = NO_TELLINGS,
   ): number {
     this.#local = local;
     const rcode = this.#screen.read(query, length, overTcp);
     if (rcode === SCREEN_DROP) return DROP;
-    if (rcode !== RCODE.NOERROR) return this.#refusal(query, reply, rcode, this.#screen.error);
-    if (!this.#zones.isFilled) return this.#refusal(query, reply, RCODE.SERVFAIL, FIXED_ERRORS.notReady);
-
-    const found = this.#zones.find(query, this.#screen.qname);
-    if (found.zone === null) {
-      const asksRecursion = (readU16(query, 2) & FLAG.RD) !== 0;
-      if (asksRecursion && this.#recursionAvailable) return FORWARD;
-      const error = asksRecursion ? FIXED_ERRORS.notForwarded : FIXED_ERRORS.notOurs;
-      return this.#refusal(query, reply, RCODE.REFUSED, error);
-    }
-    return this.#answer(query, reply);
+    this.#writer.begin(query, reply);
+    if (rcode !== RCODE.NOERROR) return this.#refusal(rcode, this.#screen.error);
+    if (!this.#zones.isFilled) return this.#refusal(RCODE.SERVFAIL, FIXED_ERRORS.notReady);
+    return this.#answer(query, reply, client, tellings);
   }
 
-  /**
-   * A reply without records to a query that was to be forwarded: REFUSED, SERVFAIL, or with `truncated` the one that
-   * sends the client to TCP.
-   * @returns the reply's length
-   */
-  respondEmpty(
-    query: Uint8Array,
-    length: number,
-    reply: Uint8Array,
-    overTcp: boolean,
-    rcode: number,
-    error: FixedError | null,
-    truncated = false,
-  ): number {
+  /** What the upstreams are to be asked when `respond` says FORWARD. Taken at once: it is of the query just screened. */
+  takeWanted(): Wanted {
+    return this.#outside.takeWanted();
+  }
+
+  /** A reply without records, to a query that was screened before. @returns the reply's length */
+  refuse(query: Uint8Array, reply: Uint8Array, overTcp: boolean, rcode: number, error: FixedError): number {
     // Screened again: other queries came between, and the screening's result is this object's state.
-    this.#screen.read(query, length, overTcp);
-    this.#start(query, reply);
-    if (error !== null) this.#error.setFixed(error);
-    return this.#finish(query, reply, rcode, false, truncated, 0);
+    this.#screen.read(query, query.length, overTcp);
+    this.#writer.begin(query, reply);
+    return this.#refusal(rcode, error);
   }
 
-  /** The octet behind the question of the query just screened. */
-  get questionEnd(): number {
-    return this.#screen.questionEnd;
+  #refusal(rcode: number, error: FixedError | null): number {
+    if (error !== null) this.#writer.error.setFixed(error);
+    return this.#writer.finish(rcode, 0);
   }
 
-  /** The octets that the client of the query just screened takes over its transport. */
-  get replyLimit(): number {
-    return this.#screen.replyLimit;
-  }
-
-  #refusal(query: Uint8Array, reply: Uint8Array, rcode: number, error: FixedError | null): number {
-    this.#start(query, reply);
-    if (error !== null) this.#error.setFixed(error);
-    return this.#finish(query, reply, rcode, false, false, 0);
-  }
-
-  #start(query: Uint8Array, reply: Uint8Array): void {
-    // The question is echoed byte for byte: clients that mix case (0x20) compare it.
-    copyBytes(query, 0, this.#screen.questionEnd, reply, 0);
-    this.#at = this.#screen.questionEnd;
-    this.#answers = 0;
-    this.#additionalCount = 0;
-    this.#error.clear();
-  }
-
-  /** Header and OPT around what has been written; `#at` is the end of the last section that is kept. */
-  #finish(
-    query: Uint8Array,
-    reply: Uint8Array,
-    rcode: number,
-    authoritative: boolean,
-    truncated: boolean,
-    authorities: number,
-  ): number {
-    const asked = readU16(query, 2);
-    const hasQuestion = this.#screen.questionEnd > HEADER_BYTES;
-    let flags = FLAG.QR | (asked & (FLAG.OPCODE | FLAG.RD | FLAG.CD)) | headerRcode(rcode);
-    // RFC 4035 s3 has CD copied, s3.1.6 has it cleared from what is answered with authority.
-    if (authoritative) flags = (flags & ~FLAG.CD) | FLAG.AA;
-    if (truncated) flags |= FLAG.TC;
-    if (this.#recursionAvailable) flags |= FLAG.RA;
-    writeU16(reply, 2, flags);
-    writeU16(reply, 4, hasQuestion ? 1 : 0);
-    writeU16(reply, 6, this.#answers);
-    writeU16(reply, 8, authorities);
-    writeU16(reply, 10, this.#additionalCount + (this.#screen.edns.present ? 1 : 0));
-    if (!this.#screen.edns.present) return this.#at;
-    const end = writeOpt(reply, this.#at, rcode, this.#screen.edns.dnssecOk);
-    const { code, text, length } = this.#error;
-    return code < 0 ? end : writeExtendedError(reply, end, this.#screen.replyLimit, code, text, length);
-  }
-
-  #answer(query: Uint8Array, reply: Uint8Array): number {
-    this.#start(query, reply);
+  #answer(query: Uint8Array, reply: Uint8Array, client: Client, tellings: readonly Told[]): number {
     const { qtype } = this.#screen;
+    const writer = this.#writer;
     // Where the name being answered stands in the reply, for owners to point to, and its labels.
     let ownerAt = HEADER_BYTES;
     let name = this.#screen.qname;
     let message = query;
     for (let links = 0; ; links++) {
-      const { zone, set, apexLabel } = this.#zones.find(message, name);
-      // A chain that leaves our zones ends where the client's resolver goes on; so does a loop.
-      if (zone === null || this.#isLoop(links, zone, set)) return this.#fit(query, reply, RCODE.NOERROR);
+      const { zone, set, apexLabel } = this.#find(message, name);
+      if (links === 0) this.#flags = zone === null ? 0 : FLAG.AA;
+      if (zone === null) {
+        if (links === MAX_CHAIN) return this.#fit(RCODE.NOERROR);
+        this.#chainZones[links] = null;
+        const end = this.#outside.answer(message, name, links === 0, this.#flags, client, tellings);
+        if (end !== GO_ON) return end;
+        ownerAt = this.#outside.ownerAt;
+        name = this.#target;
+        message = reply;
+        if (ownerAt >= POINTER_END || !name.read(reply, ownerAt, writer.at)) return this.#fit(RCODE.SERVFAIL);
+        continue;
+      }
+      // A chain that leads back to where it was ends where the client's resolver goes on.
+      if (this.#isLoop(links, zone, set)) return this.#fit(RCODE.NOERROR);
       const { bytes } = zone.names;
       if (set === 0 || isEmptySet(bytes, set)) this.#noteName(message, name, zone);
       if (set === 0) {
         // A name that only leads to a nested zone exists all the same (RFC 8020 s2).
         const rcode = this.#zones.isAboveZone(message, name) ? RCODE.NOERROR : RCODE.NXDOMAIN;
-        return this.#negative(query, reply, rcode, zone, name, apexLabel);
+        return this.#negative(rcode, zone, name, apexLabel);
       }
       const cname = isEmptySet(bytes, set) ? 0 : findRrset(bytes, set, TYPE.CNAME);
       const follows = cname !== 0 && qtype !== TYPE.CNAME && qtype !== TYPE.ANY;
       const rrset = follows ? cname : this.#rrsetFor(bytes, set, qtype);
-      if (rrset === 0) return this.#negative(query, reply, RCODE.NOERROR, zone, name, apexLabel);
+      if (rrset === 0) return this.#negative(RCODE.NOERROR, zone, name, apexLabel);
       this.#noteRrset(bytes, rrset);
-      const before = this.#at;
-      if (!this.#copyRrset(bytes, rrset, ownerAt, reply)) {
-        return this.#fit(query, reply, RCODE.NOERROR, reply.length + 1);
-      }
+      const before = writer.at;
+      if (!this.#copyRrset(bytes, rrset, ownerAt, reply)) return this.#fit(RCODE.NOERROR, reply.length + 1);
       if (!follows) {
-        const answersEnd = this.#at;
+        const answersEnd = writer.at;
         this.#copyAdditionals(bytes, rrset, ownerAt, reply);
-        return this.#fit(query, reply, RCODE.NOERROR, answersEnd);
+        return this.#fit(RCODE.NOERROR, answersEnd);
       }
       // The CNAME's target stands uncompressed in the reply, behind a two-octet owner and the fixed fields.
       const targetAt = before + 2 + RDATA_AT;
@@ -215,8 +180,14 @@ export class Responder {
       name = this.#target;
       message = reply;
       // MAX_CHAIN CNAMEs end far below the 16,383 octets that a pointer reaches.
-      if (!name.read(reply, targetAt, this.#at)) return this.#fit(query, reply, RCODE.SERVFAIL);
+      if (!name.read(reply, targetAt, writer.at)) return this.#fit(RCODE.SERVFAIL);
     }
+  }
+
+  /** Registered names before those of the settings, longest zone first. */
+  #find(message: Uint8Array, name: NameView): Lookup {
+    const found = this.#zones.find(message, name);
+    return found.zone === null ? this.#locals.find(message, name) : found;
   }
 
   /** Notes one more name of a chain. @returns whether it was there before, or the chain is too long */
@@ -244,11 +215,11 @@ export class Responder {
       let from = choice + CHOICE_HEADER_BYTES;
       for (let left = readU16(bytes, choice); left > 0; left--) {
         const length = readU16(bytes, from);
-        if (this.#at + 2 + length > reply.length) return false;
-        writeU16(reply, this.#at, POINTER | ownerAt);
-        copyBytes(bytes, from + 2, length, reply, this.#at + 2);
-        this.#at += 2 + length;
-        this.#answers++;
+        if (this.#writer.at + 2 + length > reply.length) return false;
+        writeU16(reply, this.#writer.at, POINTER | ownerAt);
+        copyBytes(bytes, from + 2, length, reply, this.#writer.at + 2);
+        this.#writer.at += 2 + length;
+        this.#writer.answers++;
         from += 2 + length;
       }
     }
@@ -260,11 +231,11 @@ export class Responder {
     const local = this.#local;
     const tail = choiceAt(bytes, rrset, 0) + CHOICE_HEADER_BYTES + 2;
     if (local === null || readU16(bytes, tail + RDATA_AT - 2) !== local.length) return false;
-    writeU16(reply, this.#at, POINTER | ownerAt);
-    copyBytes(bytes, tail, RDATA_AT, reply, this.#at + 2);
-    copyBytes(local, 0, local.length, reply, this.#at + 2 + RDATA_AT);
-    this.#at += 2 + RDATA_AT + local.length;
-    this.#answers++;
+    writeU16(reply, this.#writer.at, POINTER | ownerAt);
+    copyBytes(bytes, tail, RDATA_AT, reply, this.#writer.at + 2);
+    copyBytes(local, 0, local.length, reply, this.#writer.at + 2 + RDATA_AT);
+    this.#writer.at += 2 + RDATA_AT + local.length;
+    this.#writer.answers++;
     this.#drawn = 0;
     return true;
   }
@@ -274,9 +245,9 @@ export class Responder {
     const end = this.#screen.edns.present ? noteEnd(bytes, rrset) : 0;
     if (end === 0) return;
     const length = noteLength(bytes, end);
-    this.#error.set(EXTENDED_ERROR.other, bytes, end - 1 - length, length);
+    this.#writer.error.set(EXTENDED_ERROR.other, bytes, end - 1 - length, length);
     const seconds = noteSeconds(bytes, end);
-    if (seconds > 0) this.#error.appendAge(Math.max(0, Math.floor(this.#clock() / 1000) - seconds));
+    if (seconds > 0) this.#writer.error.appendAge(Math.max(0, Math.floor(this.#clock() / 1000) - seconds));
   }
 
   /** What there is to say of a name without records that one may expect to have some. */
@@ -284,7 +255,7 @@ export class Responder {
     const entry = this.#screen.edns.present ? zone.findNote(message, name) : 0;
     if (entry === 0) return;
     const { notes } = zone;
-    this.#error.set(EXTENDED_ERROR.other, notes.bytes, notes.valueAt(entry), notes.valueLength(entry));
+    this.#writer.error.set(EXTENDED_ERROR.other, notes.bytes, notes.valueAt(entry), notes.valueLength(entry));
   }
 
   /** The additional records of the choices just drawn, each one's end noted, so that whole ones can be dropped. */
@@ -297,55 +268,41 @@ export class Responder {
         const prefix = bytes[from] as number;
         const tail = from + 1 + prefix;
         const length = readU16(bytes, tail);
-        if (this.#at + prefix + 2 + length > this.#room()) return;
-        copyBytes(bytes, from + 1, prefix, reply, this.#at);
-        writeU16(reply, this.#at + prefix, POINTER | ownerAt);
-        copyBytes(bytes, tail + 2, length, reply, this.#at + prefix + 2);
-        this.#at += prefix + 2 + length;
-        this.#additionalCount++;
+        if (this.#writer.at + prefix + 2 + length > this.#writer.room) return;
+        copyBytes(bytes, from + 1, prefix, reply, this.#writer.at);
+        writeU16(reply, this.#writer.at + prefix, POINTER | ownerAt);
+        copyBytes(bytes, tail + 2, length, reply, this.#writer.at + prefix + 2);
+        this.#writer.at += prefix + 2 + length;
+        this.#writer.additionals++;
         from = tail + 2 + length;
       }
     }
   }
 
-  /** The end of what may be written in front of the OPT. */
-  #room(): number {
-    return this.#screen.replyLimit - (this.#screen.edns.present ? OPT_BYTES : 0);
-  }
-
   /** A positive answer; where it is too long for the client nothing of it is sent but TC, and TCP has the whole. */
-  #fit(query: Uint8Array, reply: Uint8Array, rcode: number, answersEnd = this.#at): number {
-    const truncated = answersEnd > this.#room();
-    if (truncated) {
-      this.#at = this.#screen.questionEnd;
-      this.#answers = 0;
-      this.#additionalCount = 0;
-    }
-    return this.#finish(query, reply, rcode, true, truncated, 0);
+  #fit(rcode: number, answersEnd = this.#writer.at): number {
+    const writer = this.#writer;
+    if (answersEnd > writer.room) return writer.finishEmpty(rcode, this.#flags | FLAG.TC);
+    return writer.finish(rcode, this.#flags);
   }
 
   /**
    * NODATA or NXDOMAIN, behind a chain of CNAMEs perhaps: the SOA of the zone that says so, whose TTL is the
    * negative TTL (RFC 2308 s3; both are the same here).
    */
-  #negative(
-    query: Uint8Array,
-    reply: Uint8Array,
-    rcode: number,
-    zone: Zone,
-    name: NameView,
-    apexLabel: number,
-  ): number {
+  #negative(rcode: number, zone: Zone, name: NameView, apexLabel: number): number {
+    const writer = this.#writer;
     const { bytes } = zone.names;
     const soa = findRrset(bytes, zone.apexSet(), TYPE.SOA);
     const tail = choiceAt(bytes, soa, 0) + CHOICE_HEADER_BYTES;
     const length = readU16(bytes, tail);
-    const end = this.#at + 2 + length;
-    if (end > this.#room()) return this.#fit(query, reply, rcode, end);
+    const end = writer.at + 2 + length;
+    if (end > writer.room) return this.#fit(rcode, end);
     // The apex is a suffix of the name asked for, so its offset there serves as the owner.
-    writeU16(reply, this.#at, POINTER | (name.offsets[apexLabel] as number));
-    copyBytes(bytes, tail + 2, length, reply, this.#at + 2);
-    this.#at = end;
-    return this.#finish(query, reply, rcode, true, false, 1);
+    writeU16(writer.bytes, writer.at, POINTER | (name.offsets[apexLabel] as number));
+    copyBytes(bytes, tail + 2, length, writer.bytes, writer.at + 2);
+    writer.at = end;
+    writer.authorities = 1;
+    return writer.finish(rcode, this.#flags);
   }
 }

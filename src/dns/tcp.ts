@@ -2,7 +2,8 @@
 import { createServer, isIPv6, type Server, type Socket } from 'node:net';
 import { readU16, writeU16 } from '../wire/bytes.ts';
 import { MAX_MESSAGE_BYTES } from '../wire/header.ts';
-import { addressOctets, isWildcardAddress } from './local-address.ts';
+import { AddressedClient, type Clients } from './clients.ts';
+import { addressOctets } from './local-address.ts';
 import type { Relay } from './relay.ts';
 import { DROP, FORWARD, type Responder } from './respond.ts';
 
@@ -71,22 +72,14 @@ export async function listenTcp(
   port: number,
   responder: Responder,
   relay: Relay,
+  clients: Clients,
   connections: TcpConnections,
 ): Promise<TcpListener> {
   const reply = new Uint8Array(2 + MAX_MESSAGE_BYTES);
   const body = reply.subarray(2);
-  const isWildcard = isWildcardAddress(address);
   const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     connections.add(socket);
-    serve(
-      socket,
-      responder,
-      relay,
-      connections,
-      reply,
-      body,
-      isWildcard ? addressOctets(socket.localAddress ?? '') : null,
-    );
+    serve(socket, responder, relay, clients, connections, reply, body);
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -107,11 +100,14 @@ function serve(
   socket: Socket,
   responder: Responder,
   relay: Relay,
+  clients: Clients,
   connections: TcpConnections,
   reply: Uint8Array,
   body: Uint8Array,
-  local: Uint8Array | null,
 ): void {
+  const local = addressOctets(socket.localAddress ?? '');
+  const from = new AddressedClient(clients);
+  from.address = socket.remoteAddress ?? '';
   let unread: Buffer = Buffer.alloc(0);
   let relayed = 0;
   /** Whole queries wait in `unread` until replies have gone out. */
@@ -151,7 +147,7 @@ function serve(
   function answer(query: Buffer): void {
     connections.touch(socket);
     deadline.refresh();
-    const length = responder.respond(query, query.length, body, true, local);
+    const length = responder.respond(query, query.length, body, true, local, from);
     if (length === DROP) return;
     if (length !== FORWARD) {
       writeU16(reply, 0, length);
@@ -159,7 +155,7 @@ function serve(
       return;
     }
     relayed++;
-    void relay.relay(Buffer.from(query), socket.remoteAddress ?? '', true).then((answered) => {
+    relay.relay(Buffer.from(query), true, local, (answered) => {
       relayed--;
       if (socket.destroyed) return;
       const framed = new Uint8Array(2 + answered.length);

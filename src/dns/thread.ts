@@ -6,7 +6,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { createRandom } from '../answers/selection.ts';
 import type { FromThread, ListenAddress, ThreadOptions, ToThread } from '../answers/thread-protocol.ts';
 import { ZoneSet } from '../answers/zone-set.ts';
-import { Forwarder } from '../resolver/forwarder.ts';
+import { Resolver } from '../resolver/resolver.ts';
+import { Clients } from './clients.ts';
 import { isWildcardAddress } from './local-address.ts';
 import { createRelay } from './relay.ts';
 import { Responder } from './respond.ts';
@@ -27,22 +28,38 @@ const tell = (message: FromThread): void => port.postMessage(message);
 
 const options = workerData as ThreadOptions;
 const zones = new ZoneSet();
-const forwarder = new Forwarder(options.forwarding);
+const locals = new ZoneSet();
+locals.apply(options.localNames);
+const resolver = new Resolver(options.forwarding, {
+  onLoop: ({ address, port }, isLoop) => tell({ kind: 'loop', upstream: { address, port }, isLoop }),
+});
 const responder = new Responder({
   zones,
+  locals,
   random: createRandom(options.seed),
-  recursionAvailable: forwarder.isAvailable,
+  resolver,
+  tails: options.localTails,
+  maxTtlSeconds: options.maxTtlSeconds,
 });
-const relay = createRelay(responder, forwarder);
+const relay = createRelay(responder, resolver);
+const clients = new Clients(options.clients);
 const connections = new TcpConnections();
 const listeners: Closable[] = [];
 
 port.on('message', (message: ToThread) => {
-  if (message.kind === 'delta') {
-    zones.apply(message.delta);
-    tell({ kind: 'ack', sequence: message.sequence });
-  } else {
-    void close();
+  switch (message.kind) {
+    case 'delta':
+      zones.apply(message.delta);
+      tell({ kind: 'ack', sequence: message.sequence });
+      break;
+    case 'upstreams':
+      resolver.setUpstreams(message.upstreams);
+      break;
+    case 'flush':
+      tell({ kind: 'flushed', sequence: message.sequence, count: resolver.flush(message.name, message.isBelow) });
+      break;
+    case 'close':
+      void close();
   }
 });
 
@@ -58,6 +75,8 @@ async function bindAll(): Promise<void> {
     else addresses.push(result);
   }
   tell({ kind: 'bound', addresses, skipped });
+  // What leads back here arrives here, so not before there are listeners.
+  resolver.checkLoops();
 }
 
 async function bind(wanted: ListenAddress): Promise<ListenAddress | 'no-ipv6' | 'failed'> {
@@ -71,13 +90,14 @@ async function bind(wanted: ListenAddress): Promise<ListenAddress | 'no-ipv6' | 
             wanted.port,
             responder,
             relay,
+            clients,
             { onAddress: (address, error) => tell({ kind: 'address', address, error: error?.message ?? null }) },
             options.isReplacement,
           )
-        : await listenUdp(wanted.address, wanted.port, responder, relay);
+        : await listenUdp(wanted.address, wanted.port, responder, relay, clients);
       opened.push(udp);
       transport = 'TCP';
-      opened.push(await listenTcp(wanted.address, udp.port, responder, relay, connections));
+      opened.push(await listenTcp(wanted.address, udp.port, responder, relay, clients, connections));
       listeners.push(...opened);
       return { address: wanted.address, port: udp.port };
     } catch (error) {
@@ -95,6 +115,7 @@ async function bind(wanted: ListenAddress): Promise<ListenAddress | 'no-ipv6' | 
 async function close(): Promise<void> {
   const closing = listeners.map((listener) => listener.close());
   connections.closeAll();
+  resolver.close();
   await Promise.all(closing);
   tell({ kind: 'closed' });
   port?.close();

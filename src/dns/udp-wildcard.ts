@@ -6,7 +6,7 @@
 import { isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { addressOctets } from './local-address.ts';
+import type { Clients } from './clients.ts';
 import type { Relay } from './relay.ts';
 import type { Responder } from './respond.ts';
 import { listenUdp, type UdpListener } from './udp.ts';
@@ -30,6 +30,7 @@ export async function listenUdpWildcard(
   port: number,
   responder: Responder,
   relay: Relay,
+  clients: Clients,
   events: WildcardEvents,
   isReplacement = false,
 ): Promise<UdpListener> {
@@ -45,7 +46,7 @@ export async function listenUdpWildcard(
   };
 
   const bind = async (address: string): Promise<void> => {
-    const socket = await listenUdp(address, bound, responder, relay, addressOctets(address));
+    const socket = await listenUdp(address, bound, responder, relay, clients);
     bound = socket.port;
     sockets.set(address, socket);
   };

@@ -2,6 +2,8 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { MAX_MESSAGE_BYTES } from '../wire/header.ts';
+import { AddressedClient, type Clients } from './clients.ts';
+import { addressOctets } from './local-address.ts';
 import type { Relay } from './relay.ts';
 import { DROP, FORWARD, type Responder } from './respond.ts';
 
@@ -13,7 +15,6 @@ export interface UdpListener {
 /**
  * Binds one address, exclusively: a second daemon gets EADDRINUSE.
  * @param port 0 = any
- * @param local the address in octets, where it stands for a wildcard one
  * @throws the socket's error where the address cannot be bound
  */
 export async function listenUdp(
@@ -21,7 +22,7 @@ export async function listenUdp(
   port: number,
   responder: Responder,
   relay: Relay,
-  local: Uint8Array | null = null,
+  clients: Clients,
 ): Promise<UdpListener> {
   const family = isIPv6(address) ? 6 : 4;
   const socket = createSocket({
@@ -42,8 +43,11 @@ export async function listenUdp(
 
   let isClosed = false;
   const reply = new Uint8Array(MAX_MESSAGE_BYTES);
+  const local = addressOctets(address);
+  const from = new AddressedClient(clients);
   socket.on('message', (query, client) => {
-    const length = responder.respond(query, query.length, reply, false, local);
+    from.address = client.address;
+    const length = responder.respond(query, query.length, reply, false, local, from);
     if (length === DROP) return;
     if (length !== FORWARD) {
       // A copy: the system may take the datagram later than this call returns.
@@ -51,7 +55,7 @@ export async function listenUdp(
       return;
     }
     // `query` is a buffer of its own for each datagram, so it can be kept.
-    void relay.relay(query, client.address, false).then((answer) => {
+    relay.relay(query, false, local, (answer) => {
       // A reply that comes when the socket has been closed is for nobody.
       if (!isClosed) send(socket, answer, client.port, client.address);
     });

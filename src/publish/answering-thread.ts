@@ -28,11 +28,12 @@ const ENTRY = new URL(`../dns/thread${import.meta.url.endsWith('.ts') ? '.ts' : 
 
 export class AnsweringThread {
   readonly #worker: Worker;
-  readonly #acks = new Map<number, { resolve: () => void; reject: (error: Error) => void }>();
+  readonly #acks = new Map<number, { resolve: (count: number) => void; reject: (error: Error) => void }>();
   readonly #exited: Promise<void>;
   #hasExited = false;
   #onLost: (error: Error) => void = () => undefined;
   #onAddress: (address: string, problem: string | null) => void = () => undefined;
+  #onLoop: (upstream: ListenAddress, isLoop: boolean) => void = () => undefined;
 
   private constructor(worker: Worker) {
     this.#worker = worker;
@@ -51,9 +52,11 @@ export class AnsweringThread {
       });
     });
     worker.on('message', (message: FromThread) => {
-      if (message.kind === 'ack') {
-        this.#acks.get(message.sequence)?.resolve();
+      if (message.kind === 'ack' || message.kind === 'flushed') {
+        this.#acks.get(message.sequence)?.resolve(message.kind === 'flushed' ? message.count : 0);
         this.#acks.delete(message.sequence);
+      } else if (message.kind === 'loop') {
+        this.#onLoop(message.upstream, message.isLoop);
       } else if (message.kind === 'address') {
         this.#onAddress(message.address, message.error);
       }
@@ -96,13 +99,31 @@ export class AnsweringThread {
     this.#onAddress = listener;
   }
 
+  /** @param listener told of each upstream that leads back to this daemon, or does no more */
+  onLoop(listener: (upstream: ListenAddress, isLoop: boolean) => void): void {
+    this.#onLoop = listener;
+  }
+
+  setUpstreams(upstreams: readonly ListenAddress[]): void {
+    this.#send({ kind: 'upstreams', upstreams });
+  }
+
+  /** Has upstreams' answers forgotten. @returns how many; @throws ThreadLostError */
+  flush(sequence: number, name: string | null, isBelow: boolean, timeoutMs: number): Promise<number> {
+    return this.#ask(sequence, { kind: 'flush', sequence, name, isBelow }, timeoutMs);
+  }
+
   /** Sends a delta. @returns when the thread answers by it; @throws ThreadLostError where it ends or takes too long */
   async publish(sequence: number, delta: Uint8Array, timeoutMs: number): Promise<void> {
+    await this.#ask(sequence, { kind: 'delta', sequence, delta }, timeoutMs);
+  }
+
+  async #ask(sequence: number, message: ToThread, timeoutMs: number): Promise<number> {
     if (this.#hasExited) throw new ThreadLostError('the answering thread has ended');
-    const acknowledged = new Promise<void>((resolve, reject) => {
+    const acknowledged = new Promise<number>((resolve, reject) => {
       this.#acks.set(sequence, { resolve, reject });
     });
-    this.#send({ kind: 'delta', sequence, delta });
+    this.#send(message);
     const timer = setTimeout(() => {
       this.#acks
         .get(sequence)
@@ -110,7 +131,7 @@ export class AnsweringThread {
       this.#acks.delete(sequence);
     }, timeoutMs);
     try {
-      await acknowledged;
+      return await acknowledged;
     } finally {
       clearTimeout(timer);
     }

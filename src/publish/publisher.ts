@@ -18,10 +18,12 @@ export interface PublisherEvents {
   onReplaceFailed(error: unknown): void;
   /** An address that came up under a wildcard answers from now on, or why it does not. */
   onAddress(address: string, problem: string | null): void;
+  /** An upstream leads back to this daemon, or does no more. */
+  onLoop(upstream: ListenAddress, isLoop: boolean): void;
 }
 
 export class Publisher {
-  readonly #options: ThreadOptions;
+  #options: ThreadOptions;
   readonly #events: PublisherEvents;
   /** Wildcard listeners that the machine has no IPv6 for. */
   readonly skipped: readonly ListenAddress[];
@@ -83,6 +85,18 @@ export class Publisher {
     }
   }
 
+  /** Who is asked for names that no rule names, from now on. */
+  setUpstreams(upstreams: readonly ListenAddress[]): void {
+    this.#options = { ...this.#options, forwarding: { ...this.#options.forwarding, upstreams } };
+    this.#thread?.setUpstreams(upstreams);
+  }
+
+  /** Has upstreams' answers forgotten. @param name null: all; @returns how many answers */
+  async flush(name: string | null, isBelow: boolean): Promise<number> {
+    // A thread that has yet to replace a lost one has nothing to forget.
+    return (await this.#thread?.flush(++this.#sequence, name, isBelow, ACKNOWLEDGE_TIMEOUT_MS)) ?? 0;
+  }
+
   async close(): Promise<void> {
     this.#isClosing = true;
     this.#isReady = false;
@@ -95,6 +109,7 @@ export class Publisher {
   #watch(thread: AnsweringThread): void {
     thread.onLost((error) => this.#lose(thread, error));
     thread.onAddress((address, problem) => this.#events.onAddress(address, problem));
+    thread.onLoop((upstream, isLoop) => this.#events.onLoop(upstream, isLoop));
   }
 
   async #refill(thread: AnsweringThread): Promise<void> {

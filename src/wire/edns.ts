@@ -1,6 +1,7 @@
 /** EDNS(0), RFC 6891: the OPT pseudo-record of a query read in place, and ours written behind a reply. */
 import { copyBytes, readU16, writeU16 } from './bytes.ts';
 import { MIN_UDP_BYTES, QUESTION_TAIL_BYTES, TYPE } from './header.ts';
+import { skipName } from './names.ts';
 
 /**
  * The largest UDP message that we send and say we take: fits the IPv6 minimum MTU, so no reply is ever fragmented
@@ -10,18 +11,24 @@ export const UDP_PAYLOAD_BYTES = 1232;
 /** Root owner, TYPE, CLASS, TTL, RDLENGTH of an OPT without options. */
 export const OPT_BYTES = 11;
 
-/** OPTION-CODE of an extended error (RFC 8914 s2), and the INFO-CODEs that we give (s4). */
-const OPTION_EXTENDED_ERROR = 15;
+/** OPTION-CODEs that are read: client subnet (RFC 7871 s6), extended error (RFC 8914 s2). */
+export const OPTION = { clientSubnet: 8, extendedError: 15 } as const;
+/** The INFO-CODEs of extended errors that we give (RFC 8914 s4). */
 export const EXTENDED_ERROR = {
   other: 0,
+  staleAnswer: 3,
   notReady: 14,
+  blocked: 15,
   prohibited: 18,
+  staleNxdomain: 19,
   notAuthoritative: 20,
   notSupported: 21,
   noReachableAuthority: 22,
 } as const;
 /** OPTION-CODE, OPTION-LENGTH and INFO-CODE in front of the text. */
 const EXTENDED_ERROR_BYTES = 6;
+/** OPTION-CODE and OPTION-LENGTH. */
+export const OPTION_HEADER_BYTES = 4;
 
 const FLAG_DO = 0x8000;
 
@@ -34,6 +41,9 @@ export class EdnsView {
   payloadBytes = MIN_UDP_BYTES;
   /** The DO bit, copied into the reply (RFC 3225 s3). */
   dnssecOk = false;
+  /** Where the client subnet option's data stands (RFC 7871 s6); 0: there is none. */
+  subnetAt = 0;
+  subnetLength = 0;
 
   /**
    * Looks for the OPT of a message that is refused for what its header says, behind as many questions as it counts:
@@ -61,6 +71,7 @@ export class EdnsView {
     this.version = 0;
     this.payloadBytes = MIN_UDP_BYTES;
     this.dnssecOk = false;
+    this.subnetAt = 0;
     let i = at;
     for (let record = 0; record < records; record++) {
       const ownerIsRoot = bytes[i] === 0;
@@ -77,11 +88,25 @@ export class EdnsView {
         this.version = bytes[i + 5] as number;
         this.dnssecOk = (readU16(bytes, i + 6) & FLAG_DO) !== 0;
         // Last: a reply to an OPT with broken options has an OPT all the same (RFC 6891 s6.1.1).
-        if (!optionsFit(bytes, rdataAt, end)) return false;
+        if (!this.#readOptions(bytes, rdataAt, end)) return false;
       }
       i = end;
     }
     return i === limit;
+  }
+
+  #readOptions(bytes: Uint8Array, at: number, end: number): boolean {
+    let i = at;
+    while (i < end) {
+      if (i + OPTION_HEADER_BYTES > end) return false;
+      const length = readU16(bytes, i + 2);
+      if (readU16(bytes, i) === OPTION.clientSubnet) {
+        this.subnetAt = i + OPTION_HEADER_BYTES;
+        this.subnetLength = length;
+      }
+      i += OPTION_HEADER_BYTES + length;
+    }
+    return i === end;
   }
 }
 
@@ -98,13 +123,35 @@ export function writeOpt(reply: Uint8Array, at: number, rcode: number, dnssecOk:
 }
 
 /**
- * Adds an extended error to the OPT without options that ends at `at`, the text shortened or the whole left out where
- * the reply has no room for it (RFC 8914 s3: it must not be the cause of a truncation).
+ * Adds an option to the OPT that begins at `opt` and ends at `at`.
+ * @returns the octet behind it; `at` where it does not fit into `limit`
+ */
+export function writeOption(
+  reply: Uint8Array,
+  opt: number,
+  at: number,
+  limit: number,
+  code: number,
+  data: Uint8Array,
+): number {
+  const end = at + OPTION_HEADER_BYTES + data.length;
+  if (end > limit) return at;
+  writeU16(reply, opt + OPT_BYTES - 2, end - opt - OPT_BYTES);
+  writeU16(reply, at, code);
+  writeU16(reply, at + 2, data.length);
+  copyBytes(data, 0, data.length, reply, at + OPTION_HEADER_BYTES);
+  return end;
+}
+
+/**
+ * Adds an extended error to the OPT that begins at `opt` and ends at `at`, the text shortened or the whole left out
+ * where the reply has no room for it (RFC 8914 s3: it must not be the cause of a truncation).
  * @param limit octets that the reply may take; @param text ASCII, `text[0, length)`
  * @returns the octet behind the OPT
  */
 export function writeExtendedError(
   reply: Uint8Array,
+  opt: number,
   at: number,
   limit: number,
   code: number,
@@ -114,36 +161,16 @@ export function writeExtendedError(
   const room = limit - at - EXTENDED_ERROR_BYTES;
   if (room < 0) return at;
   const kept = Math.min(length, room);
-  writeU16(reply, at - 2, EXTENDED_ERROR_BYTES + kept);
-  writeU16(reply, at, OPTION_EXTENDED_ERROR);
+  const end = at + EXTENDED_ERROR_BYTES + kept;
+  writeU16(reply, opt + OPT_BYTES - 2, end - opt - OPT_BYTES);
+  writeU16(reply, at, OPTION.extendedError);
   writeU16(reply, at + 2, 2 + kept);
   writeU16(reply, at + 4, code);
   copyBytes(text, 0, kept, reply, at + EXTENDED_ERROR_BYTES);
-  return at + EXTENDED_ERROR_BYTES + kept;
+  return end;
 }
 
 /** The low four bits, which the header carries. */
 export function headerRcode(rcode: number): number {
   return rcode & 0xf;
-}
-
-/** The octet behind a possibly compressed name, or -1 where it overruns or has a reserved label type. */
-function skipName(bytes: Uint8Array, at: number, limit: number): number {
-  for (let i = at; i < limit; ) {
-    const length = bytes[i] as number;
-    if (length === 0) return i + 1;
-    if (length >= 0xc0) return i + 2 <= limit ? i + 2 : -1;
-    if (length > 63) return -1;
-    i += 1 + length;
-  }
-  return -1;
-}
-
-function optionsFit(bytes: Uint8Array, at: number, end: number): boolean {
-  let i = at;
-  while (i < end) {
-    if (i + 4 > end) return false;
-    i += 4 + readU16(bytes, i + 2);
-  }
-  return i === end;
 }

@@ -19,6 +19,8 @@ export const FLAG = {
   TC: 0x0200,
   RD: 0x0100,
   RA: 0x0080,
+  /** Authentic data (RFC 4035 s3.2.3); in a query: the client understands it (RFC 6840 s5.7). */
+  AD: 0x0020,
   CD: 0x0010,
 } as const;
 
@@ -35,6 +37,9 @@ export const RCODE = {
 
 export const CLASS_IN = 1;
 
+/** RFC 2181 s8: a TTL is 31 bits, and one with the highest bit set counts as 0. */
+export const MAX_TTL_SECONDS = 0x7fff_ffff;
+
 /** Types whose meaning the query path knows; every other type is a number that is looked up. */
 export const TYPE = {
   A: 1,
@@ -42,6 +47,8 @@ export const TYPE = {
   CNAME: 5,
   SOA: 6,
   PTR: 12,
+  MX: 15,
+  TXT: 16,
   AAAA: 28,
   SRV: 33,
   OPT: 41,

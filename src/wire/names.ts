@@ -126,3 +126,42 @@ export function equalNames(a: Uint8Array, aAt: number, b: Uint8Array, bAt: numbe
   }
   return true;
 }
+
+/** The octet behind a possibly compressed name, or -1 where it overruns or has a reserved label type. */
+export function skipName(bytes: Uint8Array, at: number, limit: number): number {
+  for (let i = at; i < limit; ) {
+    const length = bytes[i] as number;
+    if (length === 0) return i + 1;
+    if (length >= 0xc0) return i + 2 <= limit ? i + 2 : -1;
+    if (length > MAX_LABEL_BYTES) return -1;
+    i += 1 + length;
+  }
+  return -1;
+}
+
+/**
+ * Writes the possibly compressed name at `at` of a message to `out` without compression, its case kept.
+ * @returns the octets written, at most 255; -1 where the name is broken: pointers must lead back (RFC 1035 s4.1.4),
+ * which also ends every loop
+ */
+export function expandName(bytes: Uint8Array, at: number, limit: number, out: Uint8Array, outAt: number): number {
+  let i = at;
+  let end = limit;
+  let to = outAt;
+  for (;;) {
+    if (i >= end) return -1;
+    const length = bytes[i] as number;
+    if (length >= 0xc0) {
+      if (i + 2 > end) return -1;
+      const target = ((length & 0x3f) << 8) | (bytes[i + 1] as number);
+      if (target >= i) return -1;
+      // What is pointed to must end before the pointer that led there.
+      end = i;
+      i = target;
+      continue;
+    }
+    if (length > MAX_LABEL_BYTES || i + 1 + length > end || to + 1 + length - outAt > MAX_NAME_BYTES) return -1;
+    for (let left = length + 1; left > 0; left--) out[to++] = bytes[i++] as number;
+    if (length === 0) return to - outAt;
+  }
+}

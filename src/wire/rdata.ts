@@ -35,6 +35,17 @@ export function ptrRdata(target: string): Uint8Array {
   return encodeRdata({ type: 'PTR', domain: withoutDot(target) });
 }
 
+/** @param text UTF-8, in as many character strings of 255 octets as it takes (RFC 1035 s3.3.14) */
+export function txtRdata(text: string): Uint8Array {
+  const octets = Buffer.from(text);
+  const parts: Buffer[] = [];
+  for (let at = 0; at === 0 || at < octets.length; at += 255) {
+    const part = octets.subarray(at, at + 255);
+    parts.push(Buffer.from([part.length]), part);
+  }
+  return Uint8Array.from(Buffer.concat(parts));
+}
+
 /** @param target never compressed, also not against the owner name (RFC 2782) */
 export function srvRdata(priority: number, weight: number, port: number, target: string): Uint8Array {
   return encodeRdata({ type: 'SRV', priority, weight, port, target: withoutDot(target) });

@@ -2,9 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { encodeAnswerSet, type Rrset } from '../../src/answers/answer-set.ts';
 import { DeltaWriter } from '../../src/answers/delta.ts';
 import { ZoneSet } from '../../src/answers/zone-set.ts';
-import { toWireName } from '../../src/wire/names.ts';
+import { FIXED_ERRORS } from '../../src/dns/extended-error.ts';
+import { toTextName, toWireName } from '../../src/wire/names.ts';
 import { Asker, deltaOf, rrset, soaText, tailOf, type Zones, zoneSetOf } from '../support/answering.ts';
 import { buildQuery, type QueryOptions, readAnswer } from '../support/dns.ts';
+import { ANYONE } from '../support/resolving.ts';
 
 function addresses(count: number): string[] {
   return Array.from({ length: count }, (_, i) => `60 IN A 10.0.${i >> 8}.${i & 255}`);
@@ -202,9 +204,11 @@ describe('screening', () => {
     const whole = message();
     const memory = Uint8Array.from([...whole, ...opt()]);
     const reply = new Uint8Array(65_535);
-    const length = asker.responder.respond(memory, whole.length, reply, false);
+    const length = asker.responder.respond(memory, whole.length, reply, false, null, ANYONE);
     expect(headerOf(reply.subarray(0, length))).toBe('0 QR AA 1/1/0/0');
-    expect(headerOf(reply.subarray(0, asker.responder.respond(memory, whole.length - 1, reply, false)))).toBe(FORMERR);
+    expect(
+      headerOf(reply.subarray(0, asker.responder.respond(memory, whole.length - 1, reply, false, null, ANYONE))),
+    ).toBe(FORMERR);
   });
 });
 
@@ -245,7 +249,7 @@ describe('header and question of a reply', () => {
     const query = message({ flags: 0x0110, body: [...toWireName('www.example.com'), 0, 1, 0, 1] });
     expect(forwarding.send(query)).toBe('forward');
     const reply = new Uint8Array(65_535);
-    const length = forwarding.responder.respondEmpty(query, query.length, reply, false, 2, null);
+    const length = forwarding.responder.refuse(query, reply, false, 2, FIXED_ERRORS.upstreamsFailed);
     expect(headerOf(reply.subarray(0, length))).toBe('2 QR RD RA CD 1/0/0/0');
     expect(headerOf(forwarding.send(message({ flags: 0x0110 })))).toBe('0 QR AA RD RA 1/1/0/0');
   });
@@ -622,27 +626,22 @@ describe('fitting the transport', () => {
   });
 });
 
-describe('respondEmpty', () => {
-  it.each<[string, number, boolean, string]>([
-    ['SERVFAIL', 2, false, '2 QR RD RA 1/0/0/1'],
-    ['TC', 0, true, '0 QR TC RD RA 1/0/0/1'],
-  ])('gives a relayed query a reply with %s', (_, rcode, truncated, expected) => {
+describe('refuse', () => {
+  it('gives a forwarded query a reply with SERVFAIL, whatever came between', () => {
     const query = buildQuery('www.Example.com', 'A', { rd: true, edns: 1232 });
     forwarding.send(query);
-    // Another query comes in between.
     forwarding.send(buildQuery('web.corp.internal', 'A'));
     const reply = new Uint8Array(65_535);
-    const length = forwarding.responder.respondEmpty(query, query.length, reply, false, rcode, null, truncated);
-    expect(headerOf(reply.subarray(0, length))).toBe(expected);
+    const length = forwarding.responder.refuse(query, reply, false, 2, FIXED_ERRORS.upstreamsFailed);
+    expect(headerOf(reply.subarray(0, length))).toBe('2 QR RD RA 1/0/0/1');
     expect([...reply.subarray(12, 12 + 21)]).toEqual([...query.subarray(12, 12 + 21)]);
   });
 
-  it('says where the question of the query just screened ends and how long its reply may be', () => {
-    const query = buildQuery('www.example.com', 'A', { rd: true, edns: 1000 });
-    forwarding.send(query);
-    expect(forwarding.responder.questionEnd).toBe(query.length - 11);
-    expect(forwarding.responder.replyLimit).toBe(1000);
-    forwarding.send(query, true);
-    expect(forwarding.responder.replyLimit).toBe(65_535);
+  it('has a question to be asked of the upstreams for the query just screened, once', () => {
+    forwarding.send(buildQuery('www.Example.com', 'AAAA', { rd: true, edns: 1000, dnssecOk: true }));
+    const { question } = forwarding.responder.takeWanted();
+    expect(toTextName(question.name)).toBe('www.example.com.');
+    expect([question.type, question.bits, question.subnet]).toEqual([28, 0x8000, null]);
+    expect(() => forwarding.responder.takeWanted()).toThrow('nothing is wanted');
   });
 });

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRelay } from '../../src/dns/relay.ts';
 import { listenTcp, TcpConnections } from '../../src/dns/tcp.ts';
 import { listenUdp } from '../../src/dns/udp.ts';
-import { Forwarder } from '../../src/resolver/forwarder.ts';
 import { queryBytes } from '../support/message.ts';
+import { LOCAL_CLIENTS, makeResolver } from '../support/resolving.ts';
 import { framed, TcpClient } from '../support/tcp-client.ts';
 import type { RfcCase } from './rfc-cases/case.ts';
 import { expectReplies } from './rfc-cases/expect.ts';
@@ -23,10 +23,10 @@ const closing: (() => unknown)[] = [];
 
 beforeAll(async () => {
   const { responder } = rfcContent().asker;
-  const relay = createRelay(responder, new Forwarder({ upstreams: [], clients: [] }));
+  const relay = createRelay(responder, makeResolver());
   const connections = new TcpConnections();
-  const udp = await listenUdp('127.0.0.1', 0, responder, relay);
-  const tcp = await listenTcp('127.0.0.1', 0, responder, relay, connections);
+  const udp = await listenUdp('127.0.0.1', 0, responder, relay, LOCAL_CLIENTS);
+  const tcp = await listenTcp('127.0.0.1', 0, responder, relay, LOCAL_CLIENTS, connections);
   udpPort = udp.port;
   tcpPort = tcp.port;
   closing.push(

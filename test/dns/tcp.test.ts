@@ -6,10 +6,10 @@ import { createRandom } from '../../src/answers/selection.ts';
 import { createRelay } from '../../src/dns/relay.ts';
 import { Responder } from '../../src/dns/respond.ts';
 import { listenTcp, TcpConnections } from '../../src/dns/tcp.ts';
-import { Forwarder } from '../../src/resolver/forwarder.ts';
 import { rrset, tailOf, zoneSetOf } from '../support/answering.ts';
 import { buildQuery, readAnswer } from '../support/dns.ts';
 import { bytesInUse } from '../support/memory.ts';
+import { LOCAL_CLIENTS, makeResolver, outside } from '../support/resolving.ts';
 import { framed, TcpClient } from '../support/tcp-client.ts';
 
 const ZONES = zoneSetOf({
@@ -69,10 +69,10 @@ let port = 0;
 const closing: (() => unknown)[] = [];
 
 beforeEach(async () => {
-  const responder = new Responder({ zones: ZONES, random: createRandom(1), recursionAvailable: false });
-  const relay = createRelay(responder, new Forwarder({ upstreams: [], clients: [] }));
+  const responder = new Responder({ zones: ZONES, random: createRandom(1), ...outside() });
+  const relay = createRelay(responder, makeResolver());
   connections = new WatchedConnections();
-  const tcp = await listenTcp('127.0.0.1', 0, responder, relay, connections);
+  const tcp = await listenTcp('127.0.0.1', 0, responder, relay, LOCAL_CLIENTS, connections);
   port = tcp.port;
   closing.push(() => {
     const closed = tcp.close();

@@ -40,7 +40,7 @@ describe('the imports of an answering thread', () => {
         'src/dns/tcp.ts',
         'src/answers/name-table.ts',
         'src/wire/names.ts',
-        'src/resolver/upstream.ts',
+        'src/resolver/upstreams.ts',
       ]),
     );
     expect([...packages]).toContain('node:worker_threads');

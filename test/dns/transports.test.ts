@@ -2,14 +2,15 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/answers/selection.ts';
+import { Clients } from '../../src/dns/clients.ts';
 import { createRelay, type Relay } from '../../src/dns/relay.ts';
 import { Responder } from '../../src/dns/respond.ts';
 import { listenTcp, TcpConnections } from '../../src/dns/tcp.ts';
 import { listenUdp } from '../../src/dns/udp.ts';
-import { Forwarder } from '../../src/resolver/forwarder.ts';
 import { rrset, type Zones, zoneSetOf } from '../support/answering.ts';
 import { askTcp, askUdp, buildQuery, readAnswer } from '../support/dns.ts';
 import { type Behaviour, closedPort, FakeUpstream, replyTo } from '../support/fake-upstream.ts';
+import { LOCAL_CLIENTS, makeResolver, outside } from '../support/resolving.ts';
 import { framed, TcpClient } from '../support/tcp-client.ts';
 
 const ZONES: Zones = {
@@ -34,17 +35,20 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-async function startServer(upstreams: readonly FakeUpstream[] = [], clients = ['127.0.0.0/8']): Promise<Server> {
-  const forwarder = new Forwarder({ upstreams, clients });
+async function startServer(upstreams: readonly FakeUpstream[] = [], blocks = ['127.0.0.0/8']): Promise<Server> {
+  const resolver = makeResolver(upstreams);
+  const clients = new Clients(blocks);
+  closing.push(() => resolver.close());
   const responder = new Responder({
     zones: zoneSetOf(ZONES),
     random: createRandom(1),
-    recursionAvailable: forwarder.isAvailable,
+    ...outside(),
+    resolver,
   });
-  const relay = createRelay(responder, forwarder);
+  const relay = createRelay(responder, resolver);
   const connections = new TcpConnections();
-  const udp = await listenUdp('127.0.0.1', 0, responder, relay);
-  const tcp = await listenTcp('127.0.0.1', 0, responder, relay, connections);
+  const udp = await listenUdp('127.0.0.1', 0, responder, relay, clients);
+  const tcp = await listenTcp('127.0.0.1', 0, responder, relay, clients, connections);
   let isUdpOpen = true;
   const closeUdp = async (): Promise<void> => {
     if (isUdpOpen) await udp.close();
@@ -104,7 +108,9 @@ describe('UDP', () => {
 
   it('takes its address for itself alone', async () => {
     const { udpPort, relay, responder } = await startServer();
-    await expect(listenUdp('127.0.0.1', udpPort, responder, relay)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    await expect(listenUdp('127.0.0.1', udpPort, responder, relay, LOCAL_CLIENTS)).rejects.toMatchObject({
+      code: 'EADDRINUSE',
+    });
   });
 });
 
@@ -189,7 +195,14 @@ describe('TCP (RFC 7766)', () => {
   });
 
   it('takes its address for itself alone', async () => {
-    const again = listenTcp('127.0.0.1', server.tcpPort, server.responder, server.relay, new TcpConnections());
+    const again = listenTcp(
+      '127.0.0.1',
+      server.tcpPort,
+      server.responder,
+      server.relay,
+      LOCAL_CLIENTS,
+      new TcpConnections(),
+    );
     await expect(again).rejects.toMatchObject({ code: 'EADDRINUSE' });
   });
 
@@ -331,7 +344,7 @@ describe('queries outside our zones', () => {
       await isHeld;
       return [replyTo(query)];
     });
-    const { udpPort, tcpPort, closeUdp, relay } = await startServer([upstream]);
+    const { udpPort, tcpPort, closeUdp } = await startServer([upstream]);
     const socket = createSocket('udp4');
     closing.push(() => socket.close());
     socket.on('message', () => expect.unreachable('a closed listener has replied'));
@@ -343,6 +356,6 @@ describe('queries outside our zones', () => {
     await closeUdp();
     release();
     // By the time a later one is through, the first one's reply has found its socket closed.
-    expect(await relay.relay(outside, '127.0.0.1', true)).toHaveLength(replyTo(outside).length);
+    expect((await askTcp(tcpPort, [outside]))[0]).toHaveLength(replyTo(outside).length);
   });
 });

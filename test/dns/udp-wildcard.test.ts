@@ -6,17 +6,18 @@ import { expect, it } from 'vitest';
 import { ZoneSet } from '../../src/answers/zone-set.ts';
 import { Responder } from '../../src/dns/respond.ts';
 import { listenUdpWildcard } from '../../src/dns/udp-wildcard.ts';
+import { LOCAL_CLIENTS, outside } from '../support/resolving.ts';
 
 it('takes what it can get where it replaces another, and nothing less than all at a start', async (context) => {
   const own = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
   const other = own.find(({ family, address }) => family === 'IPv4' && address !== '127.0.0.1');
   if (other === undefined) return context.skip('this machine has one IPv4 address alone');
-  const responder = new Responder({ zones: new ZoneSet(), random: () => 0, recursionAvailable: false });
-  const relay = { relay: async (query: Uint8Array) => query };
+  const responder = new Responder({ zones: new ZoneSet(), random: () => 0, ...outside() });
+  const relay = { relay: () => undefined };
   const told: string[] = [];
   const events = { onAddress: (address: string) => void told.push(address) };
   const listen = (port: number, isReplacement: boolean) =>
-    listenUdpWildcard('0.0.0.0', port, responder, relay, events, isReplacement);
+    listenUdpWildcard('0.0.0.0', port, responder, relay, LOCAL_CLIENTS, events, isReplacement);
 
   const stranger = createSocket('udp4').bind(0, other.address);
   await once(stranger, 'listening');

@@ -1,12 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/answers/selection.ts';
 import { DROP, FORWARD, Responder } from '../../src/dns/respond.ts';
+import { makeQuestion } from '../../src/resolver/question.ts';
+import type { Reply } from '../../src/resolver/reply.ts';
+import type { Outcome } from '../../src/resolver/resolver.ts';
 import { ANSWERS } from '../dns/rfc-cases/answers.ts';
 import { expectReplies } from '../dns/rfc-cases/expect.ts';
 import { FITTING_CASES } from '../dns/rfc-cases/fitting.ts';
 import { rfcContent } from '../dns/rfc-content.ts';
 import { dropInstance, putInstance } from '../support/content.ts';
 import { bytesInUse } from '../support/memory.ts';
+import { ANYONE, outside } from '../support/resolving.ts';
 import { faultOf } from './faults.ts';
 import { Mutator } from './mutator.ts';
 import { FUZZ_SEED, fuzzCount, withinMs } from './settings.ts';
@@ -17,6 +21,33 @@ const PACKETS_PER_CHANGE = 1000;
 /** Of the memory that is in use after a collection; a leak of ten octets a packet would come to it in CI. */
 const MAX_GROWTH_BYTES = 4_000_000;
 
+/** What an upstream has said: nothing, a short answer, or one that few clients take. */
+function outcomeOf(kind: number): Outcome {
+  if (kind === 0) return { held: null, failure: { rcode: 2, error: null, isLoop: false } };
+  const records = kind === 1 ? 1 : 100;
+  const body = Uint8Array.from(
+    Array.from({ length: records }, () => [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 192, 0, 2, 1]).flat(),
+  );
+  const reply: Reply = {
+    rcode: 0,
+    body,
+    answers: records,
+    authorities: 0,
+    additionals: 0,
+    answerEnd: body.length,
+    authorityEnd: body.length,
+    ttlAt: Uint16Array.from({ length: records }, (_, n) => 16 * n + 6),
+    ttlSeconds: 9,
+    isPositive: true,
+    isAuthentic: false,
+    aliases: [],
+    error: null,
+    subnet: null,
+  };
+  const question = makeQuestion(Uint8Array.of(0), 1, 0);
+  return { held: { question, reply, storedAtMs: 0, expiresAtMs: 9000 }, isStale: kind === 2, failure: null };
+}
+
 describe(`${PACKETS} mutated packets (FUZZ_SEED=${FUZZ_SEED})`, () => {
   it(
     'are answered or dropped, within bounds, in constant memory, and the right answers follow',
@@ -25,7 +56,7 @@ describe(`${PACKETS} mutated packets (FUZZ_SEED=${FUZZ_SEED})`, () => {
       const content = rfcContent();
       const { zones } = content;
       const authoritative = content.asker.responder;
-      const forwarding = new Responder({ zones, random: createRandom(FUZZ_SEED), recursionAvailable: true });
+      const forwarding = new Responder({ zones, random: createRandom(FUZZ_SEED), ...outside(true) });
       const mutator = new Mutator(random);
       const { bytes } = mutator;
       const before = new Uint8Array(bytes.length);
@@ -55,14 +86,14 @@ describe(`${PACKETS} mutated packets (FUZZ_SEED=${FUZZ_SEED})`, () => {
         let fault: string | null;
         let sent = 0;
         try {
-          sent = responder.respond(bytes, length, reply, overTcp);
+          sent = responder.respond(bytes, length, reply, overTcp, null, ANYONE);
           fault = faultOf(bytes, length, reply, sent, overTcp);
           if (sent === FORWARD && fault === null) {
             if (responder === authoritative) fault = 'forwards without an upstream';
-            // As the relay does where no upstream replies, or one with more than the client takes.
-            const isTruncated = random(2) === 0;
-            const empty = responder.respondEmpty(bytes, length, reply, overTcp, isTruncated ? 0 : 2, null, isTruncated);
-            fault ??= faultOf(bytes, length, reply, empty, overTcp);
+            // As the relay does where no upstream replies, or one with what may be more than the client takes.
+            const told = { question: responder.takeWanted().question, outcome: outcomeOf(random(3)) };
+            const end = responder.respond(bytes.subarray(0, length), length, reply, overTcp, null, ANYONE, [told]);
+            fault ??= faultOf(bytes, length, reply, end, overTcp);
           }
         } catch (error) {
           throw new Error(told(i, overTcp), { cause: error });

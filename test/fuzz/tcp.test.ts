@@ -4,9 +4,9 @@ import { createRandom, type Random } from '../../src/answers/selection.ts';
 import { createRelay } from '../../src/dns/relay.ts';
 import { DROP, Responder } from '../../src/dns/respond.ts';
 import { listenTcp, TcpConnections } from '../../src/dns/tcp.ts';
-import { Forwarder } from '../../src/resolver/forwarder.ts';
 import { rfcContent } from '../dns/rfc-content.ts';
 import { bytesInUse } from '../support/memory.ts';
+import { ANYONE, LOCAL_CLIENTS, makeResolver, outside } from '../support/resolving.ts';
 import { framed, TcpClient } from '../support/tcp-client.ts';
 import { Mutator } from './mutator.ts';
 import { FUZZ_SEED, fuzzCount, withinMs } from './settings.ts';
@@ -24,13 +24,12 @@ let model: Responder;
 const closing: (() => unknown)[] = [];
 
 beforeEach(async () => {
-  const responderOf = (): Responder =>
-    new Responder({ zones, random: createRandom(FUZZ_SEED), recursionAvailable: false });
+  const responderOf = (): Responder => new Responder({ zones, random: createRandom(FUZZ_SEED), ...outside() });
   const responder = responderOf();
   model = responderOf();
   connections = new TcpConnections();
-  const relay = createRelay(responder, new Forwarder({ upstreams: [], clients: [] }));
-  const tcp = await listenTcp('127.0.0.1', 0, responder, relay, connections);
+  const relay = createRelay(responder, makeResolver());
+  const tcp = await listenTcp('127.0.0.1', 0, responder, relay, LOCAL_CLIENTS, connections);
   port = tcp.port;
   closing.push(() => {
     const closed = tcp.close();
@@ -48,7 +47,7 @@ const scratch = new Uint8Array(65_535);
 /** What the server has to reply to whole messages, in their order. */
 function expectedReplies(messages: readonly Uint8Array[]): string[] {
   return messages.flatMap((message) => {
-    const length = model.respond(message, message.length, scratch, true);
+    const length = model.respond(message, message.length, scratch, true, null, ANYONE);
     return length === DROP ? [] : [Buffer.from(scratch.subarray(0, length)).toString('hex')];
   });
 }

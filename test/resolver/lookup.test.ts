@@ -3,10 +3,12 @@ import { putAliasTarget } from '../../src/registry/alias-targets.ts';
 import { createLookup } from '../../src/resolver/lookup.ts';
 import { decodeMessage, TYPE_CODES } from '../../src/wire/codec.ts';
 import { Content, putInstance, putNamespace, putService } from '../support/content.ts';
-import { FakeUpstream } from '../support/fake-upstream.ts';
+import { FakeUpstream, replyTo } from '../support/fake-upstream.ts';
+import { closeResolvers, makeResolver } from '../support/resolving.ts';
 
 let upstream: FakeUpstream | undefined;
 afterEach(async () => {
+  closeResolvers();
   await upstream?.close();
   upstream = undefined;
 });
@@ -15,14 +17,11 @@ afterEach(async () => {
 async function lookUp(rcodeOfAaaa: number) {
   upstream = await FakeUpstream.open((query) => {
     const isA = decodeMessage(query).questions[0]?.type === TYPE_CODES.A;
-    const record = Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 30, 0, 4, 192, 0, 2, 1]);
-    const reply = isA ? Buffer.concat([query, record]) : Buffer.from(query);
-    reply[2] = 0x81;
-    reply[3] = 0x80 | (isA ? 0 : rcodeOfAaaa);
-    reply[7] = isA ? 1 : 0;
+    const reply = replyTo(query, { records: isA ? 1 : 0 });
+    if (!isA) reply[3] = (reply[3] as number) | rcodeOfAaaa;
     return [reply];
   });
-  return createLookup([{ address: '127.0.0.1', port: upstream.port }])('lb.example');
+  return createLookup(makeResolver([{ address: '127.0.0.1', port: upstream.port }]))('lb.example');
 }
 
 it.each([
@@ -32,7 +31,7 @@ it.each([
   ['SERVFAIL', 2, null],
   ['REFUSED', 5, null],
 ])('the other family answered with %s', async (_, rcode, ipv6) => {
-  expect(await lookUp(rcode)).toEqual({ ipv4: ['192.0.2.1'], ipv6, ttlSeconds: 30 });
+  expect(await lookUp(rcode)).toEqual({ ipv4: ['192.0.0.1'], ipv6, ttlSeconds: 9 });
 });
 
 it('a family that nobody could tell of keeps the addresses that it had', () => {

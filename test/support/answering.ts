@@ -8,6 +8,7 @@ import { TYPE } from '../../src/wire/header.ts';
 import { toWireName } from '../../src/wire/names.ts';
 import { aaaaRdata, aRdata, cnameRdata, nsRdata, recordTail, soaRdata, srvRdata } from '../../src/wire/rdata.ts';
 import { type Answer, buildQuery, type QueryOptions, readAnswer } from './dns.ts';
+import { ANYONE, outside } from './resolving.ts';
 
 export const SOA_TTL = 5;
 
@@ -88,12 +89,12 @@ export class Asker {
     zones: ZoneSet,
     { recursionAvailable = false, seed = 1, random = createRandom(seed), clock = Date.now } = {},
   ) {
-    this.responder = new Responder({ zones, random, recursionAvailable, clock });
+    this.responder = new Responder({ zones, random, clock, ...outside(recursionAvailable) });
   }
 
   /** @returns a copy of the reply, `drop` or `forward` */
   send(query: Uint8Array, overTcp = false): Uint8Array | 'drop' | 'forward' {
-    const length = this.responder.respond(query, query.length, this.#reply, overTcp);
+    const length = this.responder.respond(query, query.length, this.#reply, overTcp, null, ANYONE);
     if (length === DROP) return 'drop';
     return length === FORWARD ? 'forward' : this.#reply.slice(0, length);
   }

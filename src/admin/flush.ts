@@ -1,0 +1,32 @@
+/** `POST /admin/flush`: answers of upstreams are forgotten, by name. */
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import type { Publisher } from '../publish/publisher.ts';
+
+const body = z.strictObject({
+  name: z.string().min(1).max(255).optional(),
+  below: z.boolean().default(false),
+});
+
+/** `{}`: all; `{"name": "example.com", "below": true}`: that name and those below it. Answers `{"flushed": 3}`. */
+export function registerFlush(app: FastifyInstance, publisher: () => Publisher): void {
+  app.post('/admin/flush', async (request, reply) => {
+    const wanted = body.safeParse(parseJson(request.body));
+    if (!wanted.success) {
+      const issue = wanted.error.issues[0];
+      return reply.code(400).send({ error: `${issue?.path.join('.') || 'body'}: ${issue?.message}` });
+    }
+    const { name = null, below } = wanted.data;
+    return { flushed: await publisher().flush(name, below) };
+  });
+}
+
+/** Bodies reach routes as text. @returns what no schema takes where it is no JSON */
+function parseJson(text: unknown): unknown {
+  if (typeof text !== 'string' || text === '') return {};
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

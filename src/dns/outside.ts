@@ -1,0 +1,301 @@
+/**
+ * Names outside our zones, as far as they can be answered without waiting: by a rule, or with what the resolver holds
+ * of an upstream's reply, whole behind the question or record by record behind a chain of CNAMEs.
+ */
+import type { ZoneSet } from '../answers/zone-set.ts';
+import type { Held } from '../resolver/cache.ts';
+import { Chase } from '../resolver/chase.ts';
+import { DNSSEC_OK, makeQuestion, type Question } from '../resolver/question.ts';
+import type { Reply } from '../resolver/reply.ts';
+import type { Outcome, Resolver } from '../resolver/resolver.ts';
+import type { UpstreamGroup } from '../resolver/upstreams.ts';
+import { copyBytes, readU16, readU32, writeU16, writeU32 } from '../wire/bytes.ts';
+import { FLAG, POINTER, RCODE, TYPE } from '../wire/header.ts';
+import { equalNames, NameView } from '../wire/names.ts';
+import type { Client } from './clients.ts';
+import { FIXED_ERRORS, type FixedError } from './extended-error.ts';
+import type { ReplyWriter } from './reply-writer.ts';
+
+/** `Outside.answer`: upstreams have to be asked. */
+export const ASK = -1;
+/** `Outside.answer`: the chain of CNAMEs goes on, in our zones. */
+export const GO_ON = -2;
+
+/** What was asked of the upstreams for a query, and what came of it. */
+export interface Told {
+  readonly question: Question;
+  readonly outcome: Outcome;
+}
+
+export interface Wanted {
+  readonly question: Question;
+  readonly group: UpstreamGroup;
+}
+
+/** Records that are not those of any zone, compiled: TYPE, CLASS, TTL, RDLENGTH and RDATA. */
+export interface LocalTails {
+  /** Of what is not looked up outside. */
+  readonly soa: Uint8Array;
+  readonly localhostA: Uint8Array;
+  readonly localhostAaaa: Uint8Array;
+}
+
+export interface OutsideOptions {
+  readonly resolver: Resolver;
+  readonly writer: ReplyWriter;
+  /** Zones of our own, into which a CNAME may lead back. */
+  readonly ours: readonly ZoneSet[];
+  readonly tails: LocalTails;
+  /** Seconds; null: none. */
+  readonly maxTtlSeconds: number | null;
+  readonly clock: () => number;
+}
+
+/** RFC 8767 s5.2: what is answered when it has ended may be kept for so long. */
+const STALE_TTL_SECONDS = 30;
+const NO_TELLINGS: readonly Told[] = [];
+
+export class Outside {
+  readonly #options: OutsideOptions;
+  readonly #maxTtl: number;
+  readonly #chase = new Chase();
+  readonly #target = new NameView();
+  #wanted: Wanted | null = null;
+  /** Where the name that the chain goes on with stands in the reply. */
+  ownerAt = 0;
+
+  constructor(options: OutsideOptions) {
+    this.#options = options;
+    this.#maxTtl = options.maxTtlSeconds ?? 0x7fff_ffff;
+  }
+
+  /** What `answer` wants to be asked when it says ASK. */
+  takeWanted(): Wanted {
+    const wanted = this.#wanted;
+    if (wanted === null) throw new Error('nothing is wanted of the upstreams');
+    this.#wanted = null;
+    return wanted;
+  }
+
+  /**
+   * Answers, or goes on with an answer.
+   * @param name in `message`, which is the query or, behind a CNAME, the reply; the name stands there uncompressed
+   * @param isFirst the name is the QNAME
+   * @param flags FLAG.AA where the reply began in our zones
+   * @param tellings what upstreams have said for this query
+   * @returns the reply's length, ASK, or GO_ON with `ownerAt` set
+   */
+  answer(
+    message: Uint8Array,
+    name: NameView,
+    isFirst: boolean,
+    flags: number,
+    client: Client,
+    tellings: readonly Told[] = NO_TELLINGS,
+  ): number {
+    const { resolver, writer } = this.#options;
+    const { query, screen } = writer;
+    const asked = readU16(query, 2);
+    if ((asked & FLAG.RD) === 0) return this.#leave(isFirst, flags, FIXED_ERRORS.notOurs);
+    if (!resolver.isOn) return this.#leave(isFirst, flags, FIXED_ERRORS.notForwarded);
+    if (!client.mayRecurse()) return this.#leave(isFirst, flags, FIXED_ERRORS.clientRefused);
+    const at = name.offsets[0] as number;
+    if (isFirst && screen.qtype === TYPE.TXT && resolver.loops.receive(message, at, name.end - at)) {
+      return this.#leave(isFirst, flags, FIXED_ERRORS.loop);
+    }
+    const route = resolver.rules.find(message, name);
+    const { kind } = route.action;
+    if (kind === 'refuse') return this.#leave(isFirst, flags, FIXED_ERRORS.refusedByRule);
+    if (kind === 'nxdomain') return this.#special(message, name, route.label, isFirst ? FLAG.AA : flags);
+    if (kind === 'localhost') return this.#localhost(name, route.label, isFirst ? FLAG.AA : flags);
+    const group = resolver.groupOf(route);
+    if (group === null) return this.#leave(isFirst, flags, FIXED_ERRORS.notForwarded);
+
+    const bits = (asked & (FLAG.AD | FLAG.CD)) | (screen.edns.dnssecOk ? DNSSEC_OK : 0);
+    const told = find(tellings, message, at, name.end - at);
+    if (told !== null) {
+      if (told.held === null) return this.#fail(told.failure);
+      return this.#copy(told.held, told.isStale, isFirst, flags, at);
+    }
+    const nowMs = this.#options.clock();
+    const hash = name.hashes[0] as number;
+    // An answer for one subnet is for nobody else.
+    const held =
+      screen.edns.subnetAt > 0
+        ? null
+        : resolver.find(group, hash, message, at, name.end - at, screen.qtype, bits, nowMs);
+    if (held !== null) return this.#copy(held, held.expiresAtMs <= nowMs, isFirst, flags, at);
+    const { subnetAt, subnetLength } = screen.edns;
+    const subnet = subnetAt === 0 ? null : query.slice(subnetAt, subnetAt + subnetLength);
+    this.#wanted = { question: makeQuestion(message.slice(at, name.end), screen.qtype, bits, subnet), group };
+    return ASK;
+  }
+
+  /** Not looked up: what there is of a chain stands, and the client's resolver goes on from there. */
+  #leave(isFirst: boolean, flags: number, error: FixedError): number {
+    const { writer } = this.#options;
+    if (!isFirst) return writer.finish(RCODE.NOERROR, flags);
+    writer.error.setFixed(error);
+    return writer.finish(RCODE.REFUSED, 0);
+  }
+
+  #fail(failure: NonNullable<Outcome['failure']>): number {
+    const { writer } = this.#options;
+    writer.clear();
+    if (failure === 'busy') writer.error.setFixed(FIXED_ERRORS.busy);
+    else if (failure.isLoop) writer.error.setFixed(FIXED_ERRORS.loop);
+    else if (failure.error !== null)
+      writer.error.set(failure.error.code, failure.error.text, 0, failure.error.text.length);
+    else writer.error.setFixed(failure.rcode === null ? FIXED_ERRORS.upstreamsSilent : FIXED_ERRORS.upstreamsFailed);
+    return writer.finish(RCODE.SERVFAIL, 0);
+  }
+
+  /** NXDOMAIN with a SOA at the special-use name (RFC 6303 s3, RFC 2308 s3). */
+  #special(message: Uint8Array, name: NameView, label: number, flags: number): number {
+    const { writer, tails, ours } = this.#options;
+    writer.error.setFixed(FIXED_ERRORS.specialUse);
+    if (!this.#writeSoa(name, label)) return writer.finishEmpty(RCODE.NXDOMAIN, flags | FLAG.TC);
+    writeTail(writer, tails.soa);
+    writer.authorities++;
+    // A name that leads to one of our zones exists all the same (RFC 8020 s2).
+    const isAbove = ours.some((zones) => zones.isAboveZone(message, name));
+    return writer.finish(isAbove ? RCODE.NOERROR : RCODE.NXDOMAIN, flags);
+  }
+
+  /** RFC 6761 s6.3: its addresses are loopback's, and it has nothing else. */
+  #localhost(name: NameView, label: number, flags: number): number {
+    const { writer, tails } = this.#options;
+    const { qtype } = writer.screen;
+    const tail =
+      qtype === TYPE.A || qtype === TYPE.ANY ? tails.localhostA : qtype === TYPE.AAAA ? tails.localhostAaaa : null;
+    if (tail === null) {
+      if (!this.#writeSoa(name, label)) return writer.finishEmpty(RCODE.NOERROR, flags | FLAG.TC);
+      writeTail(writer, tails.soa);
+      writer.authorities++;
+      return writer.finish(RCODE.NOERROR, flags);
+    }
+    writeU16(writer.bytes, writer.at, POINTER | (name.offsets[0] as number));
+    writer.at += 2;
+    writeTail(writer, tail);
+    writer.answers++;
+    return writer.finish(RCODE.NOERROR, flags);
+  }
+
+  /** The SOA's owner. @returns false where the record would not fit */
+  #writeSoa(name: NameView, label: number): boolean {
+    const { writer, tails } = this.#options;
+    if (writer.at + 2 + tails.soa.length > writer.room) return false;
+    if (label === name.count) writer.bytes[writer.at++] = 0;
+    else {
+      writeU16(writer.bytes, writer.at, POINTER | (name.offsets[label] as number));
+      writer.at += 2;
+    }
+    return true;
+  }
+
+  #copy(held: Held, isStale: boolean, isFirst: boolean, flags: number, ownerAt: number): number {
+    const { writer } = this.#options;
+    const { reply } = held;
+    const { edns } = writer.screen;
+    if (edns.subnetAt > 0) writer.subnet = reply.subnet;
+    this.#noteReply(reply, isStale);
+    const into = this.#aliasIntoOurs(reply);
+    if (isFirst && into === 0) return this.#copyWhole(held, isStale);
+    return this.#copyRecords(held, isStale, into, flags, ownerAt);
+  }
+
+  #noteReply(reply: Reply, isStale: boolean): void {
+    const { error } = this.#options.writer;
+    if (isStale) error.setFixed(reply.rcode === RCODE.NXDOMAIN ? FIXED_ERRORS.staleNxdomain : FIXED_ERRORS.staleAnswer);
+    else if (reply.error !== null) error.set(reply.error.code, reply.error.text, 0, reply.error.text.length);
+  }
+
+  /** How many records of the answer there are up to a CNAME that leads into our zones; 0: none does. */
+  #aliasIntoOurs(reply: Reply): number {
+    for (const { target, answers } of reply.aliases) {
+      this.#target.read(target, 0, target.length);
+      for (const zones of this.#options.ours) if (zones.find(target, this.#target).zone !== null) return answers;
+    }
+    return 0;
+  }
+
+  /** Section by section in the upstream's own octets; what does not fit is left out from the end (RFC 2181 s9). */
+  #copyWhole(held: Held, isStale: boolean): number {
+    const { writer } = this.#options;
+    const { reply } = held;
+    const { edns } = writer.screen;
+    const room = writer.room - writer.at;
+    let length = reply.body.length;
+    let { authorities, additionals } = reply;
+    if (length > room) {
+      length = reply.authorityEnd;
+      additionals = 0;
+    }
+    if (length > room && reply.isPositive) {
+      length = reply.answerEnd;
+      authorities = 0;
+    }
+    if (length > room) return writer.finishEmpty(reply.rcode, FLAG.TC);
+    const { bytes, at } = writer;
+    copyBytes(reply.body, 0, length, bytes, at);
+    const ageSeconds = this.#ageSeconds(held, isStale);
+    for (const place of reply.ttlAt) {
+      if (place >= length) break;
+      writeU32(bytes, at + place, this.#ttl(readU32(reply.body, place), ageSeconds));
+    }
+    writer.at += length;
+    writer.answers = reply.answers;
+    writer.authorities = authorities;
+    writer.additionals = additionals;
+    // RFC 6840 s5.8: AD is for who asks for it.
+    const wantsAd = edns.dnssecOk || (readU16(writer.query, 2) & FLAG.AD) !== 0;
+    return writer.finish(reply.rcode, reply.isAuthentic && wantsAd && !isStale ? FLAG.AD : 0);
+  }
+
+  /** Record by record behind what is there, up to the CNAME that leads into our zones (`into`) or to the end. */
+  #copyRecords(held: Held, isStale: boolean, into: number, flags: number, startAt: number): number {
+    const { writer } = this.#options;
+    const { reply } = held;
+    const { bytes, room } = writer;
+    const ageSeconds = this.#ageSeconds(held, isStale);
+    const chase = this.#chase;
+    chase.begin(held);
+    let ownerAt = startAt;
+    const count = into > 0 ? into : reply.answers;
+    const authorities = reply.isPositive || into > 0 ? 0 : reply.authorities;
+    for (let i = 0; i < count + authorities; i++) {
+      const end = chase.copy(bytes, writer.at, room, ownerAt);
+      if (end < 0) return writer.finishEmpty(reply.rcode, flags | FLAG.TC);
+      writer.at = end;
+      writeU32(bytes, chase.ttlAt, this.#ttl(readU32(bytes, chase.ttlAt), ageSeconds));
+      if (i < count) writer.answers++;
+      else writer.authorities++;
+      if (i < count && readU16(bytes, chase.ttlAt - 4) === TYPE.CNAME) ownerAt = chase.rdataAt;
+    }
+    if (into === 0) return writer.finish(reply.rcode, flags);
+    this.ownerAt = ownerAt;
+    return GO_ON;
+  }
+
+  /** Whole seconds since it came; -1: it is stale. */
+  #ageSeconds(held: Held, isStale: boolean): number {
+    return isStale ? -1 : Math.max(0, Math.floor((this.#options.clock() - held.storedAtMs) / 1000));
+  }
+
+  #ttl(ttl: number, ageSeconds: number): number {
+    const left = ageSeconds < 0 ? STALE_TTL_SECONDS : Math.max(0, ttl - ageSeconds);
+    return Math.min(left, this.#maxTtl);
+  }
+}
+
+function writeTail(writer: ReplyWriter, tail: Uint8Array): void {
+  copyBytes(tail, 0, tail.length, writer.bytes, writer.at);
+  writer.at += tail.length;
+}
+
+function find(tellings: readonly Told[], message: Uint8Array, at: number, length: number): Outcome | null {
+  for (const { question, outcome } of tellings) {
+    if (question.name.length === length && equalNames(question.name, 0, message, at, length)) return outcome;
+  }
+  return null;
+}

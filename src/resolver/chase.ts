@@ -1,0 +1,100 @@
+/**
+ * Records of an upstream's reply where they stand behind something else: behind a CNAME of our own zones that leads
+ * outside, or without their tail where one of theirs leads into our zones. Their names are written out, since their
+ * compression pointers are good behind their own question alone.
+ */
+import { copyBytes, readU16, writeU16 } from '../wire/bytes.ts';
+import { HEADER_BYTES, MAX_MESSAGE_BYTES, POINTER, QUESTION_TAIL_BYTES } from '../wire/header.ts';
+import { equalNames, expandName, MAX_NAME_BYTES, nameLength, skipName } from '../wire/names.ts';
+import type { Held } from './cache.ts';
+
+/** Of types whose RDATA may have compressed names (RFC 1035 s3.3, RFC 3597 s4): octets in front of them, their count. */
+const NAMES_IN_RDATA = new Map<number, readonly [skip: number, names: number]>([
+  // NS, MD, MF, CNAME, MB, MG, MR, PTR, DNAME; SOA, MINFO, RP; MX, AFSDB, RT, KX; PX; SRV.
+  ...[2, 3, 4, 5, 7, 8, 9, 12, 39].map((type) => [type, [0, 1]] as [number, [number, number]]),
+  ...[6, 14, 17].map((type) => [type, [0, 2]] as [number, [number, number]]),
+  ...[15, 18, 21, 36].map((type) => [type, [2, 1]] as [number, [number, number]]),
+  [26, [2, 2]],
+  [33, [6, 1]],
+]);
+const FIELDS_BYTES = 10;
+/** Offsets that a pointer cannot say begin here (RFC 1035 s4.1.4). */
+const POINTER_END = 0x4000;
+
+export class Chase {
+  readonly #message = new Uint8Array(MAX_MESSAGE_BYTES + HEADER_BYTES + MAX_NAME_BYTES + QUESTION_TAIL_BYTES);
+  readonly #name = new Uint8Array(MAX_NAME_BYTES);
+  #end = 0;
+  /** Where the next record to be copied stands. */
+  #at = 0;
+  /** Where in the reply the last record's RDATA was written. */
+  rdataAt = 0;
+  /** Where in the reply the last record's TTL was written. */
+  ttlAt = 0;
+
+  /** Takes up the records of a reply, the first of its answer section first. */
+  begin({ question, reply }: Held): void {
+    this.#message.set(question.name, HEADER_BYTES);
+    this.#at = HEADER_BYTES + question.name.length + QUESTION_TAIL_BYTES;
+    this.#end = this.#at + reply.body.length;
+    this.#message.set(reply.body, this.#at);
+  }
+
+  /** Passes over a record. */
+  skip(): void {
+    const fields = skipName(this.#message, this.#at, this.#end);
+    this.#at = fields + FIELDS_BYTES + readU16(this.#message, fields + 8);
+  }
+
+  /**
+   * Copies the next record.
+   * @param ownerAt where the name stands in `out`, uncompressed, that is pointed to where the record is its own
+   * @returns the octet behind the record in `out`, -1 where it does not fit
+   */
+  copy(out: Uint8Array, at: number, limit: number, ownerAt: number): number {
+    const message = this.#message;
+    const fields = skipName(message, this.#at, this.#end);
+    const rdata = fields + FIELDS_BYTES;
+    const end = rdata + readU16(message, fields + 8);
+    const ownerBytes = expandName(message, this.#at, fields, this.#name, 0);
+    const isOwner =
+      ownerAt < POINTER_END &&
+      nameLength(out, ownerAt) === ownerBytes &&
+      equalNames(out, ownerAt, this.#name, 0, ownerBytes);
+    if (at + ownerBytes + FIELDS_BYTES > limit) return -1;
+    let to = at;
+    if (isOwner) {
+      writeU16(out, to, POINTER | ownerAt);
+      to += 2;
+    } else {
+      copyBytes(this.#name, 0, ownerBytes, out, to);
+      to += ownerBytes;
+    }
+    copyBytes(message, fields, FIELDS_BYTES, out, to);
+    this.ttlAt = to + 4;
+    to += FIELDS_BYTES;
+    this.rdataAt = to;
+    const [skip, names] = NAMES_IN_RDATA.get(readU16(message, fields)) ?? [0, 0];
+    let from = rdata;
+    if (names > 0 && rdata + skip <= end) {
+      if (to + skip > limit) return -1;
+      copyBytes(message, from, skip, out, to);
+      from += skip;
+      to += skip;
+      for (let left = names; left > 0; left--) {
+        const length = expandName(message, from, end, this.#name, 0);
+        if (length < 0) break;
+        if (to + length > limit) return -1;
+        copyBytes(this.#name, 0, length, out, to);
+        to += length;
+        from = skipName(message, from, end);
+      }
+    }
+    if (to + end - from > limit) return -1;
+    copyBytes(message, from, end - from, out, to);
+    to += end - from;
+    writeU16(out, this.rdataAt - 2, to - this.rdataAt);
+    this.#at = end;
+    return to;
+  }
+}

@@ -1,0 +1,228 @@
+/**
+ * One question put to the upstreams of a rule until one gives an answer, or time is up.
+ *
+ * In outline: the fastest is asked over UDP. Where it replies with something of no use (an RCODE such as SERVFAIL, a
+ * broken message), cannot be reached, or takes longer than it usually does, the next is asked; one that is only slow
+ * is listened to on. When all have been asked and some stayed silent, those are asked again. A truncated reply is
+ * asked for over TCP, as is one whose question came back in other case, or among what looks like forged ones.
+ */
+import { readU16 } from '../wire/bytes.ts';
+import { FLAG, HEADER_BYTES, RCODE } from '../wire/header.ts';
+import { buildQuery, type Question, questionEnd } from './question.ts';
+import type { SecureRandom } from './random.ts';
+import { type BadReply, isBad, type Reply, readReply, type UpstreamError } from './reply.ts';
+import { askOverTcp } from './tcp.ts';
+import { MAX_TIMEOUT_MS, type Upstream, type UpstreamGroup } from './upstreams.ts';
+
+/** A client's resolver mostly gives up after five seconds, Docker's after four. */
+export const EXCHANGE_TIMEOUT_MS = 3500;
+const TCP_TIMEOUT_MS = 1000;
+
+export interface Failure {
+  /** The RCODE that an upstream gave last; null: none gave any in time. */
+  readonly rcode: number | null;
+  /** What that upstream said of it. */
+  readonly error: UpstreamError | null;
+  /** No upstream may be asked: all lead back here. */
+  readonly isLoop: boolean;
+}
+
+export type ExchangeResult = Reply | Failure;
+
+export function isFailure(result: ExchangeResult): result is Failure {
+  return !('body' in result);
+}
+
+interface Attempt {
+  readonly upstream: Upstream;
+  readonly startedAtMs: number;
+  /** How long it is waited for before another is asked beside it. */
+  readonly timeoutMs: number;
+  /** Its time is over, but a reply would still do. */
+  isLate: boolean;
+  takeBack: () => void;
+}
+
+export class Exchange {
+  readonly question: Question;
+  /** What was sent, to know it again should it come back to us. */
+  readonly queries: Uint8Array[] = [];
+  readonly #random: SecureRandom;
+  readonly #onDone: (result: ExchangeResult) => void;
+  readonly #questionEnd: number;
+  readonly #deadlineMs: number;
+  readonly #attempts: Attempt[] = [];
+  #order: readonly Upstream[];
+  #next = 0;
+  /** Each round waits twice as long as the one before. */
+  #round = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #failure: Failure = { rcode: null, error: null, isLoop: false };
+  #hasFailed = false;
+  #isDone = false;
+
+  /** @param onDone called once, never before this returns */
+  constructor(
+    question: Question,
+    group: UpstreamGroup,
+    random: SecureRandom,
+    nowMs: number,
+    onDone: (result: ExchangeResult) => void,
+  ) {
+    this.question = question;
+    this.#random = random;
+    this.#onDone = onDone;
+    this.#questionEnd = questionEnd(question);
+    this.#deadlineMs = nowMs + EXCHANGE_TIMEOUT_MS;
+    const { order, atOnce } = group.plan(nowMs);
+    this.#order = order;
+    if (order.length === 0) {
+      const isLoop = group.upstreams.length > 0;
+      process.nextTick(() => this.#finish({ rcode: null, error: null, isLoop }));
+      return;
+    }
+    for (let i = 0; i < atOnce; i++) this.#ask(order[this.#next++] as Upstream, nowMs, false);
+    this.#wait(nowMs);
+  }
+
+  close(): void {
+    this.#isDone = true;
+    clearTimeout(this.#timer);
+    for (const { takeBack } of this.#attempts) takeBack();
+  }
+
+  #ask(upstream: Upstream, nowMs: number, overTcp: boolean): void {
+    const timeoutMs = overTcp ? TCP_TIMEOUT_MS : Math.min(MAX_TIMEOUT_MS, upstream.timeoutMs * 2 ** this.#round);
+    const attempt: Attempt = { upstream, startedAtMs: nowMs, timeoutMs, isLate: false, takeBack: () => undefined };
+    this.#attempts.push(attempt);
+    const query = buildQuery(this.question, this.#random, upstream.hasEdns(nowMs), upstream.keepsCase(nowMs));
+    this.queries.push(query);
+    if (overTcp) {
+      attempt.takeBack = askOverTcp(
+        upstream.address,
+        upstream.port,
+        query,
+        this.#questionEnd,
+        (message) => this.#receive(attempt, message, query),
+        () => this.#fail(attempt, null),
+      );
+      return;
+    }
+    attempt.takeBack = upstream.sockets.send({
+      query,
+      questionEnd: this.#questionEnd,
+      onReply: (message) => {
+        if ((readU16(message, 2) & FLAG.TC) === 0) this.#receive(attempt, message, null);
+        else this.#askOverTcp(attempt);
+      },
+      onOtherCase: () => this.#askOverTcp(attempt),
+      onForgery: () => this.#askOverTcp(attempt),
+      onError: () => this.#fail(attempt, null),
+    });
+  }
+
+  #askOverTcp(attempt: Attempt): void {
+    if (this.#isDone) return;
+    this.#remove(attempt);
+    this.#ask(attempt.upstream, Date.now(), true);
+    this.#wait(Date.now());
+  }
+
+  /** @param tcpQuery what it is a reply to, where it came over TCP */
+  #receive(attempt: Attempt, message: Uint8Array, tcpQuery: Uint8Array | null): void {
+    if (this.#isDone) return;
+    const { upstream } = attempt;
+    const reply = readReply(message, this.#questionEnd, this.question.type);
+    if (isBad(reply)) {
+      this.#refused(attempt, reply);
+      return;
+    }
+    if (tcpQuery === null) upstream.succeeded(Date.now() - attempt.startedAtMs);
+    // Seen where nobody can forge: it folds case, so over UDP its replies would never match.
+    else upstream.answeredOverTcp(Date.now(), echoes(message, tcpQuery, this.#questionEnd));
+    this.#finish(reply);
+  }
+
+  #refused(attempt: Attempt, reply: BadReply): void {
+    const { upstream } = attempt;
+    const nowMs = Date.now();
+    if (reply.rcode === RCODE.FORMERR && !reply.hasOpt && upstream.hasEdns(nowMs)) {
+      upstream.lacksEdns(nowMs);
+      this.#remove(attempt);
+      this.#ask(upstream, nowMs, false);
+      this.#wait(nowMs);
+      return;
+    }
+    this.#fail(attempt, reply);
+  }
+
+  #fail(attempt: Attempt, reply: BadReply | null): void {
+    if (this.#isDone) return;
+    this.#remove(attempt);
+    const nowMs = Date.now();
+    // An RCODE may be for this name alone; no answer at all says that the server is ill.
+    if (reply === null || reply.rcode === null) attempt.upstream.failed(nowMs);
+    else attempt.upstream.refused(nowMs);
+    this.#hasFailed = true;
+    if (reply !== null && reply.rcode !== null) this.#failure = { ...reply, isLoop: false };
+    if (this.#attempts.some(({ isLate }) => !isLate)) return;
+    this.#goOn(nowMs);
+  }
+
+  /** The time of the attempts under way is over. */
+  #onTimeout(): void {
+    const nowMs = Date.now();
+    for (const attempt of this.#attempts) {
+      if (attempt.isLate) continue;
+      attempt.isLate = true;
+      attempt.upstream.failed(nowMs);
+    }
+    this.#goOn(nowMs);
+  }
+
+  /** Nothing is being waited for, besides late replies. */
+  #goOn(nowMs: number): void {
+    if (nowMs >= this.#deadlineMs) {
+      this.#finish(this.#failure);
+      return;
+    }
+    if (this.#next === this.#order.length) {
+      // Every one has had its time, and one has said that it cannot: the silent ones will hardly do better.
+      if (this.#hasFailed) {
+        this.#finish(this.#failure);
+        return;
+      }
+      this.#order = [...new Set(this.#attempts.map(({ upstream }) => upstream))];
+      this.#next = 0;
+      this.#round++;
+      while (this.#next < this.#order.length) this.#ask(this.#order[this.#next++] as Upstream, nowMs, false);
+    } else {
+      this.#ask(this.#order[this.#next++] as Upstream, nowMs, false);
+    }
+    this.#wait(nowMs);
+  }
+
+  /** Sets the timer for the attempts under way. */
+  #wait(nowMs: number): void {
+    clearTimeout(this.#timer);
+    let waitMs = 0;
+    for (const { isLate, timeoutMs } of this.#attempts) if (!isLate) waitMs = Math.max(waitMs, timeoutMs);
+    this.#timer = setTimeout(() => this.#onTimeout(), Math.max(1, Math.min(waitMs, this.#deadlineMs - nowMs)));
+  }
+
+  #remove(attempt: Attempt): void {
+    const at = this.#attempts.indexOf(attempt);
+    if (at >= 0) this.#attempts.splice(at, 1);
+  }
+
+  #finish(result: ExchangeResult): void {
+    if (this.#isDone) return;
+    this.close();
+    this.#onDone(result);
+  }
+}
+
+function echoes(message: Uint8Array, query: Uint8Array, end: number): boolean {
+  for (let i = HEADER_BYTES; i < end; i++) if (message[i] !== query[i]) return false;
+  return true;
+}

@@ -1,0 +1,274 @@
+/**
+ * Names outside our zones: who is asked for them, what they were found to be, and the asking itself. One per thread.
+ * Identical questions in flight are asked once; an answer that has ended is given when no upstream gives a new one
+ * (RFC 8767); one that is asked for often is asked again shortly before it ends.
+ */
+import { HEADER_BYTES } from '../wire/header.ts';
+import { toWireName } from '../wire/names.ts';
+import { Cache, type CacheEntry, type Held } from './cache.ts';
+import { Exchange, type ExchangeResult, type Failure, isFailure } from './exchange.ts';
+import { LoopWatch } from './loop-watch.ts';
+import { flightKey, type Question, questionEnd } from './question.ts';
+import { SecureRandom } from './random.ts';
+import { type Action, type Route, type Rule, Rules } from './rules.ts';
+import { type Address, Upstream, UpstreamGroup } from './upstreams.ts';
+
+export interface ResolverOptions {
+  /** Whether anything is forwarded at all. */
+  readonly isOn: boolean;
+  /** Of names that no rule names; null: those are not forwarded. */
+  readonly upstreams: readonly Address[] | null;
+  readonly rules: readonly Rule[];
+  /** What becomes of names of one label that no rule names; null: what becomes of all others. */
+  readonly singleLabel: Action | null;
+  /** Octets; 0: nothing is kept. */
+  readonly cacheBytes: number;
+  /** For how long an ended answer is kept for when no upstream answers. */
+  readonly staleSeconds: number;
+}
+
+export interface ResolverEvents {
+  /** An upstream leads back to this daemon, or does no more. */
+  onLoop(upstream: Address, isLoop: boolean): void;
+}
+
+export type Outcome =
+  | { readonly held: Held; readonly isStale: boolean; readonly failure: null }
+  | { readonly held: null; readonly failure: Failure | 'busy' };
+
+/** How a client waits: one among those who asked the same. */
+type Waiter = (outcome: Outcome) => void;
+
+interface Flight {
+  readonly exchange: Exchange;
+  readonly waiters: Waiter[];
+  /** What is answered should it take long; null: nothing is known. */
+  readonly stale: CacheEntry | null;
+  staleTimer: NodeJS.Timeout | undefined;
+  /** It has taken long. */
+  isLate: boolean;
+}
+
+/** Clients that wait for upstreams at once; the next are told SERVFAIL. */
+const MAX_WAITING = 10_000;
+/** Questions with the upstreams at once. */
+const MAX_FLIGHTS = 4000;
+/** RFC 8767 s5: a client is given a stale answer before it gives up. */
+const STALE_AFTER_MS = 1800;
+/** RFC 8767 s5: how often upstreams that fail are asked for what is answered stale. */
+const STALE_RETRY_MS = 30_000;
+/** A failure is remembered for so long (RFC 9520 s3.2: at least a second), lest many clients ask for it in a row. */
+const FAILURE_MS = 1000;
+const MAX_FAILURES = 1000;
+/** Asked again in the last tenth of its time, where it has been asked for at least so often before. */
+const PREFETCH_PART = 0.1;
+const PREFETCH_HITS = 2;
+
+export class Resolver {
+  readonly isOn: boolean;
+  readonly rules: Rules;
+  readonly #cache: Cache;
+  readonly #random = new SecureRandom();
+  readonly #servers = new Map<string, Upstream>();
+  readonly #groups = new Map<readonly Address[], UpstreamGroup>();
+  readonly #flights = new Map<string, Flight>();
+  readonly #failures = new Map<string, { failure: Failure; untilMs: number }>();
+  readonly #loops: LoopWatch;
+  #default: UpstreamGroup | null;
+  #waiting = 0;
+
+  constructor(options: ResolverOptions, events: ResolverEvents) {
+    this.isOn = options.isOn;
+    this.rules = new Rules(options.rules, options.singleLabel);
+    this.#cache = new Cache(options.cacheBytes, options.staleSeconds);
+    this.#default = options.upstreams === null ? null : this.#makeGroup(options.upstreams);
+    const groups = [...options.rules.map(({ action }) => action), options.singleLabel];
+    for (const action of groups)
+      if (action?.kind === 'ask') this.#groups.set(action.upstreams, this.#makeGroup(action.upstreams));
+    this.#loops = new LoopWatch(this.#random, (upstream) => events.onLoop(upstream, upstream.isLoop));
+  }
+
+  /** Other upstreams for the names that no rule names, from the next question on. */
+  setUpstreams(upstreams: readonly Address[]): void {
+    this.#default = this.#makeGroup(upstreams);
+    this.checkLoops();
+    // What upstreams failed at others may know.
+    this.#failures.clear();
+  }
+
+  /** Asks each upstream whether it leads back here. */
+  checkLoops(): void {
+    const groups = [...(this.#default === null ? [] : [this.#default]), ...this.#groups.values()];
+    const upstreams = new Set(groups.flatMap((group) => group.upstreams));
+    for (const upstream of upstreams) this.#loops.check(upstream);
+  }
+
+  get loops(): LoopWatch {
+    return this.#loops;
+  }
+
+  /** Who is asked by that route; null: nobody, the name is not forwarded. */
+  groupOf(route: Route): UpstreamGroup | null {
+    const { action } = route;
+    if (action.kind === 'ask') return this.#groups.get(action.upstreams) as UpstreamGroup;
+    return action.kind === 'default' ? this.#default : null;
+  }
+
+  /**
+   * What is known of a question without asking, which may be stale where upstreams have just failed.
+   * @param nameHash as NameView gives it; @param name wire form in any case, `length` octets at `at`
+   */
+  find(
+    group: UpstreamGroup,
+    nameHash: number,
+    name: Uint8Array,
+    at: number,
+    length: number,
+    type: number,
+    bits: number,
+    nowMs: number,
+  ): Held | null {
+    const entry = this.#cache.find(nameHash, name, at, length, type, bits, nowMs);
+    if (entry === null) return null;
+    const leftMs = entry.expiresAtMs - nowMs;
+    if (leftMs <= 0) return nowMs < entry.staleUntilMs ? entry : null;
+    if (
+      entry.hits > PREFETCH_HITS &&
+      !entry.isRefreshing &&
+      leftMs < PREFETCH_PART * (entry.expiresAtMs - entry.storedAtMs)
+    ) {
+      entry.isRefreshing = true;
+      this.ask(entry.question, group, nowMs, () => undefined);
+    }
+    return entry;
+  }
+
+  /**
+   * @param onOutcome called once, never before this returns
+   * @param query the client's, should it be one of our own come back
+   */
+  ask(
+    question: Question,
+    group: UpstreamGroup,
+    nowMs: number,
+    onOutcome: Waiter,
+    query: Uint8Array | null = null,
+  ): void {
+    const key = flightKey(question);
+    const flight = this.#flights.get(key);
+    const known = this.#withoutAsking(key, flight, nowMs);
+    if (known !== null) {
+      process.nextTick(onOutcome, known);
+      return;
+    }
+    this.#waiting++;
+    if (flight === undefined) {
+      this.#start(key, question, group, nowMs, onOutcome);
+      return;
+    }
+    flight.waiters.push(onOutcome);
+    if (query !== null && isOwnQuery(flight, query)) this.checkLoops();
+  }
+
+  /** What a client is told at once; null: it has to wait. */
+  #withoutAsking(key: string, flight: Flight | undefined, nowMs: number): Outcome | null {
+    if (flight?.isLate && flight.stale !== null) return { held: flight.stale, isStale: true, failure: null };
+    const failed = this.#failures.get(key);
+    if (failed !== undefined && nowMs < failed.untilMs) return { held: null, failure: failed.failure };
+    const isFull = this.#waiting >= MAX_WAITING || (flight === undefined && this.#flights.size >= MAX_FLIGHTS);
+    return isFull ? { held: null, failure: 'busy' } : null;
+  }
+
+  /** Forgets a name, perhaps with all below it. @param name text; null: everything. @returns how many answers */
+  flush(name: string | null, isBelow: boolean): number {
+    this.#failures.clear();
+    return this.#cache.flush(name === null ? null : toWireName(name), isBelow);
+  }
+
+  get cacheSizeBytes(): number {
+    return this.#cache.sizeBytes;
+  }
+
+  close(): void {
+    this.#loops.close();
+    for (const { exchange, staleTimer } of this.#flights.values()) {
+      exchange.close();
+      clearTimeout(staleTimer);
+    }
+    this.#flights.clear();
+    for (const { sockets } of this.#servers.values()) sockets.close();
+  }
+
+  #makeGroup(addresses: readonly Address[]): UpstreamGroup {
+    return new UpstreamGroup(
+      addresses.map((address) => {
+        const key = `${address.address}#${address.port}`;
+        const known = this.#servers.get(key) ?? new Upstream(address, this.#random);
+        this.#servers.set(key, known);
+        return known;
+      }),
+    );
+  }
+
+  #start(key: string, question: Question, group: UpstreamGroup, nowMs: number, waiter: Waiter): void {
+    const exchange = new Exchange(question, group, this.#random, nowMs, (result) => this.#finish(key, result));
+    const stale = this.#stale(question, nowMs);
+    const flight: Flight = { exchange, waiters: [waiter], stale, staleTimer: undefined, isLate: false };
+    this.#flights.set(key, flight);
+    if (stale === null) return;
+    flight.staleTimer = setTimeout(() => {
+      flight.isLate = true;
+      this.#tell(flight, { held: stale, isStale: true, failure: null });
+    }, STALE_AFTER_MS);
+  }
+
+  #stale({ subnet, nameHash, name, type, bits }: Question, nowMs: number): CacheEntry | null {
+    if (subnet !== null) return null;
+    return this.#cache.find(nameHash, name, 0, name.length, type, bits, nowMs);
+  }
+
+  #finish(key: string, result: ExchangeResult): void {
+    const flight = this.#flights.get(key);
+    if (flight === undefined) return;
+    this.#flights.delete(key);
+    clearTimeout(flight.staleTimer);
+    const nowMs = Date.now();
+    const { question } = flight.exchange;
+    if (isFailure(result)) {
+      if (result.rcode === null) this.checkLoops();
+      const stale = this.#stale(question, nowMs);
+      if (stale === null) {
+        this.#rememberFailure(key, result, nowMs);
+        this.#tell(flight, { held: null, failure: result });
+        return;
+      }
+      stale.isRefreshing = false;
+      if (stale.expiresAtMs <= nowMs) stale.staleUntilMs = nowMs + STALE_RETRY_MS;
+      this.#tell(flight, { held: stale, isStale: stale.expiresAtMs <= nowMs, failure: null });
+      return;
+    }
+    const expiresAtMs = nowMs + 1000 * result.ttlSeconds;
+    const held: Held = { question, reply: result, storedAtMs: nowMs, expiresAtMs };
+    if (question.subnet === null) this.#cache.put(held);
+    this.#tell(flight, { held, isStale: false, failure: null });
+  }
+
+  #tell(flight: Flight, outcome: Outcome): void {
+    const waiters = flight.waiters.splice(0);
+    this.#waiting -= waiters.length;
+    for (const waiter of waiters) waiter(outcome);
+  }
+
+  #rememberFailure(key: string, failure: Failure, nowMs: number): void {
+    if (this.#failures.size >= MAX_FAILURES) this.#failures.clear();
+    this.#failures.set(key, { failure, untilMs: nowMs + FAILURE_MS });
+  }
+}
+
+/** To the case of each letter, which was drawn at random: somebody sends us what we sent. */
+function isOwnQuery({ exchange }: Flight, query: Uint8Array): boolean {
+  return exchange.queries.some((sent) => {
+    for (let i = HEADER_BYTES; i < questionEnd(exchange.question); i++) if (sent[i] !== query[i]) return false;
+    return true;
+  });
+}

@@ -1,0 +1,131 @@
+/** Upstream servers: what is known of each one's speed and health, and the order in which a query asks them. */
+import type { SecureRandom } from './random.ts';
+import { UpstreamSockets } from './sockets.ts';
+
+export interface Address {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** How long an upstream of which nothing is known is waited for before another is asked. */
+const FIRST_TIMEOUT_MS = 700;
+const MIN_TIMEOUT_MS = 150;
+export const MAX_TIMEOUT_MS = 900;
+/** One that failed is asked again beside a live one after so long, doubled with each failure. */
+const FIRST_RETRY_MS = 1000;
+const MAX_RETRY_MS = 30_000;
+/** How often one that is not the fastest is asked beside it, to learn how fast it is now. */
+const MEASURE_EVERY_MS = 10_000;
+/** RCODEs of no use in a row, such as SERVFAIL, after which the server itself is taken for ill. */
+const MAX_REFUSALS = 3;
+/** What a server was found not to know is tried again after so long. */
+const RELEARN_MS = 600_000;
+
+export class Upstream {
+  readonly address: string;
+  readonly port: number;
+  readonly sockets: UpstreamSockets;
+  /** Smoothed round trip; -1: not known yet. */
+  rttMs = -1;
+  /** It has failed since it last replied. */
+  isDown = false;
+  /** Epoch ms from which it is tried, or measured, again. */
+  retryAtMs = 0;
+  failures = 0;
+  /** It leads back to this daemon, and is asked nothing but whether it still does. */
+  isLoop = false;
+  #refusals = 0;
+  #plainUntilMs = 0;
+  #foldsUntilMs = 0;
+
+  constructor({ address, port }: Address, random: SecureRandom) {
+    this.address = address;
+    this.port = port;
+    this.sockets = new UpstreamSockets(address, port, random);
+  }
+
+  /** How long it is waited for before another is asked beside it. */
+  get timeoutMs(): number {
+    if (this.rttMs < 0) return FIRST_TIMEOUT_MS;
+    return Math.min(MAX_TIMEOUT_MS, Math.max(MIN_TIMEOUT_MS, 4 * this.rttMs));
+  }
+
+  /** It gave an answer that can be used. */
+  succeeded(rttMs: number): void {
+    // RFC 6298's smoothing.
+    this.rttMs = this.rttMs < 0 ? rttMs : this.rttMs + (rttMs - this.rttMs) / 8;
+    this.#isBack();
+  }
+
+  /** @param hasEchoed whether the QNAME came back in the case that it was sent in; where nobody can forge, so it is true */
+  answeredOverTcp(nowMs: number, hasEchoed: boolean): void {
+    if (!hasEchoed) this.#foldsUntilMs = nowMs + RELEARN_MS;
+    this.#isBack();
+  }
+
+  /** It gave an RCODE that is no answer. */
+  refused(nowMs: number): void {
+    if (++this.#refusals >= MAX_REFUSALS) this.failed(nowMs);
+  }
+
+  lacksEdns(nowMs: number): void {
+    this.#plainUntilMs = nowMs + RELEARN_MS;
+  }
+
+  /** False: it was found not to know EDNS (RFC 6891 s7). */
+  hasEdns(nowMs: number): boolean {
+    return nowMs >= this.#plainUntilMs;
+  }
+
+  /** False: it was found not to echo the case of the QNAME, so over UDP no reply of it would match. */
+  keepsCase(nowMs: number): boolean {
+    return nowMs >= this.#foldsUntilMs;
+  }
+
+  /** It stayed silent for its time, could not be reached, or gave an answer of no use. */
+  failed(nowMs: number): void {
+    this.isDown = true;
+    this.retryAtMs = nowMs + Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(this.failures, 10));
+    this.failures++;
+  }
+
+  #isBack(): void {
+    this.isDown = false;
+    this.failures = 0;
+    this.#refusals = 0;
+  }
+}
+
+export interface Plan {
+  /** In the order in which they are asked, each when the one before has failed or taken too long. */
+  readonly order: readonly Upstream[];
+  /** How many are asked at once. */
+  readonly atOnce: number;
+}
+
+/** The upstreams of one rule. Fastest first; one that is down is asked beside the others now and then. */
+export class UpstreamGroup {
+  readonly upstreams: readonly Upstream[];
+  readonly #single: Plan;
+
+  constructor(upstreams: readonly Upstream[]) {
+    this.upstreams = upstreams;
+    this.#single = { order: upstreams, atOnce: 1 };
+  }
+
+  /** Empty `order`: there is none that could be asked. */
+  plan(nowMs: number): Plan {
+    const [only] = this.upstreams;
+    if (this.upstreams.length === 1 && only !== undefined && !only.isLoop) return this.#single;
+    const usable = this.upstreams.filter(({ isLoop }) => !isLoop);
+    const up = usable.filter(({ isDown }) => !isDown).sort((a, b) => a.rttMs - b.rttMs);
+    const down = usable.filter(({ isDown }) => isDown).sort((a, b) => a.failures - b.failures);
+    // Nobody answers: whoever is back first is to be heard at once.
+    if (up.length === 0) return { order: down, atOnce: down.length };
+    const [first, ...others] = up as [Upstream, ...Upstream[]];
+    const beside = [...down, ...others].find(({ retryAtMs }) => retryAtMs <= nowMs);
+    if (beside === undefined) return { order: [...up, ...down], atOnce: 1 };
+    beside.retryAtMs = nowMs + (beside.isDown ? FIRST_RETRY_MS * 2 ** Math.min(beside.failures, 5) : MEASURE_EVERY_MS);
+    return { order: [first, beside, ...[...others, ...down].filter((other) => other !== beside)], atOnce: 2 };
+  }
+}

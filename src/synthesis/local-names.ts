@@ -1,0 +1,111 @@
+/**
+ * Names that are neither registered nor looked up outside: static records and the daemon's own name, each compiled to
+ * a zone of that name alone, so that names below it stay outside; and what special-use names are answered with.
+ */
+import { type Choice, encodeAnswerSet, type Rrset } from '../answers/answer-set.ts';
+import { DeltaWriter } from '../answers/delta.ts';
+import { TYPE } from '../wire/header.ts';
+import { toWireName } from '../wire/names.ts';
+import { aaaaRdata, aRdata, cnameRdata, ptrRdata, recordTail, soaRdata, txtRdata } from '../wire/rdata.ts';
+
+export interface LocalRecord {
+  readonly name: string;
+  readonly type: 'A' | 'AAAA' | 'CNAME' | 'TXT' | 'PTR';
+  /** An address, a domain name, or text. */
+  readonly value: string;
+  /** Seconds. */
+  readonly ttl: number;
+}
+
+export interface LocalOptions {
+  readonly records: readonly LocalRecord[];
+  /** Answered, as `data-<ownName>` is, with the address that was asked; null: neither. */
+  readonly ownName: string | null;
+  /** Of names that have no such record, and of special-use names; seconds. */
+  readonly soaTtlSeconds: number;
+  /** Caps every TTL; null: as given. */
+  readonly maxTtlSeconds: number | null;
+  /** What the own name has where the address that was asked is of the other family. */
+  readonly addresses: { readonly ipv4: readonly string[]; readonly ipv6: readonly string[] };
+}
+
+const RDATA_OF: Readonly<Record<LocalRecord['type'], (value: string) => Uint8Array>> = {
+  A: aRdata,
+  AAAA: aaaaRdata,
+  CNAME: cnameRdata,
+  TXT: txtRdata,
+  PTR: ptrRdata,
+};
+/** The API's own host name may come and go with containers. */
+const OWN_NAME_TTL_SECONDS = 5;
+
+/** Everything as one delta, for the zone set that is looked into behind the registered zones. */
+export function compileLocalNames(options: LocalOptions): Uint8Array {
+  const delta = new DeltaWriter();
+  const byName = new Map<string, LocalRecord[]>();
+  for (const record of options.records) {
+    const name = record.name.toLowerCase().replace(/\.$/, '');
+    byName.set(name, [...(byName.get(name) ?? []), record]);
+  }
+  for (const [name, records] of byName) putName(delta, name, staticRrsets(records, options), options);
+  const own = options.ownName === null ? [] : [options.ownName, `data-${options.ownName}`];
+  for (const name of own) if (!byName.has(name)) putName(delta, name, ownRrsets(options), options);
+  return delta.finish();
+}
+
+/** Record tails of what special-use names get (RFC 6303 s3: the SOA's owner is the name of the list). */
+export function compileLocalTails(options: LocalOptions): {
+  soa: Uint8Array;
+  localhostA: Uint8Array;
+  localhostAaaa: Uint8Array;
+} {
+  const ttl = cap(options.soaTtlSeconds, options);
+  return {
+    soa: recordTail(TYPE.SOA, ttl, soaOf('localhost', options)),
+    localhostA: recordTail(TYPE.A, ttl, aRdata('127.0.0.1')),
+    localhostAaaa: recordTail(TYPE.AAAA, ttl, aaaaRdata('::1')),
+  };
+}
+
+function putName(delta: DeltaWriter, name: string, rrsets: Rrset[], options: LocalOptions): void {
+  const apex = toWireName(name);
+  const soa = recordTail(TYPE.SOA, cap(options.soaTtlSeconds, options), soaOf(name, options));
+  delta.putNameZone(apex);
+  delta.putSet(apex, apex, encodeAnswerSet([...rrsets, rrsetOf(TYPE.SOA, 'all', [soa])]));
+}
+
+function staticRrsets(records: readonly LocalRecord[], options: LocalOptions): Rrset[] {
+  const types = [...new Set(records.map(({ type }) => type))];
+  return types.map((type) => {
+    const tails = records
+      .filter((record) => record.type === type)
+      .map((record) => recordTail(TYPE[type], cap(record.ttl, options), RDATA_OF[type](record.value)));
+    return rrsetOf(TYPE[type], 'all', tails);
+  });
+}
+
+function ownRrsets(options: LocalOptions): Rrset[] {
+  const ttl = cap(OWN_NAME_TTL_SECONDS, options);
+  const { ipv4, ipv6 } = options.addresses;
+  const a = ipv4.map((address) => recordTail(TYPE.A, ttl, aRdata(address)));
+  const aaaa = ipv6.map((address) => recordTail(TYPE.AAAA, ttl, aaaaRdata(address)));
+  return [
+    ...(a.length > 0 ? [rrsetOf(TYPE.A, 'asked', a)] : []),
+    ...(aaaa.length > 0 ? [rrsetOf(TYPE.AAAA, 'asked', aaaa)] : []),
+  ];
+}
+
+function rrsetOf(type: number, policy: Rrset['policy'], tails: readonly Uint8Array[]): Rrset {
+  const choices: Choice[] = tails.map((tail) => ({ answers: [tail], additionals: [] }));
+  return { type, policy, choices };
+}
+
+/** RFC 6303 s3 has these fields; the negative TTL is ours. */
+function soaOf(mname: string, options: LocalOptions): Uint8Array {
+  const minimum = cap(options.soaTtlSeconds, options);
+  return soaRdata({ mname, rname: 'nobody.invalid', serial: 1, refresh: 3600, retry: 1200, expire: 604_800, minimum });
+}
+
+function cap(ttlSeconds: number, { maxTtlSeconds }: LocalOptions): number {
+  return Math.min(ttlSeconds, maxTtlSeconds ?? ttlSeconds);
+}
