@@ -2,10 +2,11 @@
  * `dns`: A over UDP. dnsperf (Debian) asks; beside cloudmapd stand a bare Node `dgram` socket that sends a fixed reply,
  * and NSD with the same names where it is installed. The figure is the server's own CPU time per answer.
  */
-import { type ChildProcess, execFileSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CLIENT_CORE, cpuSeconds, folder, isInstalled, median, ROOT, startPinned } from './support.ts';
+import { type Figure, measure, printFigures } from './dnsperf.ts';
+import { folder, isInstalled, ROOT, startPinned } from './support.ts';
 
 const NAMES = 1000;
 const ROUNDS = 3;
@@ -15,11 +16,6 @@ interface Peer {
   readonly name: string;
   readonly port: number;
   start(): Promise<ChildProcess>;
-}
-
-interface Figure {
-  readonly answersPerSecond: number;
-  readonly cpuMicrosecondsPerAnswer: number;
 }
 
 export async function benchDns(): Promise<void> {
@@ -38,21 +34,11 @@ export async function benchDns(): Promise<void> {
   for (let round = 0; round < ROUNDS; round++) {
     for (const peer of peers) {
       const pid = started.get(peer.name)?.pid as number;
-      figures.get(peer.name)?.push(measure(pid, peer.port, queries));
+      figures.get(peer.name)?.push(measure(pid, peer.port, { queries, seconds: SECONDS, outstanding: 200 }));
     }
   }
-  const own = figures.get('cloudmapd') as Figure[];
   console.log(`dns: ${NAMES} names x 3 A over UDP, ${ROUNDS} rounds of ${SECONDS} s, server and client pinned apart`);
-  for (const [name, list] of figures) {
-    const ratio = median(
-      own.map((figure, i) => figure.cpuMicrosecondsPerAnswer / (list[i] as Figure).cpuMicrosecondsPerAnswer),
-    );
-    console.log(
-      `  ${name.padEnd(22)} ${Math.round(median(list.map((f) => f.answersPerSecond)))} answers/s` +
-        `  ${median(list.map((f) => f.cpuMicrosecondsPerAnswer)).toFixed(2)} CPU us/answer` +
-        (name === 'cloudmapd' ? '' : `  cloudmapd costs ${ratio.toFixed(2)} of it`),
-    );
-  }
+  printFigures(figures);
 }
 
 function cloudmapd(names: readonly string[]): Peer {
@@ -123,35 +109,4 @@ function nsd(names: readonly string[]): Peer {
 
 function addresses(i: number): string[] {
   return [0, 1, 2].map((n) => `10.${n}.${i >> 8}.${i & 255}`);
-}
-
-function measure(pid: number, port: number, queries: string): Figure {
-  const before = cpuSeconds(pid);
-  const output = execFileSync(
-    'taskset',
-    [
-      '-c',
-      CLIENT_CORE,
-      'dnsperf',
-      '-s',
-      '127.0.0.1',
-      '-p',
-      String(port),
-      '-d',
-      queries,
-      '-l',
-      String(SECONDS),
-      '-c',
-      '8',
-      '-q',
-      '200',
-    ],
-    { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] },
-  );
-  const answered = Number(/Queries completed:\s+(\d+)/.exec(output)?.[1] ?? 0);
-  if (answered === 0) throw new Error(`nothing was answered on port ${port}: ${output}`);
-  return {
-    answersPerSecond: answered / SECONDS,
-    cpuMicrosecondsPerAnswer: ((cpuSeconds(pid) - before) * 1e6) / answered,
-  };
 }

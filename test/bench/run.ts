@@ -4,10 +4,16 @@
  */
 import { benchApi } from './api.ts';
 import { benchDns } from './dns.ts';
+import { benchForward } from './forward.ts';
 import { benchHealth } from './health.ts';
 import { cleanUp } from './support.ts';
 
-const benches: Readonly<Record<string, () => Promise<void>>> = { dns: benchDns, api: benchApi, health: benchHealth };
+const benches: Readonly<Record<string, () => Promise<void>>> = {
+  dns: benchDns,
+  forward: benchForward,
+  api: benchApi,
+  health: benchHealth,
+};
 const wanted = process.argv.slice(2);
 const unknown = wanted.find((name) => !Object.hasOwn(benches, name));
 if (unknown !== undefined) {
