@@ -5,7 +5,7 @@
 import type { ZoneSet } from '../answers/zone-set.ts';
 import type { Held } from '../resolver/cache.ts';
 import { Chase } from '../resolver/chase.ts';
-import { DNSSEC_OK, makeQuestion, type Question } from '../resolver/question.ts';
+import { DNSSEC_OK, type Question, questionOf } from '../resolver/question.ts';
 import type { Reply } from '../resolver/reply.ts';
 import type { Outcome, Resolver } from '../resolver/resolver.ts';
 import type { UpstreamGroup } from '../resolver/upstreams.ts';
@@ -127,7 +127,7 @@ export class Outside {
     if (held !== null) return this.#copy(held, held.expiresAtMs <= nowMs, isFirst, flags, at);
     const { subnetAt, subnetLength } = screen.edns;
     const subnet = subnetAt === 0 ? null : query.slice(subnetAt, subnetAt + subnetLength);
-    this.#wanted = { question: makeQuestion(message.slice(at, name.end), screen.qtype, bits, subnet), group };
+    this.#wanted = { question: questionOf(message, name, screen.qtype, bits, subnet), group };
     return ASK;
   }
 

@@ -4,7 +4,7 @@
  * like LRU, but a hit writes one flag).
  */
 import { equalNames } from '../wire/names.ts';
-import type { Question } from './question.ts';
+import { type Question, questionHash } from './question.ts';
 import type { Reply } from './reply.ts';
 
 /** A reply and when it came. */
@@ -72,7 +72,7 @@ export class Cache {
     bits: number,
     nowMs: number,
   ): CacheEntry | null {
-    let entry = this.#entries.get(mix(nameHash, type, bits)) ?? null;
+    let entry = this.#entries.get(questionHash(nameHash, type, bits)) ?? null;
     while (entry !== null) {
       const { question } = entry;
       if (
@@ -96,9 +96,9 @@ export class Cache {
 
   /** Keeps a reply in place of an earlier one to the question. What is too large, or has no TTL, is not kept. */
   put({ question, reply, storedAtMs, expiresAtMs }: Held): void {
-    const hash = mix(question.nameHash, question.type, question.bits);
+    const hash = questionHash(question.nameHash, question.type, question.bits);
     const aliasBytes = reply.aliases.reduce((sum, { target }) => sum + 100 + target.length, 0);
-    const sizeBytes = ENTRY_BYTES + question.name.length + reply.body.length + 2 * reply.ttlAt.length + aliasBytes;
+    const sizeBytes = ENTRY_BYTES + question.name.length + reply.body.length + 8 * reply.ttlAt.length + aliasBytes;
     const before = this.#exact(hash, question);
     if (before !== null) this.#remove(before);
     if (expiresAtMs <= storedAtMs || sizeBytes * LARGEST_PART > this.#limitBytes) return;
@@ -179,10 +179,6 @@ export class Cache {
     this.#bytes -= entry.sizeBytes;
     this.#count--;
   }
-}
-
-function mix(nameHash: number, type: number, bits: number): number {
-  return Math.imul(nameHash ^ (type << 16) ^ bits, 0x9e3779b1);
 }
 
 /** @param name lower case */

@@ -26,15 +26,101 @@ export interface Question {
 /** @param name wire form, any case */
 export function makeQuestion(name: Uint8Array, type: number, bits: number, subnet: Uint8Array | null = null): Question {
   const view = new NameView();
-  const folded = Uint8Array.from(name, (byte) => FOLD[byte] as number);
-  view.read(folded, 0, folded.length);
-  return { name: folded, nameHash: view.hashes[0] as number, type, bits, subnet };
+  view.read(name, 0, name.length);
+  return questionOf(name, view, type, bits, subnet);
 }
 
-/** Equal where the same query in flight serves both. */
-export function flightKey({ name, type, bits, subnet }: Question): string {
-  const tail = subnet === null ? '' : `/${Buffer.from(subnet).toString('latin1')}`;
-  return `${Buffer.from(name.buffer, name.byteOffset, name.length).toString('latin1')}/${type}/${bits}${tail}`;
+/** @param view of the name in `message` */
+export function questionOf(
+  message: Uint8Array,
+  view: NameView,
+  type: number,
+  bits: number,
+  subnet: Uint8Array | null,
+): Question {
+  const at = view.offsets[0] as number;
+  const length = view.end - at;
+  const name = new Uint8Array(length);
+  for (let i = 0; i < length; i++) name[i] = FOLD[message[at + i] as number] as number;
+  return { name, nameHash: view.hashes[0] as number, type, bits, subnet };
+}
+
+/** @param nameHash as NameView gives it */
+export function questionHash(nameHash: number, type: number, bits: number): number {
+  return Math.imul(nameHash ^ (type << 16) ^ bits, 0x9e3779b1);
+}
+
+/** Equal where one query in flight serves both. */
+export function areSame(a: Question, b: Question): boolean {
+  return (
+    a.nameHash === b.nameHash &&
+    a.type === b.type &&
+    a.bits === b.bits &&
+    sameOctets(a.name, b.name) &&
+    (a.subnet === null ? b.subnet === null : b.subnet !== null && sameOctets(a.subnet, b.subnet))
+  );
+}
+
+function sameOctets(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+interface Keyed<V> {
+  readonly question: Question;
+  readonly value: V;
+  next: Keyed<V> | null;
+}
+
+/** Values by question, without a string made of it. */
+export class QuestionMap<V> {
+  readonly #first = new Map<number, Keyed<V>>();
+  size = 0;
+
+  get(question: Question): V | undefined {
+    for (let keyed = this.#first.get(hashOf(question)) ?? null; keyed !== null; keyed = keyed.next) {
+      if (areSame(keyed.question, question)) return keyed.value;
+    }
+    return undefined;
+  }
+
+  /** @param question must not be there */
+  add(question: Question, value: V): void {
+    const hash = hashOf(question);
+    this.#first.set(hash, { question, value, next: this.#first.get(hash) ?? null });
+    this.size++;
+  }
+
+  delete(question: Question): void {
+    const hash = hashOf(question);
+    let before: Keyed<V> | null = null;
+    for (let keyed = this.#first.get(hash) ?? null; keyed !== null; keyed = keyed.next) {
+      if (areSame(keyed.question, question)) {
+        if (before !== null) before.next = keyed.next;
+        else if (keyed.next !== null) this.#first.set(hash, keyed.next);
+        else this.#first.delete(hash);
+        this.size--;
+        return;
+      }
+      before = keyed;
+    }
+  }
+
+  clear(): void {
+    this.#first.clear();
+    this.size = 0;
+  }
+
+  *values(): Generator<V> {
+    for (const first of this.#first.values()) {
+      for (let keyed: Keyed<V> | null = first; keyed !== null; keyed = keyed.next) yield keyed.value;
+    }
+  }
+}
+
+function hashOf({ nameHash, type, bits }: Question): number {
+  return questionHash(nameHash, type, bits);
 }
 
 export function questionEnd({ name }: Question): number {

@@ -33,7 +33,7 @@ export interface Reply {
   readonly answerEnd: number;
   readonly authorityEnd: number;
   /** Where each record's TTL stands in `body`. */
-  readonly ttlAt: Uint16Array;
+  readonly ttlAt: readonly number[];
   /** How long it may be kept; 0: not at all. */
   readonly ttlSeconds: number;
   /** It has records of the type asked for, so whatever else it has may be left out. */
@@ -137,7 +137,7 @@ export function readReply(message: Uint8Array, questionEnd: number, type: number
   if (!isReadable) return { rcode: null, error: null, hasOpt: false };
   if (rcode !== RCODE.NOERROR && rcode !== RCODE.NXDOMAIN) return { rcode, error, hasOpt };
   const body = message.slice(questionEnd, ends[2]);
-  const ttlAt = Uint16Array.from(ttlPlaces);
+  const ttlAt = ttlPlaces.slice();
   for (const place of ttlAt) if (readU32(body, place) > MAX_TTL_SECONDS) writeU32(body, place, 0);
   const isPositive = rcode === RCODE.NOERROR && hasAnswer;
   return {

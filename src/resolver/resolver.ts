@@ -8,7 +8,7 @@ import { toWireName } from '../wire/names.ts';
 import { Cache, type CacheEntry, type Held } from './cache.ts';
 import { Exchange, type ExchangeResult, type Failure, isFailure } from './exchange.ts';
 import { LoopWatch } from './loop-watch.ts';
-import { flightKey, type Question, questionEnd } from './question.ts';
+import { type Question, QuestionMap, questionEnd } from './question.ts';
 import { SecureRandom } from './random.ts';
 import { type Action, type Route, type Rule, Rules } from './rules.ts';
 import { type Address, Upstream, UpstreamGroup } from './upstreams.ts';
@@ -71,8 +71,8 @@ export class Resolver {
   readonly #random = new SecureRandom();
   readonly #servers = new Map<string, Upstream>();
   readonly #groups = new Map<readonly Address[], UpstreamGroup>();
-  readonly #flights = new Map<string, Flight>();
-  readonly #failures = new Map<string, { failure: Failure; untilMs: number }>();
+  readonly #flights = new QuestionMap<Flight>();
+  readonly #failures = new QuestionMap<{ failure: Failure; untilMs: number }>();
   readonly #loops: LoopWatch;
   #default: UpstreamGroup | null;
   #waiting = 0;
@@ -154,16 +154,15 @@ export class Resolver {
     onOutcome: Waiter,
     query: Uint8Array | null = null,
   ): void {
-    const key = flightKey(question);
-    const flight = this.#flights.get(key);
-    const known = this.#withoutAsking(key, flight, nowMs);
+    const flight = this.#flights.get(question);
+    const known = this.#withoutAsking(question, flight, nowMs);
     if (known !== null) {
       process.nextTick(onOutcome, known);
       return;
     }
     this.#waiting++;
     if (flight === undefined) {
-      this.#start(key, question, group, nowMs, onOutcome);
+      this.#start(question, group, nowMs, onOutcome);
       return;
     }
     flight.waiters.push(onOutcome);
@@ -171,9 +170,9 @@ export class Resolver {
   }
 
   /** What a client is told at once; null: it has to wait. */
-  #withoutAsking(key: string, flight: Flight | undefined, nowMs: number): Outcome | null {
+  #withoutAsking(question: Question, flight: Flight | undefined, nowMs: number): Outcome | null {
     if (flight?.isLate && flight.stale !== null) return { held: flight.stale, isStale: true, failure: null };
-    const failed = this.#failures.get(key);
+    const failed = this.#failures.size === 0 ? undefined : this.#failures.get(question);
     if (failed !== undefined && nowMs < failed.untilMs) return { held: null, failure: failed.failure };
     const isFull = this.#waiting >= MAX_WAITING || (flight === undefined && this.#flights.size >= MAX_FLIGHTS);
     return isFull ? { held: null, failure: 'busy' } : null;
@@ -210,11 +209,11 @@ export class Resolver {
     );
   }
 
-  #start(key: string, question: Question, group: UpstreamGroup, nowMs: number, waiter: Waiter): void {
-    const exchange = new Exchange(question, group, this.#random, nowMs, (result) => this.#finish(key, result));
+  #start(question: Question, group: UpstreamGroup, nowMs: number, waiter: Waiter): void {
+    const exchange = new Exchange(question, group, this.#random, nowMs, (result) => this.#finish(question, result));
     const stale = this.#stale(question, nowMs);
     const flight: Flight = { exchange, waiters: [waiter], stale, staleTimer: undefined, isLate: false };
-    this.#flights.set(key, flight);
+    this.#flights.add(question, flight);
     if (stale === null) return;
     flight.staleTimer = setTimeout(() => {
       flight.isLate = true;
@@ -227,18 +226,17 @@ export class Resolver {
     return this.#cache.find(nameHash, name, 0, name.length, type, bits, nowMs);
   }
 
-  #finish(key: string, result: ExchangeResult): void {
-    const flight = this.#flights.get(key);
+  #finish(question: Question, result: ExchangeResult): void {
+    const flight = this.#flights.get(question);
     if (flight === undefined) return;
-    this.#flights.delete(key);
+    this.#flights.delete(question);
     clearTimeout(flight.staleTimer);
     const nowMs = Date.now();
-    const { question } = flight.exchange;
     if (isFailure(result)) {
       if (result.rcode === null) this.checkLoops();
       const stale = this.#stale(question, nowMs);
       if (stale === null) {
-        this.#rememberFailure(key, result, nowMs);
+        this.#rememberFailure(question, result, nowMs);
         this.#tell(flight, { held: null, failure: result });
         return;
       }
@@ -259,9 +257,10 @@ export class Resolver {
     for (const waiter of waiters) waiter(outcome);
   }
 
-  #rememberFailure(key: string, failure: Failure, nowMs: number): void {
+  #rememberFailure(question: Question, failure: Failure, nowMs: number): void {
     if (this.#failures.size >= MAX_FAILURES) this.#failures.clear();
-    this.#failures.set(key, { failure, untilMs: nowMs + FAILURE_MS });
+    this.#failures.delete(question);
+    this.#failures.add(question, { failure, untilMs: nowMs + FAILURE_MS });
   }
 }
 

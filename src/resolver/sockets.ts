@@ -35,6 +35,8 @@ export interface Sent {
 interface Pooled {
   readonly socket: Socket;
   readonly sent: Map<number, Sent>;
+  /** Told what the system says of a datagram. */
+  readonly onWritten: (error: Error | null) => void;
   queries: number;
   strays: number;
   isConnected: boolean;
@@ -95,6 +97,9 @@ export class UpstreamSockets {
     const pooled: Pooled = {
       socket,
       sent: new Map(),
+      onWritten: (error) => {
+        if (error) this.#fail(pooled, error);
+      },
       queries: 0,
       strays: 0,
       isConnected: false,
@@ -118,10 +123,7 @@ export class UpstreamSockets {
   }
 
   #write(pooled: Pooled, sent: Sent): void {
-    if (pooled.socket === null) return;
-    pooled.socket.send(sent.query, (error) => {
-      if (error) this.#fail(pooled, error);
-    });
+    pooled.socket.send(sent.query, pooled.onWritten);
   }
 
   #receive(pooled: Pooled, message: Buffer): void {

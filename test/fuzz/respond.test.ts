@@ -36,7 +36,7 @@ function outcomeOf(kind: number): Outcome {
     additionals: 0,
     answerEnd: body.length,
     authorityEnd: body.length,
-    ttlAt: Uint16Array.from({ length: records }, (_, n) => 16 * n + 6),
+    ttlAt: Array.from({ length: records }, (_, n) => 16 * n + 6),
     ttlSeconds: 9,
     isPositive: true,
     isAuthentic: false,
