@@ -1,6 +1,7 @@
 /** Settings of `cloudmapd serve`: flag over environment over file over default, each checked by one schema. */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { SOCKET_CHOICES } from './answers/thread-protocol.ts';
 import { CONTENT_KEYS, type DeclaredContent, declaredKeys, NO_CONTENT, readContent } from './declared/schema.ts';
 import { parseYaml, type YamlFile } from './declared/yaml.ts';
 import { LOG_LEVELS } from './log.ts';
@@ -44,6 +45,11 @@ const SETTINGS = {
     help: 'API, admin: comma list of addresses; port 0 = any',
   },
   dns: { schema: endpoints(null), default: '127.0.0.1:1053', help: 'DNS over UDP and TCP: comma list; port 0 = any' },
+  dnsSockets: {
+    schema: z.enum(SOCKET_CHOICES),
+    default: 'auto',
+    help: 'of DNS over UDP: batched (Linux, x64 and arm64), plain, or auto: batched where they can be had',
+  },
   dataDir: { schema: z.string().min(1), default: './data', help: 'where the embedded store keeps its file' },
   store: { schema: z.enum(STORE_KINDS), default: 'sqlite', help: 'sqlite or memory' },
   region: { schema: z.string().regex(/^[a-z0-9-]+$/), default: 'us-east-1', help: 'in ARNs' },

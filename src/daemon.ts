@@ -4,6 +4,7 @@ import { isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { registerFlush } from './admin/flush.ts';
 import { type Readiness, registerProbes } from './admin/probes.ts';
+import type { SocketKind } from './answers/thread-protocol.ts';
 import { createApp, HttpBindError, listenHttp } from './api/server.ts';
 import { createThrottle } from './api/throttle.ts';
 import { registerApi } from './api/wire.ts';
@@ -20,7 +21,7 @@ import { logTransitions } from './health/log.ts';
 import { probe } from './health/probe.ts';
 import { Prober, type ProberEvents, type ProberOptions } from './health/prober.ts';
 import type { Log } from './log.ts';
-import { BindError } from './publish/answering-thread.ts';
+import { BindError, SocketsError } from './publish/answering-thread.ts';
 import { formatAddress, Publisher } from './publish/publisher.ts';
 import type { Namespace } from './registry/model.ts';
 import { Registry } from './registry/registry.ts';
@@ -41,12 +42,14 @@ export interface Daemon {
   /** Bound addresses, such as `127.0.0.1:8053`. */
   readonly http: readonly string[];
   readonly dns: readonly string[];
+  readonly sockets: SocketKind;
   /** The file that the declared content came from. */
   readonly configFile: string | null;
   /** Stops accepting, finishes what is in flight, closes the store. */
   close(): Promise<void>;
 }
 
+const NOWHERE = { http: [], dns: [], sockets: 'plain' } as const;
 /** HTTP requests under way get so long. */
 const DRAIN_TIMEOUT_MS = 2000;
 
@@ -67,7 +70,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
   };
   try {
     let served: Registry | null = null;
-    let readiness: Readiness = { isReady: false, reason: 'the listeners are being bound', http: [], dns: [] };
+    let readiness: Readiness = { isReady: false, reason: 'the listeners are being bound', ...NOWHERE };
 
     const app = createApp();
     const throttles = new Map([
@@ -75,11 +78,12 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
       ['DiscoverInstancesRevision', createThrottle(settings.quotaDiscoverInstancesRevision, clock)],
     ]);
     registerApi(app, () => served, throttles, { ec2 }, log);
-    registerProbes(app, () =>
-      readiness.isReady && !publisher.isReady
-        ? { ...readiness, isReady: false, reason: 'no thread answers DNS' }
-        : readiness,
-    );
+    registerProbes(app, () => {
+      if (!readiness.isReady) return readiness;
+      if (!publisher.isReady) return { ...readiness, isReady: false, reason: 'no thread answers DNS' };
+      // A replaced thread may have other ones.
+      return { ...readiness, sockets: publisher.sockets };
+    });
     registerFlush(app, () => publisher);
     const listeners = await listenHttp(app, settings.http);
     closers.push(() => listeners.close(DRAIN_TIMEOUT_MS));
@@ -90,6 +94,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     const publisher = await Publisher.start(
       {
         listen: settings.dns,
+        sockets: settings.dnsSockets,
         forwarding,
         clients: settings.recursionClients,
         localNames: compileLocalNames(local),
@@ -122,6 +127,8 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     for (const address of [...listeners.skipped, ...publisher.skipped]) {
       log.warn(`${formatAddress(address)} is left out: this machine has no IPv6`);
     }
+
+    if (publisher.plainReason !== null) log.info(`DNS over UDP has plain sockets: ${publisher.plainReason}`);
 
     readiness = { ...readiness, reason: 'the state is being loaded' };
     const store = openStore(settings.store, settings.dataDir);
@@ -180,13 +187,13 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     served = registry;
     const http = listeners.addresses.map(formatAddress);
     const dns = publisher.addresses.map(formatAddress);
-    readiness = { isReady: true, reason: '', http, dns };
+    readiness = { isReady: true, reason: '', http, dns, sockets: publisher.sockets };
     closers.push(() => {
-      readiness = { isReady: false, reason: 'the daemon is stopping', http: [], dns: [] };
+      readiness = { isReady: false, reason: 'the daemon is stopping', ...NOWHERE };
     });
     // Requests under way still need the registry, so the listeners are the first to be closed.
     closers.push(() => listeners.close(DRAIN_TIMEOUT_MS));
-    return { registry, publisher, http, dns, configFile: yaml?.file ?? null, close };
+    return { registry, publisher, http, dns, sockets: publisher.sockets, configFile: yaml?.file ?? null, close };
   } catch (error) {
     await close();
     throw asSettingError(error, settings);
@@ -197,6 +204,12 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
 function asSettingError(error: unknown, settings: Settings): unknown {
   if (error instanceof HttpBindError) return bindProblem('CLOUDMAPD_HTTP', '--http', error, 'TCP');
   if (error instanceof BindError) return bindProblem('CLOUDMAPD_DNS', '--dns', error, error.transport);
+  if (error instanceof SocketsError) {
+    return new SettingError(
+      `CLOUDMAPD_DNS_SOCKETS: batched sockets cannot be had here (${error.message}): choose auto or plain with CLOUDMAPD_DNS_SOCKETS or --dns-sockets`,
+      { cause: error },
+    );
+  }
   if (error instanceof StoreError) {
     return new SettingError(
       `CLOUDMAPD_DATA_DIR: ${error.message}: choose another folder with CLOUDMAPD_DATA_DIR or --data-dir (now "${settings.dataDir}")`,

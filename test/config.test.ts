@@ -36,6 +36,7 @@ describe('settings', () => {
     expect(settings()).toEqual({
       http: [{ address: '127.0.0.1', port: 8053 }],
       dns: [{ address: '127.0.0.1', port: 1053 }],
+      dnsSockets: 'auto',
       dataDir: './data',
       store: 'sqlite',
       region: 'us-east-1',
@@ -92,6 +93,7 @@ describe('settings', () => {
   const VALUES: Record<string, readonly [flag: string, env: string, file: string]> = {
     http: ['127.0.0.1:1', '127.0.0.1:2', '127.0.0.1:3'],
     dns: ['127.0.0.1:1', '127.0.0.1:2', '127.0.0.1:3'],
+    dnsSockets: ['plain', 'auto', 'batched'],
     dataDir: ['/one', '/two', '/three'],
     store: ['memory', 'sqlite', 'memory'],
     region: ['one-1', 'two-2', 'three-3'],

@@ -8,13 +8,15 @@ export interface Readiness {
   /** Bound addresses, such as `127.0.0.1:8053`. */
   readonly http: readonly string[];
   readonly dns: readonly string[];
+  /** Of DNS over UDP. */
+  readonly sockets: 'batched' | 'plain';
 }
 
 export function registerProbes(app: FastifyInstance, readiness: () => Readiness): void {
   app.get('/healthz', async () => ({ status: 'ok' }));
   app.get('/readyz', async (_request, reply) => {
-    const { isReady, reason, http, dns } = readiness();
+    const { isReady, reason, http, dns, sockets } = readiness();
     if (!isReady) reply.code(503);
-    return isReady ? { status: 'ready', http, dns } : { status: 'not ready', reason };
+    return isReady ? { status: 'ready', http, dns, sockets } : { status: 'not ready', reason };
   });
 }

@@ -25,6 +25,12 @@ export interface Forwarding {
   readonly staleSeconds: number;
 }
 
+/** Sockets of DNS over UDP: many datagrams per system call, or one. */
+export type SocketKind = 'batched' | 'plain';
+export const SOCKET_CHOICES = ['auto', 'batched', 'plain'] as const;
+/** `auto`: batched where they can be had. */
+export type SocketChoice = (typeof SOCKET_CHOICES)[number];
+
 /** Given to a thread when it starts. */
 export interface ThreadOptions {
   readonly listen: readonly ListenAddress[];
@@ -43,6 +49,7 @@ export interface ThreadOptions {
   };
   /** Caps TTLs of what upstreams answered, in seconds; null: as they are. */
   readonly maxTtlSeconds: number | null;
+  readonly sockets: SocketChoice;
   /** Of the generator that mixes answers. */
   readonly seed: number;
 }
@@ -61,7 +68,12 @@ export type FromThread =
       addresses: ListenAddress[];
       /** Wildcard IPv6 addresses that the machine has no IPv6 for. */
       skipped: ListenAddress[];
+      sockets: SocketKind;
+      /** Why they are plain, where batched ones were looked for. */
+      plainReason: string | null;
     }
+  /** Batched sockets were insisted on and cannot be had. */
+  | { kind: 'sockets-failed'; message: string }
   | { kind: 'bind-failed'; address: ListenAddress; transport: 'UDP' | 'TCP'; code: string; message: string }
   /** An address that came up under a wildcard answers from now on, or why it does not. */
   | { kind: 'address'; address: string; error: string | null }

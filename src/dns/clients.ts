@@ -13,6 +13,7 @@ const MAX_REMEMBERED = 1000;
 export class Clients {
   readonly #blocks = new BlockList();
   readonly #remembered = new Map<string, boolean>();
+  readonly #rememberedIpv4 = new Map<number, boolean>();
 
   /** @param blocks CIDR */
   constructor(blocks: readonly string[]) {
@@ -30,6 +31,17 @@ export class Clients {
     const isServed = this.#blocks.check(bare, isIPv6(bare) ? 'ipv6' : 'ipv4');
     if (this.#remembered.size >= MAX_REMEMBERED) this.#remembered.clear();
     this.#remembered.set(address, isServed);
+    return isServed;
+  }
+
+  /** @param address as one number */
+  areServedIpv4(address: number): boolean {
+    const known = this.#rememberedIpv4.get(address);
+    if (known !== undefined) return known;
+    const octets = [address >>> 24, (address >>> 16) & 0xff, (address >>> 8) & 0xff, address & 0xff];
+    const isServed = this.#blocks.check(octets.join('.'), 'ipv4');
+    if (this.#rememberedIpv4.size >= MAX_REMEMBERED) this.#rememberedIpv4.clear();
+    this.#rememberedIpv4.set(address, isServed);
     return isServed;
   }
 }

@@ -12,7 +12,8 @@ import { isWildcardAddress } from './local-address.ts';
 import { createRelay } from './relay.ts';
 import { Responder } from './respond.ts';
 import { listenTcp, TcpConnections } from './tcp.ts';
-import { listenUdp } from './udp.ts';
+import type { ListenUdp } from './udp.ts';
+import { chooseUdpSockets, type UdpSockets } from './udp-sockets.ts';
 import { listenUdpWildcard } from './udp-wildcard.ts';
 
 /** How often another port is tried when the one that UDP was given for 0 is taken for TCP. */
@@ -66,20 +67,27 @@ port.on('message', (message: ToThread) => {
 await bindAll();
 
 async function bindAll(): Promise<void> {
+  let sockets: UdpSockets;
+  try {
+    sockets = await chooseUdpSockets(options.sockets);
+  } catch (error) {
+    tell({ kind: 'sockets-failed', message: (error as Error).message });
+    return;
+  }
   const addresses: ListenAddress[] = [];
   const skipped: ListenAddress[] = [];
   for (const wanted of options.listen) {
-    const result = await bind(wanted);
+    const result = await bind(wanted, sockets.listen);
     if (result === 'no-ipv6') skipped.push(wanted);
     else if (result === 'failed') return;
     else addresses.push(result);
   }
-  tell({ kind: 'bound', addresses, skipped });
+  tell({ kind: 'bound', addresses, skipped, sockets: sockets.kind, plainReason: sockets.plainReason });
   // What leads back here arrives here, so not before there are listeners.
   resolver.checkLoops();
 }
 
-async function bind(wanted: ListenAddress): Promise<ListenAddress | 'no-ipv6' | 'failed'> {
+async function bind(wanted: ListenAddress, listenUdp: ListenUdp): Promise<ListenAddress | 'no-ipv6' | 'failed'> {
   for (let attempt = 1; ; attempt++) {
     let transport: 'UDP' | 'TCP' = 'UDP';
     const opened: Closable[] = [];
@@ -93,6 +101,7 @@ async function bind(wanted: ListenAddress): Promise<ListenAddress | 'no-ipv6' | 
             clients,
             { onAddress: (address, error) => tell({ kind: 'address', address, error: error?.message ?? null }) },
             options.isReplacement,
+            listenUdp,
           )
         : await listenUdp(wanted.address, wanted.port, responder, relay, clients);
       opened.push(udp);

@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Clients } from './clients.ts';
 import type { Relay } from './relay.ts';
 import type { Responder } from './respond.ts';
-import { listenUdp, type UdpListener } from './udp.ts';
+import { type ListenUdp, listenUdp, type UdpListener } from './udp.ts';
 
 /** How soon a new address answers. Node has no event for it, and asking takes microseconds. */
 const FOLLOW_INTERVAL_MS = 1000;
@@ -23,6 +23,7 @@ export interface WildcardEvents {
  * @param wildcard `0.0.0.0` or `::`
  * @param port 0 = any, the same for all addresses
  * @param isReplacement of a listener that has followed addresses: what cannot be bound is tried again, as it was there
+ * @param listen makes the socket of one address
  * @throws the socket's error where an address cannot be bound; EADDRNOTAVAIL where the machine has none of the family
  */
 export async function listenUdpWildcard(
@@ -33,6 +34,7 @@ export async function listenUdpWildcard(
   clients: Clients,
   events: WildcardEvents,
   isReplacement = false,
+  listen: ListenUdp = listenUdp,
 ): Promise<UdpListener> {
   const sockets = new Map<string, UdpListener>();
   const failed = new Set<string>();
@@ -46,7 +48,7 @@ export async function listenUdpWildcard(
   };
 
   const bind = async (address: string): Promise<void> => {
-    const socket = await listenUdp(address, bound, responder, relay, clients);
+    const socket = await listen(address, bound, responder, relay, clients);
     bound = socket.port;
     sockets.set(address, socket);
   };

@@ -1,5 +1,5 @@
 /** DNS over UDP on plain `dgram` sockets. */
-import { createSocket, type Socket } from 'node:dgram';
+import { type BindOptions, createSocket, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { MAX_MESSAGE_BYTES } from '../wire/header.ts';
 import { AddressedClient, type Clients } from './clients.ts';
@@ -24,7 +24,25 @@ export async function listenUdp(
   relay: Relay,
   clients: Clients,
 ): Promise<UdpListener> {
-  const family = isIPv6(address) ? 6 : 4;
+  const socket = await bindUdp(isIPv6(address) ? 6 : 4, { port, address, exclusive: true });
+  return serveUdp(socket, responder, relay, clients);
+}
+
+/** Both kinds of listeners, of plain sockets and of batched ones. */
+export type ListenUdp = typeof listenUdp;
+
+/** A listener as batches see it, which take datagrams out of the socket beside it. */
+export interface ServedSocket extends UdpListener {
+  /** Octets of the address that it is bound to. */
+  readonly local: Uint8Array | null;
+  /** Has a query relayed, whose reply is sent when it comes. @param query kept: hand over a copy */
+  relay(query: Uint8Array, port: number, address: string): void;
+  /** @param reply kept until it is sent: hand over a copy */
+  send(reply: Uint8Array, port: number, address: string): void;
+}
+
+/** @throws the socket's error */
+export async function bindUdp(family: 4 | 6, options: BindOptions): Promise<Socket> {
   const socket = createSocket({
     type: family === 6 ? 'udp6' : 'udp4',
     ipv6Only: family === 6,
@@ -33,16 +51,22 @@ export async function listenUdp(
   });
   await new Promise<void>((resolve, reject) => {
     socket.once('error', reject);
-    socket.bind({ port, address, exclusive: true }, () => {
+    socket.bind(options, () => {
       socket.off('error', reject);
       resolve();
     });
   });
+  return socket;
+}
+
+/** Answers each datagram that the bound socket reports. */
+export function serveUdp(socket: Socket, responder: Responder, relay: Relay, clients: Clients): ServedSocket {
   // What a client's network says of a reply (unreachable, too big) concerns that reply alone.
   socket.on('error', () => undefined);
 
   let isClosed = false;
   const reply = new Uint8Array(MAX_MESSAGE_BYTES);
+  const { address, port } = socket.address();
   const local = addressOctets(address);
   const from = new AddressedClient(clients);
   socket.on('message', (query, client) => {
@@ -55,14 +79,21 @@ export async function listenUdp(
       return;
     }
     // `query` is a buffer of its own for each datagram, so it can be kept.
-    relay.relay(query, false, local, (answer) => {
-      // A reply that comes when the socket has been closed is for nobody.
-      if (!isClosed) send(socket, answer, client.port, client.address);
-    });
+    relayQuery(query, client.port, client.address);
   });
 
+  function relayQuery(query: Uint8Array, port: number, address: string): void {
+    relay.relay(query, false, local, (answer) => {
+      // A reply that comes when the socket has been closed is for nobody.
+      if (!isClosed) send(socket, answer, port, address);
+    });
+  }
+
   return {
-    port: socket.address().port,
+    port,
+    local,
+    relay: relayQuery,
+    send: (answer, port, address) => send(socket, answer, port, address),
     close: () => {
       isClosed = true;
       return new Promise((resolve) => socket.close(() => resolve()));

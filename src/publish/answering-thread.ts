@@ -18,10 +18,18 @@ export class BindError extends Error {
   }
 }
 
+/** The thread cannot have the sockets that it was to have. */
+export class SocketsError extends Error {
+  override readonly name = 'SocketsError';
+}
+
 /** The thread ended, or did not acknowledge in time. */
 export class ThreadLostError extends Error {
   override readonly name = 'ThreadLostError';
 }
+
+/** A thread and what it said when its listeners were bound. */
+export type StartedThread = Omit<Extract<FromThread, { kind: 'bound' }>, 'kind'> & { readonly thread: AnsweringThread };
 
 // Packed for npm the sources are JavaScript, and the thread's entry stands beside them as such.
 const ENTRY = new URL(`../dns/thread${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
@@ -65,24 +73,23 @@ export class AnsweringThread {
 
   /**
    * Starts a thread and waits until its listeners are bound.
-   * @throws BindError, ThreadLostError
+   * @throws BindError, SocketsError, ThreadLostError
    */
-  static async start(
-    options: ThreadOptions,
-  ): Promise<{ thread: AnsweringThread; addresses: ListenAddress[]; skipped: ListenAddress[] }> {
+  static async start(options: ThreadOptions): Promise<StartedThread> {
     const worker = new Worker(ENTRY, { workerData: options, name: 'dns' });
     const thread = new AnsweringThread(worker);
     const bound = new Promise<Extract<FromThread, { kind: 'bound' }>>((resolve, reject) => {
       worker.on('message', (message: FromThread) => {
         if (message.kind === 'bound') resolve(message);
         if (message.kind === 'bind-failed') reject(new BindError(message));
+        if (message.kind === 'sockets-failed') reject(new SocketsError(message.message));
       });
       thread.#onLost = reject;
     });
     try {
-      const { addresses, skipped } = await bound;
+      const said = await bound;
       thread.#onLost = () => undefined;
-      return { thread, addresses, skipped };
+      return { ...said, thread };
     } catch (error) {
       await thread.terminate();
       throw error;

@@ -3,8 +3,8 @@
  * within a second, is replaced and refilled from a snapshot; writes wait for live threads only.
  */
 import { isIP } from 'node:net';
-import type { ListenAddress, ThreadOptions } from '../answers/thread-protocol.ts';
-import { AnsweringThread } from './answering-thread.ts';
+import type { ListenAddress, SocketKind, ThreadOptions } from '../answers/thread-protocol.ts';
+import { AnsweringThread, type StartedThread } from './answering-thread.ts';
 
 const ACKNOWLEDGE_TIMEOUT_MS = 1000;
 /** A snapshot of a million instances takes longer than a delta. */
@@ -28,6 +28,9 @@ export class Publisher {
   /** Wildcard listeners that the machine has no IPv6 for. */
   readonly skipped: readonly ListenAddress[];
   readonly addresses: readonly ListenAddress[];
+  /** Why the first thread's sockets are plain, where batched ones were looked for. */
+  readonly plainReason: string | null;
+  #sockets: SocketKind;
   #thread: AnsweringThread | null;
   #takeSnapshot: (() => Uint8Array) | null = null;
   #sequence = 0;
@@ -36,13 +39,11 @@ export class Publisher {
   #retryTimer: NodeJS.Timeout | undefined;
   #replacing: Promise<void> | null = null;
 
-  private constructor(
-    options: ThreadOptions,
-    events: PublisherEvents,
-    started: Awaited<ReturnType<typeof AnsweringThread.start>>,
-  ) {
+  private constructor(options: ThreadOptions, events: PublisherEvents, started: StartedThread) {
     this.addresses = started.addresses;
     this.skipped = started.skipped;
+    this.plainReason = started.plainReason;
+    this.#sockets = started.sockets;
     // A replacement binds what is bound now, also where any port was asked for.
     this.#options = { ...options, listen: started.addresses, isReplacement: true };
     this.#events = events;
@@ -50,7 +51,7 @@ export class Publisher {
     this.#watch(started.thread);
   }
 
-  /** Starts the thread; it answers SERVFAIL until `fill`. @throws BindError */
+  /** Starts the thread; it answers SERVFAIL until `fill`. @throws BindError, SocketsError */
   static async start(wanted: Omit<ThreadOptions, 'isReplacement'>, events: PublisherEvents): Promise<Publisher> {
     const options = { ...wanted, isReplacement: false };
     return new Publisher(options, events, await AnsweringThread.start(options));
@@ -59,6 +60,11 @@ export class Publisher {
   /** Whether a thread answers from what was published. */
   get isReady(): boolean {
     return this.#isReady;
+  }
+
+  /** Of the thread that was started last. */
+  get sockets(): SocketKind {
+    return this.#sockets;
   }
 
   /** The thread that answers now; null while it is being replaced. */
@@ -134,7 +140,9 @@ export class Publisher {
     await lost.terminate();
     let started: AnsweringThread | null = null;
     try {
-      started = (await AnsweringThread.start(this.#options)).thread;
+      const said = await AnsweringThread.start(this.#options);
+      started = said.thread;
+      this.#sockets = said.sockets;
       // From here on deltas go to it too; the snapshot is taken now and sent first.
       this.#thread = started;
       this.#watch(started);

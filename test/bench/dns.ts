@@ -1,6 +1,6 @@
 /**
- * `dns`: A over UDP. dnsperf (Debian) asks; beside cloudmapd stand a bare Node `dgram` socket that sends a fixed reply,
- * and NSD with the same names where it is installed. The figure is the server's own CPU time per answer.
+ * `dns`: A over UDP. dnsperf (Debian) asks; beside cloudmapd stand cloudmapd with plain sockets, a bare Node `dgram`
+ * socket that sends a fixed reply, and NSD with the same names where it is installed. The figure is the server's own CPU time per answer.
  */
 import type { ChildProcess } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -26,7 +26,7 @@ export async function benchDns(): Promise<void> {
   const names = Array.from({ length: NAMES }, (_, i) => `s${i}.bench.internal`);
   const queries = join(folder, 'queries');
   writeFileSync(queries, names.map((name) => `${name} A\n`).join(''));
-  const peers = [cloudmapd(names), bareDgram(), ...(isInstalled('nsd') ? [nsd(names)] : [])];
+  const peers = [cloudmapd(names, 'batched'), cloudmapd(names, 'plain'), bareDgram(), ...(isInstalled('nsd') ? [nsd(names)] : [])];
   const started = new Map<string, ChildProcess>();
   for (const peer of peers) started.set(peer.name, await peer.start());
 
@@ -41,7 +41,7 @@ export async function benchDns(): Promise<void> {
   printFigures(figures);
 }
 
-function cloudmapd(names: readonly string[]): Peer {
+function cloudmapd(names: readonly string[], sockets: 'batched' | 'plain'): Peer {
   const services = names.map((name, i) => {
     const instances = addresses(i).map(
       (address, n) => `          - { id: i${n}, attributes: { AWS_INSTANCE_IPV4: ${address} } }`,
@@ -58,13 +58,15 @@ function cloudmapd(names: readonly string[]): Peer {
     config,
     `namespaces:\n  - name: bench.internal\n    type: DNS_PRIVATE\n    services:\n${services.join('\n')}\n`,
   );
+  const port = sockets === 'batched' ? 15301 : 15304;
   return {
-    name: 'cloudmapd',
-    port: 15301,
+    name: sockets === 'batched' ? 'cloudmapd' : 'cloudmapd, plain sockets',
+    port,
     start: () =>
       startPinned(process.execPath, [join(ROOT, 'src/main.ts'), 'serve', '--config', config], 'cloudmapd is ready', {
         CLOUDMAPD_HTTP: '127.0.0.1:0',
-        CLOUDMAPD_DNS: '127.0.0.1:15301',
+        CLOUDMAPD_DNS: `127.0.0.1:${port}`,
+        CLOUDMAPD_DNS_SOCKETS: sockets,
         CLOUDMAPD_STORE: 'memory',
       }),
   };

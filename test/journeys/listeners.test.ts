@@ -58,6 +58,7 @@ describe('listeners', () => {
       status: 'ready',
       http: [`0.0.0.0:${httpPort}`],
       dns: [`0.0.0.0:${dnsPort}`],
+      sockets: expect.stringMatching(/^(batched|plain)$/),
     });
     expect((await dig(dnsPort, 'web.demo.internal', 'A')).answer).toHaveLength(2);
     const second = await journey.runToEnd({ settings: { DNS: `127.0.0.1:${dnsPort}` } });
@@ -87,6 +88,7 @@ describe('the example', () => {
       status: 'ready',
       http: [`127.0.0.1:${httpPort}`],
       dns: [`127.0.0.1:${dnsPort}`],
+      sockets: expect.stringMatching(/^(batched|plain)$/),
     });
   });
 

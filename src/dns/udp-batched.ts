@@ -1,0 +1,374 @@
+/**
+ * DNS over UDP in batches: recvmmsg(2) and sendmmsg(2), called through koffi, take up to 32 datagrams from a socket and
+ * send up to 32 replies at a time. For Linux on x64 and arm64; elsewhere, and where one of the parts is missing,
+ * `udp.ts` serves.
+ *
+ * In outline: a socket is made and bound by hand, and Node's `dgram` socket is laid over its descriptor
+ * (`bind({ fd })`). From then on that one owns it: it closes it, also when the thread is terminated, and it wakes us.
+ * libuv reads one datagram, which is answered as on a plain socket; what else waits is then taken out in batches until
+ * nothing does. Under load nearly everything goes that way; without load it is a plain socket. A reply that the system
+ * does not take at once, and one that an upstream has to be asked for, is sent by the plain socket too.
+ *
+ * A wildcard address is still one socket for each address of the machine (`udp-wildcard.ts`): libuv reads without
+ * control data, so of the datagram that wakes us it could not be told which address it was sent to (IP_PKTINFO). koffi
+ * can poll a descriptor without reading from it, but its callback takes the process down when its thread is being
+ * terminated, which is how a thread that hangs is replaced.
+ *
+ * Memory: what the system calls read and write is one ArrayBuffer per thread, shared by its listeners, as a batch is
+ * read and answered without anything else running in between. V8 keeps the bytes of an ArrayBuffer outside of its heap
+ * and never moves them; ours is neither transferred nor resized, and no view of it leaves this file but to `respond`,
+ * which keeps none. It lives as long as the functions below that refer to it, and a system call never outlives the
+ * JavaScript call that makes it, so the kernel holds no pointer into it in between. Everything that points points into
+ * it, is written once, when it is laid out, from offsets that are constants here, and is kept where JavaScript alone
+ * writes: headers and vectors. The kernel writes
+ *   - in `recvmmsg` alone: of each header the lengths and flags, at most 28 octets into its address slot, as
+ *     `msg_namelen` says (set before each call, as the kernel overwrites it), and at most 65,535 into its query slot,
+ *     as the vector says;
+ *   - in `sendmmsg`: `msg_len` of the headers that it took.
+ * A length that the kernel reports is only used to index views of one slot each, which JavaScript bounds. UDP's
+ * payloads have at most 65,527 octets, so none is cut off. No page of a slot is backed by memory before it is used:
+ * queries of a common size take one each.
+ */
+import { endianness } from 'node:os';
+import { getSystemErrorName } from 'node:util';
+import { MAX_MESSAGE_BYTES } from '../wire/header.ts';
+import type { Client, Clients } from './clients.ts';
+import type { Relay } from './relay.ts';
+import { DROP, FORWARD, type Responder } from './respond.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  decodeSocketAddress,
+  encodeSocketAddress,
+  ipv4Of,
+  SOCKET_ADDRESS_BYTES,
+} from './socket-address.ts';
+import { bindUdp, type ListenUdp, type ServedSocket, serveUdp } from './udp.ts';
+
+/** Datagrams per system call. */
+const BATCH = 32;
+/** So many batches are taken before others of the thread have their turn: connections, deltas, other sockets. */
+const MAX_ROUNDS = 4;
+
+/** struct mmsghdr, which begins with struct msghdr (recvmsg(2)), and struct iovec, where pointers have 64 bits. */
+const HEADER = { bytes: 64, name: 0, nameLength: 8, vectors: 16, vectorCount: 24, length: 56 } as const;
+const VECTOR = { bytes: 16, base: 0, length: 8 } as const;
+const ADDRESS_STRIDE = 32;
+/** The 128 octets keep the beginnings of the slots out of each other's way in the processor's caches. */
+const MESSAGE_STRIDE = 65_536 + 128;
+
+/** Called by number: musl's `sendmmsg` sends one by one. The numbers are those of the kernel's tables. */
+const SYSTEM_CALLS: Readonly<Record<string, { readonly recvmmsg: number; readonly sendmmsg: number }>> = {
+  x64: { recvmmsg: 299, sendmmsg: 307 },
+  arm64: { recvmmsg: 243, sendmmsg: 269 },
+};
+
+// From the headers of Linux, the same on both.
+const SOCK_DGRAM = 2;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
+const MSG_DONTWAIT = 0x40;
+const ERRNO = { EINTR: 4, EAGAIN: 11, ENOBUFS: 105 } as const;
+
+/** What is asked of the system. Results are as in C: -1 where a call failed, and then `errno` says why. */
+interface System {
+  socket(family: number, type: number, protocol: number): number;
+  bind(fd: number, address: Uint8Array, length: number): number;
+  setsockopt(fd: number, level: number, option: number, value: Int32Array, length: number): number;
+  close(fd: number): number;
+  /** `headers` is the address of an array of struct mmsghdr. */
+  recvmmsg(fd: number, headers: number, count: number): number;
+  sendmmsg(fd: number, headers: number, count: number): number;
+  errno(): number;
+  /** Where the bytes of the buffer are. */
+  addressOf(memory: ArrayBuffer): bigint;
+}
+
+/**
+ * Loads koffi and tries the system calls.
+ * @returns what listens on one address, like `listenUdp`
+ * @throws Error whose message says what is missing
+ */
+export async function loadBatchedUdp(): Promise<ListenUdp> {
+  const system = await loadSystem();
+  tryCalls(system);
+  const batch = new Batch(system);
+  return async (address, port, responder, relay, clients) => {
+    const fd = openSocket(system, address, port);
+    return listen(system, batch, fd, address.includes(':') ? 6 : 4, responder, relay, clients);
+  };
+}
+
+async function loadSystem(): Promise<System> {
+  const numbers = SYSTEM_CALLS[process.arch];
+  if (process.platform !== 'linux' || numbers === undefined || endianness() !== 'LE') {
+    throw new Error(`they are for Linux on x64 and arm64, this is ${process.platform} on ${process.arch}`);
+  }
+  const { default: koffi } = await import('koffi');
+  const vector = koffi.struct({ base: 'void *', length: 'size_t' });
+  const header = koffi.struct({
+    name: 'void *',
+    nameLength: 'uint32_t',
+    vectors: 'void *',
+    vectorCount: 'size_t',
+    control: 'void *',
+    controlLength: 'size_t',
+    flags: 'int',
+  });
+  const batchHeader = koffi.struct({ header, length: 'uint32_t' });
+  const asserted: readonly (readonly [what: string, is: number, expected: number])[] = [
+    ['mmsghdr', koffi.sizeof(batchHeader), HEADER.bytes],
+    ['msg_name', koffi.offsetof(header, 'name'), HEADER.name],
+    ['msg_namelen', koffi.offsetof(header, 'nameLength'), HEADER.nameLength],
+    ['msg_iov', koffi.offsetof(header, 'vectors'), HEADER.vectors],
+    ['msg_iovlen', koffi.offsetof(header, 'vectorCount'), HEADER.vectorCount],
+    ['msg_len', koffi.offsetof(batchHeader, 'length'), HEADER.length],
+    ['iovec', koffi.sizeof(vector), VECTOR.bytes],
+    ['iov_base', koffi.offsetof(vector, 'base'), VECTOR.base],
+    ['iov_len', koffi.offsetof(vector, 'length'), VECTOR.length],
+  ];
+  for (const [what, is, expected] of asserted) {
+    if (is !== expected) throw new Error(`the layout is another one here: ${what} is ${is}, not ${expected}`);
+  }
+
+  // Null: what the process has loaded already, its C library above all, whatever that is called.
+  const library = koffi.load(null);
+  const syscall = library.func('syscall', 'int', ['long', 'int', 'uintptr_t', 'uint', 'int', 'uintptr_t']);
+  return {
+    socket: library.func('socket', 'int', ['int', 'int', 'int']),
+    bind: library.func('bind', 'int', ['int', 'void *', 'uint32_t']),
+    setsockopt: library.func('setsockopt', 'int', ['int', 'int', 'int', 'void *', 'uint32_t']),
+    close: library.func('close', 'int', ['int']),
+    recvmmsg: (fd, headers, count) => syscall(numbers.recvmmsg, fd, headers, count, MSG_DONTWAIT, 0),
+    sendmmsg: (fd, headers, count) => syscall(numbers.sendmmsg, fd, headers, count, MSG_DONTWAIT, 0),
+    errno: () => koffi.errno(),
+    addressOf: (memory) => koffi.address(memory),
+  };
+}
+
+/** A sandbox may forbid what the machine has: an empty socket is read, and nothing sent, to see. */
+function tryCalls(system: System): void {
+  const fd = system.socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw systemError(system, 'socket');
+  try {
+    if (system.recvmmsg(fd, 0, 0) < 0 && system.errno() !== ERRNO.EAGAIN) throw systemError(system, 'recvmmsg');
+    if (system.sendmmsg(fd, 0, 0) < 0) throw systemError(system, 'sendmmsg');
+  } finally {
+    system.close(fd);
+  }
+}
+
+/** Whoever sent the query that is being answered: its address is read where that matters alone. */
+class Sender implements Client {
+  clients: Clients | null = null;
+  /** Where its address begins. */
+  at = 0;
+  readonly #octets: Uint8Array;
+
+  constructor(octets: Uint8Array) {
+    this.#octets = octets;
+  }
+
+  mayRecurse(): boolean {
+    if (this.clients === null) return false;
+    const ipv4 = ipv4Of(this.#octets, this.at);
+    if (ipv4 >= 0) return this.clients.areServedIpv4(ipv4);
+    return this.clients.areServed(decodeSocketAddress(this.#octets, this.at).address);
+  }
+}
+
+/** The memory of a batch, and what is done with it. Slot k of anything belongs to header k. */
+class Batch {
+  readonly #system: System;
+  /** Addresses of the arrays of headers. */
+  readonly #receiving: number;
+  readonly #sending: number;
+  /** The memory as the numbers in the headers are written and read; all offsets below are in octets. */
+  readonly #words: Uint32Array;
+  readonly #pointers: BigUint64Array;
+  readonly #octets: Uint8Array;
+  readonly #receivingAt: number;
+  readonly #sendingAt: number;
+  readonly #sendingVectorsAt: number;
+  readonly #addressesAt: number;
+  /** Pointers to the address slots. */
+  readonly #addresses: readonly bigint[];
+  readonly #queries: readonly Uint8Array[];
+  readonly #replies: readonly Uint8Array[];
+  /** Of each reply: which query's address slot its header points to. */
+  readonly #recipients = new Int32Array(BATCH);
+  readonly #sender: Sender;
+
+  constructor(system: System) {
+    this.#system = system;
+    let end = 0;
+    const reserve = (bytes: number): number => {
+      const at = end;
+      end += bytes * BATCH;
+      return at;
+    };
+    this.#receivingAt = reserve(HEADER.bytes);
+    this.#sendingAt = reserve(HEADER.bytes);
+    const receivingVectorsAt = reserve(VECTOR.bytes);
+    this.#sendingVectorsAt = reserve(VECTOR.bytes);
+    this.#addressesAt = reserve(ADDRESS_STRIDE);
+    const queriesAt = reserve(MESSAGE_STRIDE);
+    const repliesAt = reserve(MESSAGE_STRIDE);
+
+    const memory = new ArrayBuffer(end);
+    const base = system.addressOf(memory);
+    const pointerTo = (at: number): bigint => base + BigInt(at);
+    this.#words = new Uint32Array(memory);
+    this.#pointers = new BigUint64Array(memory);
+    this.#octets = new Uint8Array(memory);
+    this.#sender = new Sender(this.#octets);
+    // Exact: user space ends far below 2^53.
+    this.#receiving = Number(pointerTo(this.#receivingAt));
+    this.#sending = Number(pointerTo(this.#sendingAt));
+
+    const slots = Array.from({ length: BATCH }, (_, k) => k);
+    const messages = (at: number) =>
+      slots.map((k) => new Uint8Array(memory, at + k * MESSAGE_STRIDE, MAX_MESSAGE_BYTES));
+    this.#queries = messages(queriesAt);
+    this.#replies = messages(repliesAt);
+    this.#addresses = slots.map((k) => pointerTo(this.#addressesAt + k * ADDRESS_STRIDE));
+    const lay = (headersAt: number, vectorsAt: number, messagesAt: number): void => {
+      for (const k of slots) {
+        const header = headersAt + k * HEADER.bytes;
+        const vector = vectorsAt + k * VECTOR.bytes;
+        this.#pointers[(header + HEADER.name) >> 3] = this.#addresses[k] as bigint;
+        this.#words[(header + HEADER.nameLength) >> 2] = SOCKET_ADDRESS_BYTES;
+        this.#pointers[(header + HEADER.vectors) >> 3] = pointerTo(vector);
+        this.#pointers[(header + HEADER.vectorCount) >> 3] = 1n;
+        this.#pointers[(vector + VECTOR.base) >> 3] = pointerTo(messagesAt + k * MESSAGE_STRIDE);
+        this.#pointers[(vector + VECTOR.length) >> 3] = BigInt(MAX_MESSAGE_BYTES);
+        this.#recipients[k] = k;
+      }
+    };
+    lay(this.#receivingAt, receivingVectorsAt, queriesAt);
+    lay(this.#sendingAt, this.#sendingVectorsAt, repliesAt);
+  }
+
+  /**
+   * Answers what waits in the socket.
+   * @returns whether the system took all replies at once; the others are with `socket`
+   */
+  drain(fd: number, responder: Responder, clients: Clients, socket: ServedSocket): boolean {
+    this.#sender.clients = clients;
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const count = this.#system.recvmmsg(fd, this.#receiving, BATCH);
+      // Nothing waits any more; or an error is reported, which is thereby gone, and libuv reads what is behind it.
+      if (count <= 0) return true;
+      const replies = this.#answer(count, responder, socket);
+      if (!this.#send(fd, replies, socket)) return false;
+    }
+    return true;
+  }
+
+  /** @returns how many replies stand in the first slots */
+  #answer(count: number, responder: Responder, socket: ServedSocket): number {
+    const sender = this.#sender;
+    let replies = 0;
+    for (let k = 0; k < count; k++) {
+      const header = this.#receivingAt + k * HEADER.bytes;
+      const query = this.#queries[k] as Uint8Array;
+      const length = this.#words[(header + HEADER.length) >> 2] as number;
+      const addressLength = this.#words[(header + HEADER.nameLength) >> 2] as number;
+      this.#words[(header + HEADER.nameLength) >> 2] = SOCKET_ADDRESS_BYTES;
+      sender.at = this.#addressesAt + k * ADDRESS_STRIDE;
+      const reply = this.#replies[replies] as Uint8Array;
+      const replied = responder.respond(query, length, reply, false, socket.local, sender);
+      if (replied === DROP) continue;
+      if (replied === FORWARD) {
+        const { address, port } = decodeSocketAddress(this.#octets, sender.at);
+        socket.relay(query.slice(0, length), port, address);
+        continue;
+      }
+      const to = this.#sendingAt + replies * HEADER.bytes;
+      if (this.#recipients[replies] !== k) {
+        this.#pointers[(to + HEADER.name) >> 3] = this.#addresses[k] as bigint;
+        this.#recipients[replies] = k;
+      }
+      this.#words[(to + HEADER.nameLength) >> 2] = addressLength;
+      // The upper half of the 64 bits is 0 for good.
+      this.#words[(this.#sendingVectorsAt + replies * VECTOR.bytes + VECTOR.length) >> 2] = replied;
+      replies++;
+    }
+    return replies;
+  }
+
+  /** @returns whether the system took them; where it has no room left, `socket` sends the rest when there is some */
+  #send(fd: number, count: number, socket: ServedSocket): boolean {
+    for (let sent = 0; sent < count; ) {
+      const taken = this.#system.sendmmsg(fd, this.#sending + sent * HEADER.bytes, count - sent);
+      if (taken > 0) {
+        sent += taken;
+        continue;
+      }
+      // The error is that of the first reply alone: those before it were taken, those behind it were not tried.
+      const errno = this.#system.errno();
+      if (errno === ERRNO.EAGAIN || errno === ERRNO.ENOBUFS) {
+        for (; sent < count; sent++) this.#sendLater(sent, socket);
+        return false;
+      }
+      if (errno !== ERRNO.EINTR) sent++;
+    }
+    return true;
+  }
+
+  #sendLater(k: number, socket: ServedSocket): void {
+    const length = this.#words[(this.#sendingVectorsAt + k * VECTOR.bytes + VECTOR.length) >> 2] as number;
+    const at = this.#addressesAt + (this.#recipients[k] as number) * ADDRESS_STRIDE;
+    const { address, port } = decodeSocketAddress(this.#octets, at);
+    socket.send((this.#replies[k] as Uint8Array).slice(0, length), port, address);
+  }
+}
+
+/** @returns the descriptor of a socket that nobody else can bind; @throws like `listenUdp` */
+function openSocket(system: System, address: string, port: number): number {
+  const name = encodeSocketAddress(address, port);
+  const family = name.length === SOCKET_ADDRESS_BYTES ? AF_INET6 : AF_INET;
+  const where = `${address}:${port}`;
+  const fd = system.socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw systemError(system, 'socket', where);
+  const on = Int32Array.of(1);
+  const isReady =
+    (family === AF_INET || system.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, on, on.byteLength) === 0) &&
+    system.bind(fd, name, name.length) === 0;
+  if (isReady) return fd;
+  const error = systemError(system, 'bind', where);
+  system.close(fd);
+  throw error;
+}
+
+async function listen(
+  system: System,
+  batch: Batch,
+  fd: number,
+  family: 4 | 6,
+  responder: Responder,
+  relay: Relay,
+  clients: Clients,
+): Promise<ServedSocket> {
+  const socket = await bindUdp(family, { fd, exclusive: true }).catch((error) => {
+    system.close(fd);
+    throw error;
+  });
+  const served = serveUdp(socket, responder, relay, clients);
+  let hasRoom = true;
+  // Behind the plain listener, which answers the datagram that libuv has read.
+  socket.on('message', () => {
+    // What the system had no room for goes out first; until then what comes is read one by one.
+    hasRoom ||= socket.getSendQueueCount() === 0;
+    if (hasRoom) hasRoom = batch.drain(fd, responder, clients, served);
+  });
+  return served;
+}
+
+function systemError(system: System, syscall: string, where = ''): NodeJS.ErrnoException {
+  const errno = -system.errno();
+  const code = getSystemErrorName(errno);
+  return Object.assign(new Error(`${syscall} ${code} ${where}`.trimEnd()), { code, errno, syscall });
+}
