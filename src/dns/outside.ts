@@ -6,7 +6,7 @@ import type { ZoneSet } from '../answers/zone-set.ts';
 import type { Held } from '../resolver/cache.ts';
 import { Chase } from '../resolver/chase.ts';
 import { DNSSEC_OK, type Question, questionOf } from '../resolver/question.ts';
-import type { Reply } from '../resolver/reply.ts';
+import { Reply } from '../resolver/reply.ts';
 import type { Outcome, Resolver } from '../resolver/resolver.ts';
 import type { UpstreamGroup } from '../resolver/upstreams.ts';
 import { copyBytes, readU16, readU32, writeU16, writeU32 } from '../wire/bytes.ts';
@@ -59,6 +59,7 @@ export class Outside {
   readonly #options: OutsideOptions;
   readonly #maxTtl: number;
   readonly #chase = new Chase();
+  readonly #reply = new Reply();
   readonly #target = new NameView();
   #wanted: Wanted | null = null;
   /** Where the name that the chain goes on with stands in the reply. */
@@ -115,7 +116,7 @@ export class Outside {
     const told = find(tellings, message, at, name.end - at);
     if (told !== null) {
       if (told.held === null) return this.#fail(told.failure);
-      return this.#copy(told.held, told.isStale, isFirst, flags, at);
+      return this.#copy(told.held, told.isStale, isFirst, flags, message, name);
     }
     const nowMs = this.#options.clock();
     const hash = name.hashes[0] as number;
@@ -124,7 +125,7 @@ export class Outside {
       screen.edns.subnetAt > 0
         ? null
         : resolver.find(group, hash, message, at, name.end - at, screen.qtype, bits, nowMs);
-    if (held !== null) return this.#copy(held, held.expiresAtMs <= nowMs, isFirst, flags, at);
+    if (held !== null) return this.#copy(held, held.expiresAtMs <= nowMs, isFirst, flags, message, name);
     const { subnetAt, subnetLength } = screen.edns;
     const subnet = subnetAt === 0 ? null : query.slice(subnetAt, subnetAt + subnetLength);
     this.#wanted = { question: questionOf(message, name, screen.qtype, bits, subnet), group };
@@ -193,39 +194,46 @@ export class Outside {
     return true;
   }
 
-  #copy(held: Held, isStale: boolean, isFirst: boolean, flags: number, ownerAt: number): number {
+  #copy(held: Held, isStale: boolean, isFirst: boolean, flags: number, message: Uint8Array, name: NameView): number {
     const { writer } = this.#options;
-    const { reply } = held;
-    const { edns } = writer.screen;
-    if (edns.subnetAt > 0) writer.subnet = reply.subnet;
+    const reply = this.#reply.read(held.bytes, held.at);
+    const { bytes, subnetAt, subnetBytes } = reply;
+    if (writer.screen.edns.subnetAt > 0 && subnetBytes > 0) {
+      writer.subnet = bytes.slice(subnetAt, subnetAt + subnetBytes);
+    }
     this.#noteReply(reply, isStale);
-    const into = this.#aliasIntoOurs(reply);
-    if (isFirst && into === 0) return this.#copyWhole(held, isStale);
-    return this.#copyRecords(held, isStale, into, flags, ownerAt);
+    // Whole seconds since it came; -1: it is stale.
+    const ageSeconds = isStale ? -1 : Math.max(0, Math.floor((this.#options.clock() - held.storedAtMs) / 1000));
+    const into = reply.aliasCount === 0 ? 0 : this.#aliasIntoOurs(reply);
+    if (isFirst && into === 0) return this.#copyWhole(reply, ageSeconds);
+    return this.#copyRecords(reply, ageSeconds, into, flags, message, name);
   }
 
-  #noteReply(reply: Reply, isStale: boolean): void {
+  #noteReply({ bytes, rcode, errorCode, errorAt, errorBytes }: Reply, isStale: boolean): void {
     const { error } = this.#options.writer;
-    if (isStale) error.setFixed(reply.rcode === RCODE.NXDOMAIN ? FIXED_ERRORS.staleNxdomain : FIXED_ERRORS.staleAnswer);
-    else if (reply.error !== null) error.set(reply.error.code, reply.error.text, 0, reply.error.text.length);
+    if (isStale) error.setFixed(rcode === RCODE.NXDOMAIN ? FIXED_ERRORS.staleNxdomain : FIXED_ERRORS.staleAnswer);
+    else if (errorCode >= 0) error.set(errorCode, bytes, errorAt, errorBytes);
   }
 
   /** How many records of the answer there are up to a CNAME that leads into our zones; 0: none does. */
-  #aliasIntoOurs(reply: Reply): number {
-    for (const { target, answers } of reply.aliases) {
-      this.#target.read(target, 0, target.length);
-      for (const zones of this.#options.ours) if (zones.find(target, this.#target).zone !== null) return answers;
+  #aliasIntoOurs({ bytes, aliasCount, aliasesAt }: Reply): number {
+    let at = aliasesAt;
+    for (let left = aliasCount; left > 0; left--) {
+      const length = bytes[at + 2] as number;
+      this.#target.read(bytes, at + 3, at + 3 + length);
+      for (const zones of this.#options.ours)
+        if (zones.find(bytes, this.#target).zone !== null) return readU16(bytes, at);
+      at += 3 + length;
     }
     return 0;
   }
 
   /** Section by section in the upstream's own octets; what does not fit is left out from the end (RFC 2181 s9). */
-  #copyWhole(held: Held, isStale: boolean): number {
+  #copyWhole(reply: Reply, ageSeconds: number): number {
     const { writer } = this.#options;
-    const { reply } = held;
     const { edns } = writer.screen;
     const room = writer.room - writer.at;
-    let length = reply.body.length;
+    let length = reply.bodyBytes;
     let { authorities, additionals } = reply;
     if (length > room) {
       length = reply.authorityEnd;
@@ -237,11 +245,11 @@ export class Outside {
     }
     if (length > room) return writer.finishEmpty(reply.rcode, FLAG.TC);
     const { bytes, at } = writer;
-    copyBytes(reply.body, 0, length, bytes, at);
-    const ageSeconds = this.#ageSeconds(held, isStale);
-    for (const place of reply.ttlAt) {
+    copyBytes(reply.bytes, reply.bodyAt, length, bytes, at);
+    for (let n = 0; n < reply.ttlCount; n++) {
+      const place = reply.ttlPlace(n);
       if (place >= length) break;
-      writeU32(bytes, at + place, this.#ttl(readU32(reply.body, place), ageSeconds));
+      writeU32(bytes, at + place, this.#ttl(readU32(bytes, at + place), ageSeconds));
     }
     writer.at += length;
     writer.answers = reply.answers;
@@ -249,18 +257,24 @@ export class Outside {
     writer.additionals = additionals;
     // RFC 6840 s5.8: AD is for who asks for it.
     const wantsAd = edns.dnssecOk || (readU16(writer.query, 2) & FLAG.AD) !== 0;
-    return writer.finish(reply.rcode, reply.isAuthentic && wantsAd && !isStale ? FLAG.AD : 0);
+    return writer.finish(reply.rcode, reply.isAuthentic && wantsAd && ageSeconds >= 0 ? FLAG.AD : 0);
   }
 
   /** Record by record behind what is there, up to the CNAME that leads into our zones (`into`) or to the end. */
-  #copyRecords(held: Held, isStale: boolean, into: number, flags: number, startAt: number): number {
+  #copyRecords(
+    reply: Reply,
+    ageSeconds: number,
+    into: number,
+    flags: number,
+    message: Uint8Array,
+    name: NameView,
+  ): number {
     const { writer } = this.#options;
-    const { reply } = held;
     const { bytes, room } = writer;
-    const ageSeconds = this.#ageSeconds(held, isStale);
     const chase = this.#chase;
-    chase.begin(held);
-    let ownerAt = startAt;
+    const nameAt = name.offsets[0] as number;
+    chase.begin(reply, message, nameAt, name.end - nameAt);
+    let ownerAt = nameAt;
     const count = into > 0 ? into : reply.answers;
     const authorities = reply.isPositive || into > 0 ? 0 : reply.authorities;
     for (let i = 0; i < count + authorities; i++) {
@@ -275,11 +289,6 @@ export class Outside {
     if (into === 0) return writer.finish(reply.rcode, flags);
     this.ownerAt = ownerAt;
     return GO_ON;
-  }
-
-  /** Whole seconds since it came; -1: it is stale. */
-  #ageSeconds(held: Held, isStale: boolean): number {
-    return isStale ? -1 : Math.max(0, Math.floor((this.#options.clock() - held.storedAtMs) / 1000));
   }
 
   #ttl(ttl: number, ageSeconds: number): number {

@@ -6,7 +6,7 @@
 import { copyBytes, readU16, writeU16 } from '../wire/bytes.ts';
 import { HEADER_BYTES, MAX_MESSAGE_BYTES, POINTER, QUESTION_TAIL_BYTES } from '../wire/header.ts';
 import { equalNames, expandName, MAX_NAME_BYTES, nameLength, skipName } from '../wire/names.ts';
-import type { Held } from './cache.ts';
+import type { Reply } from './reply.ts';
 
 /** Of types whose RDATA may have compressed names (RFC 1035 s3.3, RFC 3597 s4): octets in front of them, their count. */
 const NAMES_IN_RDATA = new Map<number, readonly [skip: number, names: number]>([
@@ -32,18 +32,12 @@ export class Chase {
   /** Where in the reply the last record's TTL was written. */
   ttlAt = 0;
 
-  /** Takes up the records of a reply, the first of its answer section first. */
-  begin({ question, reply }: Held): void {
-    this.#message.set(question.name, HEADER_BYTES);
-    this.#at = HEADER_BYTES + question.name.length + QUESTION_TAIL_BYTES;
-    this.#end = this.#at + reply.body.length;
-    this.#message.set(reply.body, this.#at);
-  }
-
-  /** Passes over a record. */
-  skip(): void {
-    const fields = skipName(this.#message, this.#at, this.#end);
-    this.#at = fields + FIELDS_BYTES + readU16(this.#message, fields + 8);
+  /** Takes up the records of a reply, the first of its answer section first. @param name that was asked for, in any case */
+  begin(reply: Reply, name: Uint8Array, nameAt: number, nameBytes: number): void {
+    copyBytes(name, nameAt, nameBytes, this.#message, HEADER_BYTES);
+    this.#at = HEADER_BYTES + nameBytes + QUESTION_TAIL_BYTES;
+    this.#end = this.#at + reply.bodyBytes;
+    copyBytes(reply.bytes, reply.bodyAt, reply.bodyBytes, this.#message, this.#at);
   }
 
   /**

@@ -10,7 +10,7 @@ import { readU16 } from '../wire/bytes.ts';
 import { FLAG, HEADER_BYTES, RCODE } from '../wire/header.ts';
 import { buildQuery, type Question, questionEnd } from './question.ts';
 import type { SecureRandom } from './random.ts';
-import { type BadReply, isBad, type Reply, readReply, type UpstreamError } from './reply.ts';
+import { type BadReply, isBad, readReply, type UpstreamError } from './reply.ts';
 import { askOverTcp } from './tcp.ts';
 import { MAX_TIMEOUT_MS, type Upstream, type UpstreamGroup } from './upstreams.ts';
 
@@ -27,10 +27,11 @@ export interface Failure {
   readonly isLoop: boolean;
 }
 
-export type ExchangeResult = Reply | Failure;
+/** A reply as a block that `Reply` reads, or that there is none. */
+export type ExchangeResult = Uint8Array | Failure;
 
 export function isFailure(result: ExchangeResult): result is Failure {
-  return !('body' in result);
+  return 'isLoop' in result;
 }
 
 interface Attempt {

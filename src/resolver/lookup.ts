@@ -2,7 +2,7 @@
 import { decodeMessage, RCODE_CODES, TYPE_CODES } from '../wire/codec.ts';
 import { NameView, toWireName } from '../wire/names.ts';
 import { makeQuestion } from './question.ts';
-import { toMessage } from './reply.ts';
+import { Reply, toMessage } from './reply.ts';
 import type { Outcome, Resolver } from './resolver.ts';
 
 export interface Addresses {
@@ -18,9 +18,9 @@ export function createLookup(resolver: Resolver): (name: string) => Promise<Addr
   const ask = async (name: string, type: 'A' | 'AAAA'): Promise<{ addresses: string[] | null; ttlSeconds: number }> => {
     const code = TYPE_CODES[type] as number;
     const outcome = await resolve(resolver, toWireName(name), code);
-    const reply = outcome?.held?.reply ?? null;
-    if (reply === null) return { addresses: null, ttlSeconds: Number.MAX_SAFE_INTEGER };
-    const message = decodeMessage(toMessage(reply, toWireName(name), code));
+    const held = outcome?.held ?? null;
+    if (held === null) return { addresses: null, ttlSeconds: Number.MAX_SAFE_INTEGER };
+    const message = decodeMessage(toMessage(new Reply().read(held.bytes, held.at), toWireName(name), code));
     // CNAMEs on the way stand in front of the addresses; theirs are the records that count.
     const records = message.header.rcode === RCODE_CODES.NOERROR ? message.answers : [];
     const found = records.filter((record) => record.type === code && record.address !== undefined);

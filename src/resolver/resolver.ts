@@ -5,11 +5,12 @@
  */
 import { HEADER_BYTES } from '../wire/header.ts';
 import { toWireName } from '../wire/names.ts';
-import { Cache, type CacheEntry, type Held } from './cache.ts';
+import { Cache, type Held } from './cache.ts';
 import { Exchange, type ExchangeResult, type Failure, isFailure } from './exchange.ts';
 import { LoopWatch } from './loop-watch.ts';
-import { type Question, QuestionMap, questionEnd } from './question.ts';
+import { makeQuestion, type Question, QuestionMap, questionEnd } from './question.ts';
 import { SecureRandom } from './random.ts';
+import { Reply } from './reply.ts';
 import { type Action, type Route, type Rule, Rules } from './rules.ts';
 import { type Address, Upstream, UpstreamGroup } from './upstreams.ts';
 
@@ -32,6 +33,7 @@ export interface ResolverEvents {
   onLoop(upstream: Address, isLoop: boolean): void;
 }
 
+/** What a client is told. */
 export type Outcome =
   | { readonly held: Held; readonly isStale: boolean; readonly failure: null }
   | { readonly held: null; readonly failure: Failure | 'busy' };
@@ -42,10 +44,9 @@ type Waiter = (outcome: Outcome) => void;
 interface Flight {
   readonly exchange: Exchange;
   readonly waiters: Waiter[];
-  /** What is answered should it take long; null: nothing is known. */
-  readonly stale: CacheEntry | null;
+  /** Until it has taken long, where there is something stale to be told then. */
   staleTimer: NodeJS.Timeout | undefined;
-  /** It has taken long. */
+  /** It has taken long, and who asks is told what there is. */
   isLate: boolean;
 }
 
@@ -68,6 +69,7 @@ export class Resolver {
   readonly isOn: boolean;
   readonly rules: Rules;
   readonly #cache: Cache;
+  readonly #reply = new Reply();
   readonly #random = new SecureRandom();
   readonly #servers = new Map<string, Upstream>();
   readonly #groups = new Map<readonly Address[], UpstreamGroup>();
@@ -128,19 +130,22 @@ export class Resolver {
     bits: number,
     nowMs: number,
   ): Held | null {
-    const entry = this.#cache.find(nameHash, name, at, length, type, bits, nowMs);
-    if (entry === null) return null;
-    const leftMs = entry.expiresAtMs - nowMs;
-    if (leftMs <= 0) return nowMs < entry.staleUntilMs ? entry : null;
-    if (
-      entry.hits > PREFETCH_HITS &&
-      !entry.isRefreshing &&
-      leftMs < PREFETCH_PART * (entry.expiresAtMs - entry.storedAtMs)
-    ) {
-      entry.isRefreshing = true;
-      this.ask(entry.question, group, nowMs, () => undefined);
+    const cache = this.#cache;
+    if (!cache.find(nameHash, name, at, length, type, bits, nowMs)) return null;
+    const leftMs = cache.expiresAtMs - nowMs;
+    if (leftMs <= 0) return nowMs < cache.staleUntilMs ? cache : null;
+    if (leftMs < PREFETCH_PART * (cache.expiresAtMs - cache.storedAtMs)) {
+      this.#refresh(group, name.slice(at, at + length), type, bits, nowMs);
     }
-    return entry;
+    return cache;
+  }
+
+  /** Asks again for the entry found last, where it is asked for often. */
+  #refresh(group: UpstreamGroup, name: Uint8Array, type: number, bits: number, nowMs: number): void {
+    const cache = this.#cache;
+    if (cache.hits <= PREFETCH_HITS || cache.isRefreshing) return;
+    cache.isRefreshing = true;
+    this.ask(makeQuestion(name, type, bits), group, nowMs, () => undefined);
   }
 
   /**
@@ -171,7 +176,7 @@ export class Resolver {
 
   /** What a client is told at once; null: it has to wait. */
   #withoutAsking(question: Question, flight: Flight | undefined, nowMs: number): Outcome | null {
-    if (flight?.isLate && flight.stale !== null) return { held: flight.stale, isStale: true, failure: null };
+    if (flight?.isLate) return this.#stale(question, nowMs);
     const failed = this.#failures.size === 0 ? undefined : this.#failures.get(question);
     if (failed !== undefined && nowMs < failed.untilMs) return { held: null, failure: failed.failure };
     const isFull = this.#waiting >= MAX_WAITING || (flight === undefined && this.#flights.size >= MAX_FLIGHTS);
@@ -211,19 +216,27 @@ export class Resolver {
 
   #start(question: Question, group: UpstreamGroup, nowMs: number, waiter: Waiter): void {
     const exchange = new Exchange(question, group, this.#random, nowMs, (result) => this.#finish(question, result));
-    const stale = this.#stale(question, nowMs);
-    const flight: Flight = { exchange, waiters: [waiter], stale, staleTimer: undefined, isLate: false };
+    const flight: Flight = { exchange, waiters: [waiter], staleTimer: undefined, isLate: false };
     this.#flights.add(question, flight);
-    if (stale === null) return;
+    if (!this.#knows(question, nowMs)) return;
     flight.staleTimer = setTimeout(() => {
+      const stale = this.#stale(question, Date.now());
+      if (stale === null) return;
       flight.isLate = true;
-      this.#tell(flight, { held: stale, isStale: true, failure: null });
+      this.#tell(flight, stale);
     }, STALE_AFTER_MS);
   }
 
-  #stale({ subnet, nameHash, name, type, bits }: Question, nowMs: number): CacheEntry | null {
-    if (subnet !== null) return null;
-    return this.#cache.find(nameHash, name, 0, name.length, type, bits, nowMs);
+  /** What was known of the question, whether it has ended or not. */
+  #stale(question: Question, nowMs: number): Outcome | null {
+    const cache = this.#cache;
+    if (!this.#knows(question, nowMs)) return null;
+    return { held: cache.copy(), isStale: cache.expiresAtMs <= nowMs, failure: null };
+  }
+
+  /** The cache's entry found last is then the question's. */
+  #knows({ subnet, nameHash, name, type, bits }: Question, nowMs: number): boolean {
+    return subnet === null && this.#cache.find(nameHash, name, 0, name.length, type, bits, nowMs);
   }
 
   #finish(question: Question, result: ExchangeResult): void {
@@ -233,22 +246,28 @@ export class Resolver {
     clearTimeout(flight.staleTimer);
     const nowMs = Date.now();
     if (isFailure(result)) {
-      if (result.rcode === null) this.checkLoops();
-      const stale = this.#stale(question, nowMs);
-      if (stale === null) {
-        this.#rememberFailure(question, result, nowMs);
-        this.#tell(flight, { held: null, failure: result });
-        return;
-      }
-      stale.isRefreshing = false;
-      if (stale.expiresAtMs <= nowMs) stale.staleUntilMs = nowMs + STALE_RETRY_MS;
-      this.#tell(flight, { held: stale, isStale: stale.expiresAtMs <= nowMs, failure: null });
+      this.#fail(flight, question, result, nowMs);
       return;
     }
-    const expiresAtMs = nowMs + 1000 * result.ttlSeconds;
-    const held: Held = { question, reply: result, storedAtMs: nowMs, expiresAtMs };
-    if (question.subnet === null) this.#cache.put(held);
+    const { ttlSeconds, subnetBytes } = this.#reply.read(result, 0);
+    // An answer for one subnet is for nobody else.
+    const expiresAtMs = question.subnet !== null || subnetBytes > 0 ? nowMs : nowMs + 1000 * ttlSeconds;
+    if (question.subnet === null) this.#cache.put(question, result, nowMs, expiresAtMs);
+    const held: Held = { bytes: result, at: 0, storedAtMs: nowMs, expiresAtMs };
     this.#tell(flight, { held, isStale: false, failure: null });
+  }
+
+  #fail(flight: Flight, question: Question, failure: Failure, nowMs: number): void {
+    if (failure.rcode === null) this.checkLoops();
+    const stale = this.#stale(question, nowMs);
+    if (stale === null) {
+      this.#rememberFailure(question, failure, nowMs);
+      this.#tell(flight, { held: null, failure });
+      return;
+    }
+    this.#cache.isRefreshing = false;
+    if (this.#cache.expiresAtMs <= nowMs) this.#cache.staleUntilMs = nowMs + STALE_RETRY_MS;
+    this.#tell(flight, stale);
   }
 
   #tell(flight: Flight, outcome: Outcome): void {

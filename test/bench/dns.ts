@@ -26,7 +26,12 @@ export async function benchDns(): Promise<void> {
   const names = Array.from({ length: NAMES }, (_, i) => `s${i}.bench.internal`);
   const queries = join(folder, 'queries');
   writeFileSync(queries, names.map((name) => `${name} A\n`).join(''));
-  const peers = [cloudmapd(names, 'batched'), cloudmapd(names, 'plain'), bareDgram(), ...(isInstalled('nsd') ? [nsd(names)] : [])];
+  const peers = [
+    cloudmapd(names, 'batched'),
+    cloudmapd(names, 'plain'),
+    bareDgram(),
+    ...(isInstalled('nsd') ? [nsd(names)] : []),
+  ];
   const started = new Map<string, ChildProcess>();
   for (const peer of peers) started.set(peer.name, await peer.start());
 

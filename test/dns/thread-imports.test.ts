@@ -53,8 +53,8 @@ describe('the imports of an answering thread', () => {
     },
   );
 
-  it('hold Node itself and what reads addresses, not its SQLite, and above all not dns2', () => {
-    expect([...packages].filter((name) => !name.startsWith('node:'))).toEqual(['ip-address']);
+  it('hold Node itself, what reads addresses and what calls the system, not its SQLite, and above all not dns2', () => {
+    expect([...packages].filter((name) => !name.startsWith('node:'))).toEqual(['ip-address', 'koffi']);
     expect([...packages]).not.toContain('node:sqlite');
   });
 });

@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/answers/selection.ts';
 import { DROP, FORWARD, Responder } from '../../src/dns/respond.ts';
-import { makeQuestion } from '../../src/resolver/question.ts';
-import type { Reply } from '../../src/resolver/reply.ts';
+import { readReply } from '../../src/resolver/reply.ts';
 import type { Outcome } from '../../src/resolver/resolver.ts';
 import { ANSWERS } from '../dns/rfc-cases/answers.ts';
 import { expectReplies } from '../dns/rfc-cases/expect.ts';
 import { FITTING_CASES } from '../dns/rfc-cases/fitting.ts';
 import { rfcContent } from '../dns/rfc-content.ts';
 import { dropInstance, putInstance } from '../support/content.ts';
+import { buildQuery } from '../support/dns.ts';
+import { replyTo } from '../support/fake-upstream.ts';
 import { bytesInUse } from '../support/memory.ts';
 import { ANYONE, outside } from '../support/resolving.ts';
 import { faultOf } from './faults.ts';
@@ -24,28 +25,9 @@ const MAX_GROWTH_BYTES = 4_000_000;
 /** What an upstream has said: nothing, a short answer, or one that few clients take. */
 function outcomeOf(kind: number): Outcome {
   if (kind === 0) return { held: null, failure: { rcode: 2, error: null, isLoop: false } };
-  const records = kind === 1 ? 1 : 100;
-  const body = Uint8Array.from(
-    Array.from({ length: records }, () => [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 192, 0, 2, 1]).flat(),
-  );
-  const reply: Reply = {
-    rcode: 0,
-    body,
-    answers: records,
-    authorities: 0,
-    additionals: 0,
-    answerEnd: body.length,
-    authorityEnd: body.length,
-    ttlAt: Array.from({ length: records }, (_, n) => 16 * n + 6),
-    ttlSeconds: 9,
-    isPositive: true,
-    isAuthentic: false,
-    aliases: [],
-    error: null,
-    subnet: null,
-  };
-  const question = makeQuestion(Uint8Array.of(0), 1, 0);
-  return { held: { question, reply, storedAtMs: 0, expiresAtMs: 9000 }, isStale: kind === 2, failure: null };
+  const query = Buffer.from(buildQuery('a', 'A', { rd: true }));
+  const held = readReply(replyTo(query, { records: kind === 1 ? 1 : 100 }), query.length, 1) as Uint8Array;
+  return { held: { bytes: held, at: 0, storedAtMs: 0, expiresAtMs: 9000 }, isStale: kind === 2, failure: null };
 }
 
 describe(`${PACKETS} mutated packets (FUZZ_SEED=${FUZZ_SEED})`, () => {
