@@ -21,7 +21,7 @@ dockerd --data-root "$1/data" --exec-root "$1/exec" --pidfile "$1/pid" --host "u
   --storage-driver vfs --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$2" \\
   --bridge none --iptables=false --ip6tables=false &
 exec 3<&0
-{ cat <&3 >/dev/null; kill $!; } &
+{ cat <&3 >/dev/null; kill $!; } 2>/dev/null &
 wait %1`;
 const APPLETS = ['sh', 'sleep', 'nslookup'];
 
@@ -50,7 +50,7 @@ export class DockerEngine {
     this.#daemon.stderr?.on('data', (chunk) => {
       this.#said += chunk;
     });
-    this.#daemon.once('exit', () => {
+    this.#daemon.once('close', () => {
       this.#isEnded = true;
     });
   }
@@ -84,7 +84,7 @@ export class DockerEngine {
   }
 
   async stop(): Promise<void> {
-    const ended = this.#isEnded || once(this.#daemon, 'exit');
+    const ended = this.#isEnded || once(this.#daemon, 'close');
     this.#daemon.stdin?.end();
     await ended;
     const tree = ['/sys/fs/cgroup', '-depth', '-type', 'd', '-path', `*/${this.#cgroup}*`];
