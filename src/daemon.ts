@@ -72,7 +72,8 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     let served: Registry | null = null;
     let readiness: Readiness = { isReady: false, reason: 'the listeners are being bound', ...NOWHERE };
 
-    const app = createApp();
+    const { ownName } = settings;
+    const app = createApp(ownName === null ? [] : [ownName, `data-${ownName}`]);
     const throttles = new Map([
       ['DiscoverInstances', createThrottle(settings.quotaDiscoverInstances, clock)],
       ['DiscoverInstancesRevision', createThrottle(settings.quotaDiscoverInstancesRevision, clock)],

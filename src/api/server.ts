@@ -1,7 +1,7 @@
 /** The HTTP server that the API and the admin routes share: its addresses, and what it refuses whoever asks. */
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { isIPv6 } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 
 export interface HttpAddress {
@@ -31,7 +31,8 @@ export interface HttpListeners {
   close(timeoutMs: number): Promise<void>;
 }
 
-export function createApp(): FastifyInstance {
+/** @param ownNames host names under which the daemon's own pages may be asked for, besides localhost and addresses */
+export function createApp(ownNames: readonly string[] = []): FastifyInstance {
   const app = fastify({
     logger: false,
     // A client behind a proxy setting sends the whole URL (RFC 9112 s3.2.2); the path alone routes.
@@ -47,6 +48,9 @@ export function createApp(): FastifyInstance {
     if (isForAnotherHost(request.raw, request.originalUrl)) {
       return refuse(reply, 403, 'AccessDeniedException', 'This is not a proxy: it serves the Cloud Map API alone.');
     }
+    if (OWN_PAGES.test(request.url) && !isOwnHost(request.headers.host, ownNames)) {
+      return refuse(reply, 403, 'AccessDeniedException', `"${request.headers.host}" is no name of this daemon.`);
+    }
     if (!isFromAnotherSite(request.headers)) return;
     return refuse(reply, 403, 'AccessDeniedException', 'Requests that a browser sends from another site are refused.');
   });
@@ -56,6 +60,22 @@ export function createApp(): FastifyInstance {
 /** Of an operation's name in X-Amz-Target. */
 export const TARGET_PREFIX = 'Route53AutoNaming_v20170314.';
 export const CONTENT_TYPE = 'application/x-amz-json-1.1';
+
+/** What is for whoever runs the daemon, not for the API's clients. */
+const OWN_PAGES = /^\/(admin|ui)([/?#]|$)/i;
+
+/**
+ * A page's own name may be made to lead here (DNS rebinding), and then its requests are of one site with ours. Calls of
+ * the API come under any name; the daemon's own pages under its own names alone.
+ */
+function isOwnHost(host: string | undefined, ownNames: readonly string[]): boolean {
+  if (host === undefined) return true;
+  const name = host
+    .replace(/:\d*$/, '')
+    .replace(/^\[|\]$|\.$/g, '')
+    .toLowerCase();
+  return isIP(name) !== 0 || /^(.*\.)?localhost$/.test(name) || ownNames.includes(name);
+}
 
 const ABSOLUTE_FORM = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i;
 
