@@ -116,7 +116,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     );
     closers.push(() => publisher.close());
     // Of the main thread's own, for aliases; it keeps nothing, since each look-up is one of an ended TTL.
-    const resolver = new Resolver({ ...forwarding, cacheBytes: 0 }, { onLoop: () => undefined });
+    const resolver = new Resolver({ ...forwarding, cacheBytes: 0 }, null);
     closers.push(() => resolver.close());
     closers.push(
       followSystem(settings, settings.dns, warn, (upstreams) => {

@@ -92,6 +92,16 @@ export class Exchange {
     for (const { takeBack } of this.#attempts) takeBack();
   }
 
+  /** Whoever was asked beside the one that answered is listened to for a while, to learn whether and how fast it is. */
+  #listenOn(attempt: Attempt): void {
+    const { upstream, takeBack } = attempt;
+    setTimeout(() => {
+      if (!this.#attempts.includes(attempt)) return;
+      upstream.failed(Date.now());
+      takeBack();
+    }, attempt.timeoutMs).unref();
+  }
+
   #ask(upstream: Upstream, nowMs: number, overTcp: boolean): void {
     const timeoutMs = overTcp ? TCP_TIMEOUT_MS : Math.min(MAX_TIMEOUT_MS, upstream.timeoutMs * 2 ** this.#round);
     const attempt: Attempt = { upstream, startedAtMs: nowMs, timeoutMs, isLate: false, takeBack: () => undefined };
@@ -123,16 +133,20 @@ export class Exchange {
   }
 
   #askOverTcp(attempt: Attempt): void {
-    if (this.#isDone) return;
     this.#remove(attempt);
+    if (this.#isDone) return;
     this.#ask(attempt.upstream, Date.now(), true);
     this.#wait(Date.now());
   }
 
   /** @param tcpQuery what it is a reply to, where it came over TCP */
   #receive(attempt: Attempt, message: Uint8Array, tcpQuery: Uint8Array | null): void {
-    if (this.#isDone) return;
     const { upstream } = attempt;
+    if (this.#isDone) {
+      this.#remove(attempt);
+      if (tcpQuery === null && isUseful(message)) upstream.succeeded(Date.now() - attempt.startedAtMs);
+      return;
+    }
     const reply = readReply(message, this.#questionEnd, this.question.type);
     if (isBad(reply)) {
       this.#refused(attempt, reply);
@@ -141,7 +155,7 @@ export class Exchange {
     if (tcpQuery === null) upstream.succeeded(Date.now() - attempt.startedAtMs);
     // Seen where nobody can forge: it folds case, so over UDP its replies would never match.
     else upstream.answeredOverTcp(Date.now(), echoes(message, tcpQuery, this.#questionEnd));
-    this.#finish(reply);
+    this.#finish(reply, attempt);
   }
 
   #refused(attempt: Attempt, reply: BadReply): void {
@@ -216,11 +230,23 @@ export class Exchange {
     if (at >= 0) this.#attempts.splice(at, 1);
   }
 
-  #finish(result: ExchangeResult): void {
+  /** @param answered the attempt whose reply it is */
+  #finish(result: ExchangeResult, answered: Attempt | null = null): void {
     if (this.#isDone) return;
-    this.close();
+    this.#isDone = true;
+    clearTimeout(this.#timer);
+    for (const attempt of this.#attempts) {
+      if (attempt.isLate || attempt === answered || isFailure(result)) attempt.takeBack();
+      else this.#listenOn(attempt);
+    }
     this.#onDone(result);
   }
+}
+
+/** Whether the RCODE is that of an answer. */
+function isUseful(message: Uint8Array): boolean {
+  const rcode = (message[3] as number) & 0xf;
+  return rcode === RCODE.NOERROR || rcode === RCODE.NXDOMAIN;
 }
 
 function echoes(message: Uint8Array, query: Uint8Array, end: number): boolean {

@@ -12,6 +12,7 @@ import { makeQuestion, type Question, QuestionMap, questionEnd } from './questio
 import { SecureRandom } from './random.ts';
 import { Reply } from './reply.ts';
 import { type Action, type Route, type Rule, Rules } from './rules.ts';
+import type { UpstreamSockets } from './sockets.ts';
 import { type Address, Upstream, UpstreamGroup } from './upstreams.ts';
 
 export interface ResolverOptions {
@@ -72,14 +73,17 @@ export class Resolver {
   readonly #reply = new Reply();
   readonly #random = new SecureRandom();
   readonly #servers = new Map<string, Upstream>();
+  readonly #sockets = new Set<UpstreamSockets>();
   readonly #groups = new Map<readonly Address[], UpstreamGroup>();
   readonly #flights = new QuestionMap<Flight>();
   readonly #failures = new QuestionMap<{ failure: Failure; untilMs: number }>();
   readonly #loops: LoopWatch;
+  readonly #watchesLoops: boolean;
   #default: UpstreamGroup | null;
   #waiting = 0;
 
-  constructor(options: ResolverOptions, events: ResolverEvents) {
+  /** @param events null: what is sent does not come back to this thread, so loops are not looked for */
+  constructor(options: ResolverOptions, events: ResolverEvents | null) {
     this.isOn = options.isOn;
     this.rules = new Rules(options.rules, options.singleLabel);
     this.#cache = new Cache(options.cacheBytes, options.staleSeconds);
@@ -87,7 +91,8 @@ export class Resolver {
     const groups = [...options.rules.map(({ action }) => action), options.singleLabel];
     for (const action of groups)
       if (action?.kind === 'ask') this.#groups.set(action.upstreams, this.#makeGroup(action.upstreams));
-    this.#loops = new LoopWatch(this.#random, (upstream) => events.onLoop(upstream, upstream.isLoop));
+    this.#watchesLoops = events !== null;
+    this.#loops = new LoopWatch(this.#random, (upstream) => events?.onLoop(upstream, upstream.isLoop));
   }
 
   /** Other upstreams for the names that no rule names, from the next question on. */
@@ -100,6 +105,7 @@ export class Resolver {
 
   /** Asks each upstream whether it leads back here. */
   checkLoops(): void {
+    if (!this.#watchesLoops) return;
     const groups = [...(this.#default === null ? [] : [this.#default]), ...this.#groups.values()];
     const upstreams = new Set(groups.flatMap((group) => group.upstreams));
     for (const upstream of upstreams) this.#loops.check(upstream);
@@ -207,7 +213,7 @@ export class Resolver {
     return new UpstreamGroup(
       addresses.map((address) => {
         const key = `${address.address}#${address.port}`;
-        const known = this.#servers.get(key) ?? new Upstream(address, this.#random);
+        const known = this.#servers.get(key) ?? new Upstream(address, this.#random, this.#sockets);
         this.#servers.set(key, known);
         return known;
       }),

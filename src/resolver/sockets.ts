@@ -11,6 +11,8 @@ import { equalNames } from '../wire/names.ts';
 import type { SecureRandom } from './random.ts';
 
 export const POOL_SOCKETS = 512;
+/** Of all upstreams together. */
+const MAX_SOCKETS = 600;
 /** Queries after which a socket makes place for one on another port; opening one costs some ten queries' work. */
 export const RENEW_AFTER_QUERIES = 200;
 /** Datagrams that are no reply to a query: more than duplicates explain, and somebody may be guessing. */
@@ -37,6 +39,8 @@ interface Pooled {
   readonly sent: Map<number, Sent>;
   /** Told what the system says of a datagram. */
   readonly onWritten: (error: Error | null) => void;
+  /** IDs of queries that were taken back: their replies are late, not forged. */
+  readonly gone: Set<number>;
   queries: number;
   strays: number;
   isConnected: boolean;
@@ -49,9 +53,12 @@ export class UpstreamSockets {
   readonly #port: number;
   readonly #random: SecureRandom;
   readonly #pool: Pooled[] = [];
+  readonly #all: Set<UpstreamSockets>;
   #sweep: NodeJS.Timeout | undefined;
 
-  constructor(address: string, port: number, random: SecureRandom) {
+  /** @param all of the thread's, this one included from now on: together they are kept within what a process may open */
+  constructor(address: string, port: number, random: SecureRandom, all: Set<UpstreamSockets>) {
+    this.#all = all.add(this);
     this.#address = address;
     this.#port = port;
     this.#random = random;
@@ -62,7 +69,7 @@ export class UpstreamSockets {
     const pooled = this.#draw();
     const { query } = sent;
     let id = readU16(query, 0);
-    while (pooled.sent.has(id)) id = this.#random.u16();
+    while (pooled.sent.has(id) || pooled.gone.has(id)) id = this.#random.u16();
     query[0] = id >> 8;
     query[1] = id & 0xff;
     pooled.sent.set(id, sent);
@@ -73,6 +80,7 @@ export class UpstreamSockets {
     return () => {
       if (pooled.sent.get(id) !== sent) return;
       pooled.sent.delete(id);
+      pooled.gone.add(id);
       this.#closeIfDone(pooled);
     };
   }
@@ -88,8 +96,28 @@ export class UpstreamSockets {
 
   /** One at random; a new one while there is room for more. */
   #draw(): Pooled {
-    if (this.#pool.length < POOL_SOCKETS) return this.#open();
+    if (this.#pool.length < POOL_SOCKETS) {
+      this.#makeRoom();
+      return this.#open();
+    }
     return this.#pool[this.#random.below(this.#pool.length)] as Pooled;
+  }
+
+  /** Where another upstream was asked before, its sockets make room: a process may often open 1,024 files. */
+  #makeRoom(): void {
+    let total = this.#pool.length;
+    let largest: UpstreamSockets = this;
+    let most = 0;
+    for (const other of this.#all) {
+      if (other === this) continue;
+      total += other.#pool.length;
+      if (other.#pool.length > most) {
+        largest = other;
+        most = other.#pool.length;
+      }
+    }
+    const [oldest] = largest.#pool;
+    if (total >= MAX_SOCKETS && most > 0 && oldest !== undefined) largest.#retire(oldest);
   }
 
   #open(): Pooled {
@@ -97,6 +125,7 @@ export class UpstreamSockets {
     const pooled: Pooled = {
       socket,
       sent: new Map(),
+      gone: new Set(),
       onWritten: (error) => {
         if (error) this.#fail(pooled, error);
       },
@@ -131,7 +160,9 @@ export class UpstreamSockets {
       this.#stray(pooled);
       return;
     }
-    const sent = pooled.sent.get(readU16(message, 0));
+    const id = readU16(message, 0);
+    if (pooled.gone.delete(id)) return;
+    const sent = pooled.sent.get(id);
     if (sent === undefined || (readU16(message, 2) & (FLAG.QR | FLAG.OPCODE)) !== FLAG.QR) {
       this.#stray(pooled);
       return;
@@ -141,7 +172,7 @@ export class UpstreamSockets {
       this.#stray(pooled);
       return;
     }
-    pooled.sent.delete(readU16(message, 0));
+    pooled.sent.delete(id);
     if (match === 'case') sent.onOtherCase();
     else sent.onReply(message);
     this.#closeIfDone(pooled);

@@ -38,10 +38,11 @@ export class Upstream {
   #plainUntilMs = 0;
   #foldsUntilMs = 0;
 
-  constructor({ address, port }: Address, random: SecureRandom) {
+  /** @param allSockets of the thread's upstreams */
+  constructor({ address, port }: Address, random: SecureRandom, allSockets: Set<UpstreamSockets>) {
     this.address = address;
     this.port = port;
-    this.sockets = new UpstreamSockets(address, port, random);
+    this.sockets = new UpstreamSockets(address, port, random, allSockets);
   }
 
   /** How long it is waited for before another is asked beside it. */
