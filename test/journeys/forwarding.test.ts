@@ -1,34 +1,22 @@
 /** Names outside our zones go to the upstreams; our own never do. */
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { makeFolder, type RunningDaemon, startTestDaemon } from '../support/daemon.ts';
 import { askTcp, askUdp, buildQuery, dig, readAnswer } from '../support/dns.ts';
+import { type Behaviour, closedPort, FakeUpstream, NEVER, onlyAddress, replyTo } from '../support/fake-upstream.ts';
 import { requireTool, runDig, setUpJourney } from '../support/journey-tools.ts';
-import { replyTo, startUpstream, type Upstream, type UpstreamAnswer } from '../support/journey-upstream.ts';
 
 const journey = setUpJourney();
-const upstreams: Upstream[] = [];
+const upstreams: FakeUpstream[] = [];
 afterEach(async () => {
   for (const upstream of upstreams.splice(0)) await upstream.close();
 });
 
-async function openUpstream(answers?: { udp?: UpstreamAnswer; tcp?: UpstreamAnswer }): Promise<Upstream> {
-  const upstream = await startUpstream(answers);
+async function openUpstream(behaviour: Behaviour): Promise<FakeUpstream> {
+  const upstream = await FakeUpstream.open(behaviour);
   upstreams.push(upstream);
   return upstream;
-}
-
-/** A loopback port that nobody listens on: it was ours a moment ago. */
-async function closedPort(): Promise<number> {
-  const socket = createSocket('udp4');
-  socket.bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  const { port } = socket.address();
-  await new Promise<void>((resolve) => socket.close(resolve));
-  return port;
 }
 
 const CONTENT = `namespaces:
@@ -51,30 +39,29 @@ async function startForwarding(
 }
 
 const OWN = { rcode: 'NOERROR', aa: true, answer: ['web.own.internal. 10 IN A 10.0.0.7'] };
-const MANY = Array.from({ length: 60 }, (_, i) => `192.0.2.${i}`);
+const ONE = onlyAddress('192.0.2.1');
+const MANY = Array.from({ length: 60 }, (_, i) => `30 IN A 192.0.2.${i}`);
+const many: Behaviour = (query, overTcp) => [
+  overTcp ? replyTo(query, { answer: MANY.map((record) => `@ ${record}`) }) : replyTo(query, { truncated: true }),
+];
 
 describe('an upstream', () => {
   const folder = makeFolder();
-  /** What the upstream says in this test. */
-  let answers: { udp?: UpstreamAnswer; tcp?: UpstreamAnswer };
-  let upstream: Upstream;
+  let upstream: FakeUpstream;
   let dnsPort: number;
   let daemon: RunningDaemon;
 
   beforeAll(async () => {
-    upstream = await startUpstream({
-      udp: (query) => answers.udp?.(query) ?? null,
-      tcp: (query) => answers.tcp?.(query) ?? null,
-    });
+    upstream = await FakeUpstream.open(ONE);
     const CONFIG = join(folder.path, 'cloudmapd.yaml');
     writeFileSync(CONFIG, CONTENT);
-    const settings = { STORE: 'memory', CONFIG, UPSTREAMS: `127.0.0.1:${upstream.port}` };
+    const settings = { STORE: 'memory', CONFIG, UPSTREAMS: upstream.endpoint };
     daemon = await startTestDaemon({ dataDir: folder.path, settings });
     ({ dnsPort } = daemon);
   });
   beforeEach(() => {
-    upstream.askedOverUdp.length = 0;
-    upstream.askedOverTcp.length = 0;
+    upstream.seen.length = 0;
+    upstream.behaviour = ONE;
   });
   afterAll(async () => {
     await daemon?.stop('SIGKILL');
@@ -83,7 +70,6 @@ describe('an upstream', () => {
   });
 
   it('is asked over UDP for names outside our zones, with an id of its own and the question as it came', async () => {
-    answers = { udp: (query) => replyTo(query, ['192.0.2.1']) };
     const query = buildQuery('WwW.ExAmPlE.cOm', 'A', { id: 0x4242, rd: true });
 
     const overUdp = (await askUdp(dnsPort, query)) as Buffer;
@@ -95,33 +81,30 @@ describe('an upstream', () => {
       expect(rest).toMatchObject({ rcode: 'NOERROR', aa: false, tc: false, rd: true, ra: true });
       expect(answer.map((record) => record.toLowerCase())).toEqual(['www.example.com. 30 in a 192.0.2.1']);
     }
-    expect(upstream.askedOverUdp.map((asked) => asked.subarray(2))).toEqual(
+    expect(upstream.seen.map((asked) => asked.query.subarray(2))).toEqual(
       [query, query].map((q) => Buffer.from(q.subarray(2))),
     );
-    expect(upstream.askedOverTcp).toEqual([]);
+    expect(upstream.seen.map(({ overTcp }) => overTcp)).toEqual([false, false]);
   });
 
   it('is not asked for our own names, and those say that recursion is available', async () => {
-    answers = { udp: (query) => replyTo(query, ['192.0.2.1']) };
     expect(await dig(dnsPort, 'web.own.internal', 'A', { rd: true })).toMatchObject({ ...OWN, ra: true });
     expect(await dig(dnsPort, 'none.own.internal', 'A', { rd: true })).toMatchObject({ rcode: 'NXDOMAIN', ra: true });
     // Without RD nobody wants recursion.
     expect(await dig(dnsPort, 'www.example.com', 'A')).toMatchObject({ rcode: 'REFUSED', ra: true });
-    expect(upstream.askedOverUdp).toEqual([]);
+    expect(upstream.seen).toEqual([]);
   });
 
   it('is asked once more over TCP where its UDP reply is truncated', async () => {
-    answers = {
-      udp: (query) => replyTo(query, [], { tc: true }),
-      tcp: (query) => replyTo(query, query.includes('many') ? MANY : ['192.0.2.1']),
-    };
+    upstream.behaviour = (query, overTcp, seen) =>
+      (query.includes('many') || !overTcp ? many : ONE)(query, overTcp, seen);
     expect(await dig(dnsPort, 'few.example.com', 'A', { rd: true })).toMatchObject({
       rcode: 'NOERROR',
       tc: false,
       ra: true,
       answer: ['few.example.com. 30 IN A 192.0.2.1'],
     });
-    expect(upstream.askedOverTcp).toHaveLength(1);
+    expect(upstream.seen.map(({ overTcp }) => overTcp)).toEqual([false, true]);
 
     // What this client cannot take over UDP it is to ask over TCP itself, and gets there.
     const query = buildQuery('many.example.com', 'A', { rd: true });
@@ -130,15 +113,12 @@ describe('an upstream', () => {
     expect(readAnswer(overUdp)).toMatchObject({ tc: true, ra: true });
     const [overTcp] = (await askTcp(dnsPort, [query])) as [Buffer];
     expect(readAnswer(overTcp)).toMatchObject({ rcode: 'NOERROR', tc: false });
-    expect(readAnswer(overTcp).answer).toEqual(MANY.map((address) => `many.example.com. 30 IN A ${address}`));
+    expect(readAnswer(overTcp).answer).toEqual(MANY.map((record) => `many.example.com. ${record}`));
   });
 
   it('gives dig nothing to complain of', async (context) => {
     requireTool(context, 'dig');
-    answers = {
-      udp: (query) => replyTo(query, [], { tc: true }),
-      tcp: (query) => replyTo(query, MANY),
-    };
+    upstream.behaviour = many;
     for (const flags of [[], ['+tcp'], ['+noedns']]) {
       const output = await runDig(dnsPort, ['www.example.com', 'A', ...flags]);
       expect(output).not.toContain('WARNING');
@@ -147,7 +127,7 @@ describe('an upstream', () => {
   });
 
   it('that stays silent makes SERVFAIL within 4.5 seconds, and holds nothing else up', async () => {
-    answers = {};
+    upstream.behaviour = () => NEVER;
     const startedAt = performance.now();
     const query = buildQuery('www.example.com', 'A', { rd: true });
     let isWaiting = true;
@@ -172,7 +152,7 @@ describe('an upstream', () => {
 
 describe('upstreams', () => {
   it('are asked in turn where the first one is gone', async () => {
-    const upstream = await openUpstream({ udp: (query) => replyTo(query, ['192.0.2.1']) });
+    const upstream = await openUpstream(ONE);
     const { dnsPort } = await startForwarding([await closedPort(), upstream.port]);
     expect(await dig(dnsPort, 'www.example.com', 'A', { rd: true })).toMatchObject({
       rcode: 'NOERROR',
@@ -181,13 +161,13 @@ describe('upstreams', () => {
   });
 
   it('are asked for allowed clients alone', async () => {
-    const upstream = await openUpstream({ udp: (query) => replyTo(query, ['192.0.2.1']) });
+    const upstream = await openUpstream(ONE);
     const { dnsPort } = await startForwarding([upstream.port], { RECURSION_CLIENTS: '10.0.0.0/8' });
     const query = buildQuery('www.example.com', 'A', { rd: true });
     const replies = [await askUdp(dnsPort, query), ...(await askTcp(dnsPort, [query]))] as Buffer[];
     for (const reply of replies) expect(readAnswer(reply)).toMatchObject({ rcode: 'REFUSED', answer: [] });
     expect(await dig(dnsPort, 'web.own.internal', 'A', { rd: true })).toMatchObject(OWN);
-    expect([...upstream.askedOverUdp, ...upstream.askedOverTcp]).toEqual([]);
+    expect(upstream.seen).toEqual([]);
   });
 
   it('make SERVFAIL at once where their ports are closed', async () => {

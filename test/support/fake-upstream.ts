@@ -1,54 +1,128 @@
 /** A DNS server of the test's own on loopback, UDP and TCP on one port, that replies as the test says. */
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, isIPv6, type Server, type Socket } from 'node:net';
+import { RCODE_CODES, TYPE_CODES } from '../../src/wire/codec.ts';
+import { type OptSpec, optBytes } from './message.ts';
+import { recordOf } from './records.ts';
+import { framed } from './tcp-client.ts';
 
 export interface Seen {
   readonly query: Buffer;
   readonly overTcp: boolean;
+  /** Where it came from. */
   readonly port: number;
 }
 
-/** The messages to send for a query, in order; none: silence. */
-export type Behaviour = (query: Buffer, overTcp: boolean, seen: Seen) => readonly Uint8Array[] | Promise<Uint8Array[]>;
+/**
+ * A message; one that comes from another port than was asked, over UDP alone; or over TCP a message that ends in its
+ * midst, as does the connection.
+ */
+export type Sending = Uint8Array | { readonly fromElsewhere: Uint8Array } | { readonly half: Uint8Array };
+
+/**
+ * What to send for a query, in order, once the promise is there. Nothing: silence over UDP, the end of the connection
+ * over TCP; `NEVER` is silence over both.
+ */
+export type Behaviour = (
+  query: Buffer,
+  overTcp: boolean,
+  seen: Seen,
+) => readonly Sending[] | Promise<readonly Sending[]>;
+
+export const NEVER = new Promise<never>(() => undefined);
+/** Replies with one A record. */
+export const GOOD: Behaviour = (query) => [replyTo(query)];
+/** Every name has one A record of 30 seconds, and no other type. */
+export const onlyAddress =
+  (address: string): Behaviour =>
+  (query) => [replyTo(query, { answer: questionOf(query).type === TYPE_CODES.A ? [`@ 30 IN A ${address}`] : [] })];
+
+export interface FakeUpstreamOptions {
+  readonly address?: string;
+  readonly port?: number;
+  /** The queries by which a daemon looks for loops get to the behaviour, and into `seen`, like any other. */
+  readonly seesLoopChecks?: boolean;
+}
 
 export class FakeUpstream {
+  /** Changed between queries, the next one meets the new one. */
+  behaviour: Behaviour;
+  /** The queries so far, but for those by which a daemon looks for loops: they get NXDOMAIN. */
   readonly seen: Seen[] = [];
-  readonly address = '127.0.0.1';
+  readonly address: string;
   readonly port: number;
   readonly #udp: UdpSocket;
+  readonly #elsewhere: UdpSocket;
   readonly #tcp: Server;
   readonly #sockets = new Set<Socket>();
-  readonly #behaviour: Behaviour;
+  readonly #seesLoopChecks: boolean;
+  #isClosed = false;
 
-  private constructor(udp: UdpSocket, tcp: Server, behaviour: Behaviour) {
+  private constructor(
+    udp: UdpSocket,
+    elsewhere: UdpSocket,
+    tcp: Server,
+    behaviour: Behaviour,
+    options: FakeUpstreamOptions,
+  ) {
     this.#udp = udp;
+    this.#elsewhere = elsewhere;
     this.#tcp = tcp;
-    this.#behaviour = behaviour;
-    this.port = udp.address().port;
-    udp.on('message', async (query, { port }) => {
-      for (const reply of await this.#replies(query, false, port)) udp.send(reply, port, this.address, () => undefined);
+    this.behaviour = behaviour;
+    this.#seesLoopChecks = options.seesLoopChecks ?? false;
+    ({ address: this.address, port: this.port } = udp.address());
+    udp.on('message', async (query, { port, address }) => {
+      for (const sending of await this.#sendings(query, false, port)) {
+        if (this.#isClosed) return;
+        const [socket, message] =
+          'fromElsewhere' in sending ? [elsewhere, sending.fromElsewhere] : [udp, sending as Uint8Array];
+        // One after the other: who has to read thousands can keep up.
+        await new Promise((resolve) => socket.send(message, port, address, resolve));
+      }
     });
     tcp.on('connection', (socket) => this.#serve(socket));
   }
 
-  static async open(behaviour: Behaviour): Promise<FakeUpstream> {
+  /** On a free port where none is given. @throws Error where the one that is given is not free */
+  static async open(behaviour: Behaviour, options: FakeUpstreamOptions = {}): Promise<FakeUpstream> {
+    const { address = '127.0.0.1', port = 0 } = options;
+    const bind = async (at: number): Promise<UdpSocket> => {
+      const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
+      await new Promise<void>((resolve, reject) => socket.once('error', reject).bind(at, address, resolve));
+      return socket;
+    };
     for (;;) {
-      const udp = createSocket('udp4');
-      await new Promise<void>((resolve) => udp.bind(0, '127.0.0.1', resolve));
+      const udp = await bind(port);
       const tcp = createServer();
-      const isFree = await new Promise<boolean>((resolve) => {
-        tcp.once('error', () => resolve(false));
-        tcp.listen(udp.address().port, '127.0.0.1', () => resolve(true));
+      const problem = await new Promise<Error | null>((resolve) => {
+        tcp.once('error', resolve);
+        tcp.listen(udp.address().port, address, () => resolve(null));
       });
-      if (isFree) return new FakeUpstream(udp, tcp, behaviour);
+      if (problem === null) return new FakeUpstream(udp, await bind(0), tcp, behaviour, options);
       udp.close();
+      if (port !== 0) throw problem;
     }
   }
 
+  /** As CLOUDMAPD_UPSTREAMS wants it. */
+  get endpoint(): string {
+    return `${isIPv6(this.address) ? `[${this.address}]` : this.address}:${this.port}`;
+  }
+
+  /** How often it was asked for the name, whatever its case. */
+  timesAsked(name: string, type?: string): number {
+    return this.seen.filter(({ query }) => {
+      const question = questionOf(query);
+      return question.name === name && (type === undefined || question.type === TYPE_CODES[type]);
+    }).length;
+  }
+
   async close(): Promise<void> {
+    this.#isClosed = true;
     for (const socket of this.#sockets) socket.destroy();
     await Promise.all([
       new Promise<void>((resolve) => this.#udp.close(() => resolve())),
+      new Promise<void>((resolve) => this.#elsewhere.close(() => resolve())),
       new Promise<void>((resolve) => this.#tcp.close(() => resolve())),
     ]);
   }
@@ -56,40 +130,86 @@ export class FakeUpstream {
   #serve(socket: Socket): void {
     this.#sockets.add(socket);
     let received = Buffer.alloc(0);
+    socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', () => undefined);
-    socket.on('data', async (chunk: Buffer) => {
+    socket.on('data', (chunk: Buffer) => {
       received = Buffer.concat([received, chunk]);
-      if (received.length < 2 || received.length < 2 + received.readUInt16BE(0)) return;
-      const replies = await this.#replies(received.subarray(2), true, socket.remotePort ?? 0);
-      if (replies.length === 0) socket.destroy();
-      for (const reply of replies) {
-        const framed = Buffer.concat([Buffer.from([reply.length >> 8, reply.length & 255]), reply]);
-        // In two pieces, as a stream may bring it.
-        socket.write(framed.subarray(0, 3));
-        socket.write(framed.subarray(3));
+      while (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) {
+        const end = 2 + received.readUInt16BE(0);
+        void this.#replyOver(socket, received.subarray(2, end));
+        received = received.subarray(end);
       }
     });
   }
 
-  async #replies(query: Buffer, overTcp: boolean, port: number): Promise<readonly Uint8Array[]> {
+  async #replyOver(socket: Socket, query: Buffer): Promise<void> {
+    const sendings = await this.#sendings(query, true, socket.remotePort ?? 0);
+    if (sendings.length === 0) socket.destroy();
+    for (const sending of sendings) {
+      if ('half' in sending) {
+        socket.end(framed(sending.half).subarray(0, 2 + sending.half.length / 2));
+        return;
+      }
+      const octets = framed(sending as Uint8Array);
+      // In two pieces, as a stream may bring it.
+      socket.write(octets.subarray(0, 3));
+      socket.write(octets.subarray(3));
+    }
+  }
+
+  async #sendings(query: Buffer, overTcp: boolean, port: number): Promise<readonly Sending[]> {
+    if (!this.#seesLoopChecks && questionOf(query).name.endsWith('.loop-check.cloudmapd.internal')) {
+      return [replyTo(query, { rcode: 'NXDOMAIN', records: 0 })];
+    }
     const seen = { query, overTcp, port };
     this.seen.push(seen);
-    return this.#behaviour(query, overTcp, seen);
+    return this.behaviour(query, overTcp, seen);
   }
 }
 
-/** The reply to a query: its bytes with QR, RA and other flags set, and A records behind the question. */
-export function replyTo(query: Uint8Array, { records = 1, truncated = false } = {}): Buffer {
-  let questionEnd = 12;
-  while (query[questionEnd] !== 0) questionEnd += 1 + (query[questionEnd] as number);
-  questionEnd += 5;
-  const head = Buffer.from(query.subarray(0, questionEnd));
-  head[2] = (head[2] as number) | 0x80 | (truncated ? 0x02 : 0);
-  head[3] = 0x80;
-  head.writeUInt16BE(records, 6);
-  head.writeUInt32BE(0, 8);
-  const record = (n: number): number[] => [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 192, 0, n >> 8, n & 255];
-  return Buffer.concat([head, Buffer.from(Array.from({ length: records }, (_, n) => record(n + 1)).flat())]);
+export interface ReplySpec {
+  readonly rcode?: keyof typeof RCODE_CODES;
+  /** As many A records at the question's name, from 192.0.0.1 on, where no `answer` is given; 1. */
+  readonly records?: number;
+  /** Records as zone-file text; `@` is the question's name. */
+  readonly answer?: readonly string[];
+  readonly authority?: readonly string[];
+  readonly additional?: readonly string[];
+  readonly truncated?: boolean;
+  readonly authentic?: boolean;
+  /** Null: none; where nothing is said, as a server that knows EDNS has it. */
+  readonly opt?: OptSpec | null;
+}
+
+/** The reply to a query: its ID, question, RD and CD, RA, and what else is wanted. */
+export function replyTo(query: Uint8Array, spec: ReplySpec = {}): Buffer {
+  const { records = 1, authority = [], additional = [] } = spec;
+  const numbered = (_: unknown, n: number): string => `@ 9 IN A 192.0.${(n + 1) >> 8}.${(n + 1) & 255}`;
+  const answer = spec.answer ?? Array.from({ length: records }, numbered);
+  const hasOpt = query[11] !== 0;
+  const opt = spec.opt === undefined ? (hasOpt ? {} : null) : spec.opt;
+  const head = Buffer.from(query.subarray(0, questionOf(query).end));
+  head[2] = (head[2] as number) | 0x80 | (spec.truncated === true ? 0x02 : 0);
+  const kept = (query[3] as number) & 0x10;
+  head[3] = 0x80 | kept | (spec.authentic === true ? 0x20 : 0) | (RCODE_CODES[spec.rcode ?? 'NOERROR'] as number);
+  head.writeUInt16BE(answer.length, 6);
+  head.writeUInt16BE(authority.length, 8);
+  head.writeUInt16BE(additional.length + (opt === null ? 0 : 1), 10);
+  const tail = [...answer, ...authority, ...additional].flatMap(recordOf);
+  return Buffer.concat([head, Buffer.from([...tail, ...(opt === null ? [] : optBytes(opt))])]);
+}
+
+/** The question of a message that has one: its name as text in lower case, its type, and where it ends. */
+export function questionOf(message: Uint8Array): { name: string; type: number; qclass: number; end: number } {
+  const labels: string[] = [];
+  let at = 12;
+  for (let length = message[at] ?? 0; length !== 0; length = message[at] ?? 0) {
+    labels.push(Buffer.from(message.subarray(at + 1, at + 1 + length)).toString('latin1'));
+    at += 1 + length;
+  }
+  const [high = 0, low = 0, classHigh = 0, classLow = 0] = message.subarray(at + 1, at + 5);
+  const name = labels.join('.').toLowerCase();
+  return { name, type: (high << 8) | low, qclass: (classHigh << 8) | classLow, end: at + 5 };
 }
 
 /** A port on which nobody listens, neither UDP nor TCP. */

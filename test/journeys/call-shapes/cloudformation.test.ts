@@ -9,8 +9,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
+import { FakeUpstream, onlyAddress } from '../../support/fake-upstream.ts';
 import { setUpJourney, shareDaemon } from '../../support/journey-tools.ts';
-import { replyTo, startUpstream } from '../../support/journey-upstream.ts';
 import { awsService, type Call, lambdaJs, replay, type Step, waits } from '../../support/replay.ts';
 
 const daemon = shareDaemon();
@@ -137,10 +137,9 @@ it('makes and deletes the stack of an HTTP namespace', async () => {
 
 it('makes and deletes the stack of a private namespace with a load balancer', async () => {
   const LOAD_BALANCER = 'aws-LB8A12-1ABCDEF-123456789.us-east-1.elb.amazonaws.com';
-  const isA = (query: Buffer): boolean => query.readUInt16BE(query.indexOf(0, 12) + 1) === 1;
-  const upstream = await startUpstream({ udp: (query) => replyTo(query, isA(query) ? ['192.0.2.80'] : []) });
+  const upstream = await FakeUpstream.open(onlyAddress('192.0.2.80'));
   try {
-    const own = await journey.start({ settings: { UPSTREAMS: `127.0.0.1:${upstream.port}` } });
+    const own = await journey.start({ settings: { UPSTREAMS: upstream.endpoint } });
     const DnsRecords = [
       { TTL: 30, Type: 'A' },
       { TTL: 30, Type: 'AAAA' },

@@ -6,8 +6,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeFolder, type RunningDaemon, startTestDaemon } from '../../support/daemon.ts';
+import { FakeUpstream, onlyAddress } from '../../support/fake-upstream.ts';
 import { setUpJourney } from '../../support/journey-tools.ts';
-import { replyTo, startUpstream, type Upstream } from '../../support/journey-upstream.ts';
 import { type Call, goV1, goV2, type Kept, replay, type Step, waits } from '../../support/replay.ts';
 
 const journey = setUpJourney();
@@ -157,14 +157,13 @@ describe('on aws-sdk-go-v2', () => {
     const LONG = `${'a-very-long-name-'.repeat(3)}of-a-target.${'behind-it.'.repeat(2)}example.org`;
     const BALANCER = 'K8s-Ingress-0123456789.eu-west-1.elb.amazonaws.com';
     const folder = makeFolder();
-    let upstream: Upstream;
+    let upstream: FakeUpstream;
     let daemon: RunningDaemon;
     let kept: Kept;
     beforeAll(async () => {
       // The load balancer's name resolves to one A record, and to none of another type.
-      const isA = (query: Buffer): boolean => query.readUInt16BE(query.indexOf(0, 12) + 1) === 1;
-      upstream = await startUpstream({ udp: (query) => replyTo(query, isA(query) ? ['192.0.2.80'] : []) });
-      const settings = { UPSTREAMS: `127.0.0.1:${upstream.port}` };
+      upstream = await FakeUpstream.open(onlyAddress('192.0.2.80'));
+      const settings = { UPSTREAMS: upstream.endpoint };
       daemon = await startTestDaemon({ dataDir: folder.path, settings });
       kept = await replay(daemon, externalDns, prepare);
     });
