@@ -1,0 +1,163 @@
+/** The cache's bounds, and emptying it through `/admin/flush`. */
+import { request } from 'node:http';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { replyTo } from '../support/fake-upstream.ts';
+import { shareForwarding } from '../support/forwarding.ts';
+
+const TTL_100 = (query: Buffer): Buffer[] => [replyTo(query, { answer: ['@ 100 IN A 192.0.2.1'] })];
+
+describe('CLOUDMAPD_CACHE_BYTES', () => {
+  describe('0', () => {
+    const forwarding = shareForwarding({ behaviours: [TTL_100], settings: () => ({ CACHE_BYTES: '0' }) });
+
+    it('asks the upstream each time', async () => {
+      for (let i = 0; i < 3; i++) expect((await forwarding().ask('www.example A')).answer).toHaveLength(1);
+      expect(forwarding().upstream.seen).toHaveLength(3);
+    });
+  });
+
+  describe('100000', () => {
+    const forwarding = shareForwarding({ behaviours: [TTL_100], settings: () => ({ CACHE_BYTES: '100000' }) });
+    const NAMES = 3000;
+    const nameOf = (n: number): string => `n${n}.${'some-longer-label.'.repeat(2)}example`;
+
+    it('holds what fits, and asks again for what was asked for longest ago', async () => {
+      const askFor = async (from: number, to: number): Promise<void> => {
+        for (let n = from; n < to; n += 50) {
+          await Promise.all(Array.from({ length: 50 }, (_, i) => forwarding().ask(`${nameOf(n + i)} A`)));
+        }
+      };
+      await askFor(0, NAMES);
+      expect(forwarding().upstream.seen).toHaveLength(NAMES);
+      // The last ones are there.
+      await askFor(NAMES - 50, NAMES);
+      expect(forwarding().upstream.seen).toHaveLength(NAMES);
+      // A message of some seventy octets each: of the first ones none can be there.
+      await askFor(0, 1000);
+      expect(forwarding().upstream.seen).toHaveLength(NAMES + 1000);
+    });
+  });
+});
+
+describe('CLOUDMAPD_DNS_MAX_TTL', () => {
+  const forwarding = shareForwarding({ settings: () => ({ DNS_MAX_TTL: '20' }) });
+
+  it('caps the TTLs of what is forwarded, and of what is cached', async () => {
+    forwarding().upstream.behaviour = (query) => [
+      replyTo(query, { answer: ['@ 100 IN A 192.0.2.1', '@ 7 IN A 192.0.2.2'] }),
+    ];
+    const first = await forwarding().ask('www.example A');
+    expect([...first.answer].sort()).toEqual(['www.example. 20 IN A 192.0.2.1', 'www.example. 7 IN A 192.0.2.2']);
+    for (const record of (await forwarding().ask('www.example A')).answer) {
+      expect(Number(record.split(' ')[1])).toBeLessThanOrEqual(record.endsWith('.1') ? 20 : 7);
+    }
+  });
+});
+
+describe('POST /admin/flush', () => {
+  const forwarding = shareForwarding({ behaviours: [TTL_100] });
+  const NAMES = ['flush.example', 'a.flush.example', 'b.a.flush.example', 'notflush.example', 'other.example'];
+
+  interface Response {
+    readonly status: number | undefined;
+    readonly body: string;
+  }
+
+  /** `fetch` sets Host and Origin as it thinks right. */
+  function post(body: unknown, headers: Record<string, string> = {}, method = 'POST'): Promise<Response> {
+    const { port } = new URL(forwarding().daemon.endpoint);
+    return new Promise((resolve, reject) => {
+      const call = request(
+        {
+          port,
+          host: '127.0.0.1',
+          path: '/admin/flush',
+          method,
+          headers: { 'content-type': 'application/json', ...headers },
+        },
+        (response) => {
+          let text = '';
+          response.setEncoding('utf8');
+          response.on('data', (chunk) => {
+            text += chunk;
+          });
+          response.on('end', () => resolve({ status: response.statusCode, body: text }));
+        },
+      );
+      call.on('error', reject);
+      call.end(typeof body === 'string' ? body : JSON.stringify(body));
+    });
+  }
+
+  const flushed = (n: number) => ({ status: 200, body: JSON.stringify({ flushed: n }) });
+
+  /** Those of the names that the upstream is asked for: that are not cached. */
+  async function missing(): Promise<string[]> {
+    const { upstream } = forwarding();
+    upstream.seen.length = 0;
+    for (const name of NAMES) await forwarding().ask(`${name} A`);
+    return NAMES.filter((name) => upstream.timesAsked(name) > 0);
+  }
+
+  // All are cached before each test, and nothing else is.
+  beforeEach(async () => {
+    await post({});
+    expect(await missing()).toEqual(NAMES);
+  });
+
+  it('without a name forgets everything', async () => {
+    expect(await post({})).toEqual(flushed(NAMES.length));
+    expect(await missing()).toEqual(NAMES);
+  });
+
+  it('forgets a name, and nothing else', async () => {
+    expect(await post({ name: 'a.flush.example' })).toEqual(flushed(1));
+    expect(await missing()).toEqual(['a.flush.example']);
+  });
+
+  it('forgets a name whatever its case, and with a dot behind it', async () => {
+    expect(await post({ name: 'A.Flush.Example.' })).toEqual(flushed(1));
+    expect(await missing()).toEqual(['a.flush.example']);
+  });
+
+  it('forgets every type of a name', async () => {
+    await forwarding().ask('a.flush.example AAAA');
+    expect(await post({ name: 'a.flush.example' })).toEqual(flushed(2));
+  });
+
+  it('forgets a name and all that is below it', async () => {
+    expect(await post({ name: 'flush.example', below: true })).toEqual(flushed(3));
+    expect(await missing()).toEqual(['flush.example', 'a.flush.example', 'b.a.flush.example']);
+  });
+
+  it('says 0 of a name that is not there', async () => {
+    expect(await post({ name: 'none.example' })).toEqual(flushed(0));
+    expect(await post({ name: 'none.example', below: true })).toEqual(flushed(0));
+    expect(await missing()).toEqual([]);
+  });
+
+  it.each<[string, Record<string, string>]>([
+    ['under a foreign Host', { host: 'rebound.example' }],
+    ['from another site’s page', { origin: 'https://evil.example' }],
+    ['that a browser says is of another site', { 'sec-fetch-site': 'cross-site' }],
+  ])('is refused %s', async (_, headers) => {
+    expect((await post({}, headers)).status).toBe(403);
+    expect(await missing()).toEqual([]);
+  });
+
+  it.each<[string, unknown]>([
+    ['no JSON', '{'],
+    ['a list', []],
+    ['a name that is no text', { name: 7 }],
+    ['a name that is none', { name: 'a..b' }],
+    ['a member that there is not', { nmae: 'flush.example' }],
+  ])('refuses %s, and forgets nothing', async (_, body) => {
+    expect((await post(body)).status).toBe(400);
+    expect(await missing()).toEqual([]);
+  });
+
+  it('is no GET', async () => {
+    expect([404, 405]).toContain((await post('', {}, 'GET')).status);
+    expect(await missing()).toEqual([]);
+  });
+});
