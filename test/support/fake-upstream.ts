@@ -2,6 +2,7 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, isIPv6, type Server, type Socket } from 'node:net';
 import { RCODE_CODES, TYPE_CODES } from '../../src/wire/codec.ts';
+import { askUdp } from './dns.ts';
 import { type OptSpec, optBytes } from './message.ts';
 import { recordOf } from './records.ts';
 import { framed } from './tcp-client.ts';
@@ -36,6 +37,13 @@ export const GOOD: Behaviour = (query) => [replyTo(query)];
 export const onlyAddress =
   (address: string): Behaviour =>
   (query) => [replyTo(query, { answer: questionOf(query).type === TYPE_CODES.A ? [`@ 30 IN A ${address}`] : [] })];
+/** Asks another server over UDP, and replies what it replies: where that is the daemon itself, a loop. */
+export const relaying =
+  (address: string, port: number): Behaviour =>
+  async (query) => {
+    const reply = await askUdp(port, query, { address });
+    return reply === null ? [] : [reply];
+  };
 
 export interface FakeUpstreamOptions {
   readonly address?: string;
