@@ -51,26 +51,31 @@ const BATCH = 32;
 const MAX_ROUNDS = 4;
 
 /** struct mmsghdr, which begins with struct msghdr (recvmsg(2)), and struct iovec, where pointers have 64 bits. */
-const HEADER = { bytes: 64, name: 0, nameLength: 8, vectors: 16, vectorCount: 24, length: 56 } as const;
-const VECTOR = { bytes: 16, base: 0, length: 8 } as const;
+export const HEADER = { bytes: 64, name: 0, nameLength: 8, vectors: 16, vectorCount: 24, length: 56 } as const;
+export const VECTOR = { bytes: 16, base: 0, length: 8 } as const;
 const ADDRESS_STRIDE = 32;
 /** The 128 octets keep the beginnings of the slots out of each other's way in the processor's caches. */
 const MESSAGE_STRIDE = 65_536 + 128;
 
 /** Called by number: musl's `sendmmsg` sends one by one. The numbers are those of the kernel's tables. */
-const SYSTEM_CALLS: Readonly<Record<string, { readonly recvmmsg: number; readonly sendmmsg: number }>> = {
+export const SYSTEM_CALLS: Readonly<Record<string, { readonly recvmmsg: number; readonly sendmmsg: number }>> = {
   x64: { recvmmsg: 299, sendmmsg: 307 },
   arm64: { recvmmsg: 243, sendmmsg: 269 },
 };
 
-// From the headers of Linux, the same on both.
-const SOCK_DGRAM = 2;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
-const IPPROTO_IPV6 = 41;
-const IPV6_V6ONLY = 26;
-const MSG_DONTWAIT = 0x40;
-const ERRNO = { EINTR: 4, EAGAIN: 11, ENOBUFS: 105 } as const;
+/** From the headers of Linux, the same on both. */
+export const LINUX = {
+  SOCK_DGRAM: 2,
+  SOCK_NONBLOCK: 0o4000,
+  SOCK_CLOEXEC: 0o2000000,
+  IPPROTO_IPV6: 41,
+  IPV6_V6ONLY: 26,
+  MSG_DONTWAIT: 0x40,
+  EINTR: 4,
+  EAGAIN: 11,
+  ENOBUFS: 105,
+} as const;
+const SOCKET_TYPE = LINUX.SOCK_DGRAM | LINUX.SOCK_NONBLOCK | LINUX.SOCK_CLOEXEC;
 
 /** What is asked of the system. Results are as in C: -1 where a call failed, and then `errno` says why. */
 interface System {
@@ -141,8 +146,8 @@ async function loadSystem(): Promise<System> {
     bind: library.func('bind', 'int', ['int', 'void *', 'uint32_t']),
     setsockopt: library.func('setsockopt', 'int', ['int', 'int', 'int', 'void *', 'uint32_t']),
     close: library.func('close', 'int', ['int']),
-    recvmmsg: (fd, headers, count) => syscall(numbers.recvmmsg, fd, headers, count, MSG_DONTWAIT, 0),
-    sendmmsg: (fd, headers, count) => syscall(numbers.sendmmsg, fd, headers, count, MSG_DONTWAIT, 0),
+    recvmmsg: (fd, headers, count) => syscall(numbers.recvmmsg, fd, headers, count, LINUX.MSG_DONTWAIT, 0),
+    sendmmsg: (fd, headers, count) => syscall(numbers.sendmmsg, fd, headers, count, LINUX.MSG_DONTWAIT, 0),
     errno: () => koffi.errno(),
     addressOf: (memory) => koffi.address(memory),
   };
@@ -150,10 +155,10 @@ async function loadSystem(): Promise<System> {
 
 /** A sandbox may forbid what the machine has: an empty socket is read, and nothing sent, to see. */
 function tryCalls(system: System): void {
-  const fd = system.socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const fd = system.socket(AF_INET, SOCKET_TYPE, 0);
   if (fd < 0) throw systemError(system, 'socket');
   try {
-    if (system.recvmmsg(fd, 0, 0) < 0 && system.errno() !== ERRNO.EAGAIN) throw systemError(system, 'recvmmsg');
+    if (system.recvmmsg(fd, 0, 0) < 0 && system.errno() !== LINUX.EAGAIN) throw systemError(system, 'recvmmsg');
     if (system.sendmmsg(fd, 0, 0) < 0) throw systemError(system, 'sendmmsg');
   } finally {
     system.close(fd);
@@ -239,6 +244,7 @@ class Batch {
         const header = headersAt + k * HEADER.bytes;
         const vector = vectorsAt + k * VECTOR.bytes;
         this.#pointers[(header + HEADER.name) >> 3] = this.#addresses[k] as bigint;
+        // Of IPv4 the first 16 count, also where they are sent.
         this.#words[(header + HEADER.nameLength) >> 2] = SOCKET_ADDRESS_BYTES;
         this.#pointers[(header + HEADER.vectors) >> 3] = pointerTo(vector);
         this.#pointers[(header + HEADER.vectorCount) >> 3] = 1n;
@@ -275,7 +281,6 @@ class Batch {
       const header = this.#receivingAt + k * HEADER.bytes;
       const query = this.#queries[k] as Uint8Array;
       const length = this.#words[(header + HEADER.length) >> 2] as number;
-      const addressLength = this.#words[(header + HEADER.nameLength) >> 2] as number;
       this.#words[(header + HEADER.nameLength) >> 2] = SOCKET_ADDRESS_BYTES;
       sender.at = this.#addressesAt + k * ADDRESS_STRIDE;
       const reply = this.#replies[replies] as Uint8Array;
@@ -286,12 +291,11 @@ class Batch {
         socket.relay(query.slice(0, length), port, address);
         continue;
       }
-      const to = this.#sendingAt + replies * HEADER.bytes;
       if (this.#recipients[replies] !== k) {
+        const to = this.#sendingAt + replies * HEADER.bytes;
         this.#pointers[(to + HEADER.name) >> 3] = this.#addresses[k] as bigint;
         this.#recipients[replies] = k;
       }
-      this.#words[(to + HEADER.nameLength) >> 2] = addressLength;
       // The upper half of the 64 bits is 0 for good.
       this.#words[(this.#sendingVectorsAt + replies * VECTOR.bytes + VECTOR.length) >> 2] = replied;
       replies++;
@@ -309,11 +313,11 @@ class Batch {
       }
       // The error is that of the first reply alone: those before it were taken, those behind it were not tried.
       const errno = this.#system.errno();
-      if (errno === ERRNO.EAGAIN || errno === ERRNO.ENOBUFS) {
+      if (errno === LINUX.EAGAIN || errno === LINUX.ENOBUFS) {
         for (; sent < count; sent++) this.#sendLater(sent, socket);
         return false;
       }
-      if (errno !== ERRNO.EINTR) sent++;
+      if (errno !== LINUX.EINTR) sent++;
     }
     return true;
   }
@@ -331,11 +335,11 @@ function openSocket(system: System, address: string, port: number): number {
   const name = encodeSocketAddress(address, port);
   const family = name.length === SOCKET_ADDRESS_BYTES ? AF_INET6 : AF_INET;
   const where = `${address}:${port}`;
-  const fd = system.socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const fd = system.socket(family, SOCKET_TYPE, 0);
   if (fd < 0) throw systemError(system, 'socket', where);
   const on = Int32Array.of(1);
   const isReady =
-    (family === AF_INET || system.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, on, on.byteLength) === 0) &&
+    (family === AF_INET || system.setsockopt(fd, LINUX.IPPROTO_IPV6, LINUX.IPV6_V6ONLY, on, on.byteLength) === 0) &&
     system.bind(fd, name, name.length) === 0;
   if (isReady) return fd;
   const error = systemError(system, 'bind', where);

@@ -102,6 +102,8 @@ export function serveUdp(socket: Socket, responder: Responder, relay: Relay, cli
 }
 
 function send(socket: Socket, reply: Uint8Array, port: number, address: string): void {
+  // A datagram may say that it comes from port 0. Nothing can be sent there, and Node throws where it is tried.
+  if (port === 0) return;
   // Given a callback, the socket keeps what the network says of one reply from becoming an 'error' event.
   socket.send(reply, port, address, () => undefined);
 }

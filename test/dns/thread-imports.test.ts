@@ -29,9 +29,9 @@ function reachedFrom(entry: URL): { files: Set<string>; packages: Set<string> } 
   return { files, packages };
 }
 
-describe('the imports of an answering thread', () => {
-  const { files, packages } = reachedFrom(ENTRY);
+const { files, packages } = reachedFrom(ENTRY);
 
+describe('the imports of an answering thread', () => {
   it('are found at all', () => {
     expect([...files]).toEqual(
       expect.arrayContaining([
@@ -54,8 +54,18 @@ describe('the imports of an answering thread', () => {
   );
 
   it('hold Node itself, what reads addresses and what calls the system, not its SQLite, and above all not dns2', () => {
-    expect([...packages].filter((name) => !name.startsWith('node:'))).toEqual(['ip-address', 'koffi']);
+    expect([...packages].filter((name) => !name.startsWith('node:')).sort()).toEqual(['ip-address', 'koffi']);
     expect([...packages]).not.toContain('node:sqlite');
+  });
+});
+
+describe('koffi', () => {
+  // It is not there on every platform, and takes its time to load: what does not need it must not wait for it.
+  it('is loaded by one file alone, when that is asked to', () => {
+    const users = [...files].filter((file) => importsOf(readFileSync(new URL(file, ROOT), 'utf8')).includes('koffi'));
+    expect(users).toEqual(['src/dns/udp-batched.ts']);
+    const source = readFileSync(new URL('src/dns/udp-batched.ts', ROOT), 'utf8');
+    expect([...source.matchAll(STATIC)].map((match) => match[1])).not.toContain('koffi');
   });
 });
 

@@ -6,12 +6,13 @@ import { Clients } from '../../src/dns/clients.ts';
 import { createRelay, type Relay } from '../../src/dns/relay.ts';
 import { Responder } from '../../src/dns/respond.ts';
 import { listenTcp, TcpConnections } from '../../src/dns/tcp.ts';
-import { listenUdp } from '../../src/dns/udp.ts';
+import { type ListenUdp, listenUdp } from '../../src/dns/udp.ts';
 import { rrset, type Zones, zoneSetOf } from '../support/answering.ts';
 import { askTcp, askUdp, buildQuery, readAnswer } from '../support/dns.ts';
 import { type Behaviour, closedPort, FakeUpstream, replyTo } from '../support/fake-upstream.ts';
 import { LOCAL_CLIENTS, makeResolver, outside } from '../support/resolving.ts';
 import { framed, TcpClient } from '../support/tcp-client.ts';
+import { UDP_LISTENERS } from '../support/udp-listeners.ts';
 
 const ZONES: Zones = {
   'corp.internal': {
@@ -30,6 +31,14 @@ interface Server {
 }
 
 const closing: (() => unknown)[] = [];
+let listen = listenUdp;
+
+/** For the tests of a `describe`. */
+function useListener(wanted: ListenUdp): void {
+  beforeEach(() => {
+    listen = wanted;
+  });
+}
 
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
@@ -47,7 +56,7 @@ async function startServer(upstreams: readonly FakeUpstream[] = [], blocks = ['1
   });
   const relay = createRelay(responder, resolver);
   const connections = new TcpConnections();
-  const udp = await listenUdp('127.0.0.1', 0, responder, relay, clients);
+  const udp = await listen('127.0.0.1', 0, responder, relay, clients);
   const tcp = await listenTcp('127.0.0.1', 0, responder, relay, clients, connections);
   let isUdpOpen = true;
   const closeUdp = async (): Promise<void> => {
@@ -78,7 +87,9 @@ const queryOf = (n: number): Uint8Array => buildQuery(`n${n}.corp.internal`, 'A'
 const answersOf = (replies: readonly Uint8Array[]): string[] => replies.flatMap((reply) => readAnswer(reply).answer);
 const answer = (n: number): string => `n${n}.corp.internal. 60 IN A 10.0.0.${n}`;
 
-describe('UDP', () => {
+describe.each(UDP_LISTENERS)('UDP on %s sockets', (_kind, listener) => {
+  useListener(listener);
+
   it('answers each client its own query', async () => {
     const { udpPort } = await startServer();
     const replies = await Promise.all(Array.from({ length: 50 }, (_, n) => askUdp(udpPort, queryOf(n))));
@@ -108,9 +119,14 @@ describe('UDP', () => {
 
   it('takes its address for itself alone', async () => {
     const { udpPort, relay, responder } = await startServer();
-    await expect(listenUdp('127.0.0.1', udpPort, responder, relay, LOCAL_CLIENTS)).rejects.toMatchObject({
-      code: 'EADDRINUSE',
-    });
+    for (const [, other] of UDP_LISTENERS) {
+      const again = other('127.0.0.1', udpPort, responder, relay, LOCAL_CLIENTS);
+      await expect(again).rejects.toMatchObject({
+        code: 'EADDRINUSE',
+        message: `bind EADDRINUSE 127.0.0.1:${udpPort}`,
+        syscall: 'bind',
+      });
+    }
   });
 });
 
@@ -236,7 +252,9 @@ describe('TCP (RFC 7766)', () => {
   });
 });
 
-describe('UDP and TCP', () => {
+describe.each(UDP_LISTENERS)('UDP on %s sockets and TCP', (_kind, listener) => {
+  useListener(listener);
+
   it.each([
     ['an answer', buildQuery('n1.corp.internal', 'A')],
     ['an answer with EDNS', buildQuery('N1.corp.internal', 'A', { edns: 1232, dnssecOk: true })],
@@ -255,7 +273,9 @@ describe('UDP and TCP', () => {
   });
 });
 
-describe('queries outside our zones', () => {
+describe.each(UDP_LISTENERS)('queries outside our zones, with %s sockets,', (_kind, listener) => {
+  useListener(listener);
+
   const outside = buildQuery('www.Example.com', 'A', { id: 7, rd: true });
 
   it('are relayed to the upstream over both transports', async () => {

@@ -5,8 +5,10 @@
 import { describe, expect, it } from 'vitest';
 import { setUpJourney, waitFor } from '../support/journey-tools.ts';
 import { makeNetwork, startInside, type TestNetwork } from '../support/test-network.ts';
+import { HAS_BATCHED } from '../support/udp-listeners.ts';
 
 const journey = setUpJourney();
+const KINDS = ['plain', ...(HAS_BATCHED ? ['batched'] : [])];
 const CONTENT = { namespaces: [{ name: 'corp.internal', type: 'DNS_PRIVATE' }] };
 
 /** dig drops replies that come from another address than it asked. @returns the records; null: no answer in time */
@@ -16,11 +18,11 @@ async function ask(network: TestNetwork, server: string, type = 'A', ...options:
   return output === null ? null : output.trim().split('\n').sort();
 }
 
-describe('a wildcard listener', () => {
+describe.each(KINDS)('a wildcard listener on %s sockets', (DNS_SOCKETS) => {
   it('answers from each address of the machine, which is also what ns.<zone> is to whoever asked there', async (context) => {
     const network = await makeNetwork(context);
     await network.run('ip', 'address', 'add', '10.99.0.2/24', 'dev', 'eth9');
-    await startInside(context, network, journey, CONTENT, { DNS: '0.0.0.0:5353' });
+    await startInside(context, network, journey, CONTENT, { DNS: '0.0.0.0:5353', DNS_SOCKETS });
     for (const address of ['127.0.0.1', '10.99.0.1', '10.99.0.2']) {
       expect(await ask(network, address)).toEqual([address]);
       expect(await ask(network, address, 'A', '+tcp')).toEqual([address]);
@@ -29,7 +31,7 @@ describe('a wildcard listener', () => {
 
   it('follows addresses that come and go, and says so', async (context) => {
     const network = await makeNetwork(context);
-    const { stderr } = await startInside(context, network, journey, CONTENT, { DNS: '0.0.0.0:5353' });
+    const { stderr } = await startInside(context, network, journey, CONTENT, { DNS: '0.0.0.0:5353', DNS_SOCKETS });
     expect(await ask(network, '10.99.0.1')).toEqual(['10.99.0.1']);
     await network.run('ip', 'address', 'add', '10.99.0.7/24', 'dev', 'eth9');
     expect(await waitFor('the new address', () => ask(network, '10.99.0.7'))).toEqual(['10.99.0.7']);
@@ -46,7 +48,10 @@ describe('a wildcard listener', () => {
     const network = await makeNetwork(context);
     const added = await network.run('ip', 'address', 'add', 'fd00:99::1/64', 'dev', 'eth9', 'nodad').catch(() => null);
     if (added === null) return context.skip('this machine has no IPv6');
-    await startInside(context, network, journey, CONTENT, { DNS: '0.0.0.0:5353,[::]:5353' });
+    await network.run('ip', 'address', 'add', 'fe80::99:1/64', 'dev', 'eth9', 'nodad');
+    await startInside(context, network, journey, CONTENT, { DNS: '0.0.0.0:5353,[::]:5353', DNS_SOCKETS });
+    // Of a link of its own, where an address alone leads nowhere.
+    expect(await ask(network, 'fe80::99:1%eth9', 'AAAA')).toEqual(['fe80::99:1']);
     expect(await ask(network, 'fd00:99::1', 'AAAA')).toEqual(['fd00:99::1']);
     expect(await ask(network, '::1', 'AAAA')).toEqual(['::1']);
     // Of the other family than the one that was asked there are those of the machine.
