@@ -9,8 +9,15 @@ export interface TestNetwork {
   /** Runs a command inside. @throws Error where it fails */
   run(command: string, ...args: string[]): Promise<string>;
   /** Starts a command inside; it is killed when the test ends. @returns what it has said so far */
-  start(command: string, ...args: string[]): { readonly child: ChildProcess; readonly stdout: () => string };
+  start(command: string, ...args: string[]): Started;
+  /** The same, with its stdin. */
+  feed(stdin: string, command: string, ...args: string[]): Started;
   readonly launcher: readonly string[];
+}
+
+export interface Started {
+  readonly child: ChildProcess;
+  readonly stdout: () => string;
 }
 
 /** With loopback up, and an interface `eth9` that leads nowhere and has 10.99.0.1/24; gone when the test ends. */
@@ -25,8 +32,9 @@ export async function makeNetwork(context: TestContext): Promise<TestNetwork> {
     if (code !== 0) throw new Error(`${command} ${args.join(' ')}: ${stderr}`);
     return stdout;
   };
-  const start = (command: string, ...args: string[]) => {
-    const child = spawn(enter, [...entering, command, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const feed = (stdin: string, command: string, ...args: string[]): Started => {
+    const child = spawn(enter, [...entering, command, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+    child.stdin.end(stdin);
     context.onTestFinished(() => void child.kill('SIGKILL'));
     let stdout = '';
     child.stdout.on('data', (chunk) => {
@@ -34,11 +42,12 @@ export async function makeNetwork(context: TestContext): Promise<TestNetwork> {
     });
     return { child, stdout: () => stdout };
   };
+  const start = (command: string, ...args: string[]): Started => feed('', command, ...args);
   await run('ip', 'link', 'add', 'eth9', 'type', 'veth', 'peer', 'name', 'eth8');
   await run('ip', 'link', 'set', 'eth8', 'up');
   await run('ip', 'link', 'set', 'eth9', 'up');
   await run('ip', 'address', 'add', '10.99.0.1/24', 'dev', 'eth9');
-  return { run, start, launcher: namespace.launcher };
+  return { run, start, feed, launcher: namespace.launcher };
 }
 
 /** Starts a daemon inside that serves the content; it is killed when the test ends. */
@@ -48,7 +57,7 @@ export async function startInside(
   journey: Journey,
   content: object,
   settings: Readonly<Record<string, string>>,
-): Promise<{ readonly stderr: () => string }> {
+): Promise<{ readonly stderr: () => string; readonly pid: number }> {
   const CONFIG = journey.writeFile('zone.yaml', JSON.stringify(content));
   const daemon = spawnDaemon({
     settings: { CONFIG, STORE: 'memory', ...settings },
@@ -63,5 +72,6 @@ export async function startInside(
     if (daemon.child.exitCode !== null) throw new Error(daemon.stderr());
     return daemon.stdout().includes('list-namespaces') ? true : null;
   });
-  return daemon;
+  // What enters the network becomes the daemon.
+  return { stderr: daemon.stderr, pid: daemon.child.pid as number };
 }
