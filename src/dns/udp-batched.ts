@@ -184,6 +184,31 @@ class Sender implements Client {
   }
 }
 
+/** A reply that an upstream was asked for, and the socket address that it goes to. */
+interface Letter {
+  readonly reply: Uint8Array;
+  readonly to: Uint8Array;
+}
+
+/** Replies that come one by one while the event loop goes round once go out together. */
+class Outbox {
+  #letters: Letter[] = [];
+  readonly #post: (letters: readonly Letter[]) => void;
+
+  constructor(post: (letters: readonly Letter[]) => void) {
+    this.#post = post;
+  }
+
+  add(reply: Uint8Array, to: Uint8Array): void {
+    if (this.#letters.push({ reply, to }) > 1) return;
+    setImmediate(() => {
+      const letters = this.#letters;
+      this.#letters = [];
+      this.#post(letters);
+    });
+  }
+}
+
 /** The memory of a batch, and what is done with it. Slot k of anything belongs to header k. */
 class Batch {
   readonly #system: System;
@@ -261,20 +286,20 @@ class Batch {
    * Answers what waits in the socket.
    * @returns whether the system took all replies at once; the others are with `socket`
    */
-  drain(fd: number, responder: Responder, clients: Clients, socket: ServedSocket): boolean {
+  drain(fd: number, responder: Responder, clients: Clients, socket: ServedSocket, outbox: Outbox): boolean {
     this.#sender.clients = clients;
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const count = this.#system.recvmmsg(fd, this.#receiving, BATCH);
       // Nothing waits any more; or an error is reported, which is thereby gone, and libuv reads what is behind it.
       if (count <= 0) return true;
-      const replies = this.#answer(count, responder, socket);
+      const replies = this.#answer(count, responder, socket, outbox);
       if (!this.#send(fd, replies, socket)) return false;
     }
     return true;
   }
 
   /** @returns how many replies stand in the first slots */
-  #answer(count: number, responder: Responder, socket: ServedSocket): number {
+  #answer(count: number, responder: Responder, socket: ServedSocket, outbox: Outbox): number {
     const sender = this.#sender;
     let replies = 0;
     for (let k = 0; k < count; k++) {
@@ -287,20 +312,41 @@ class Batch {
       const replied = responder.respond(query, length, reply, false, socket.local, sender);
       if (replied === DROP) continue;
       if (replied === FORWARD) {
-        const { address, port } = decodeSocketAddress(this.#octets, sender.at);
-        socket.relay(query.slice(0, length), port, address);
+        const to = this.#octets.slice(sender.at, sender.at + SOCKET_ADDRESS_BYTES);
+        socket.relay(query.slice(0, length), (answer) => outbox.add(answer, to));
         continue;
       }
-      if (this.#recipients[replies] !== k) {
-        const to = this.#sendingAt + replies * HEADER.bytes;
-        this.#pointers[(to + HEADER.name) >> 3] = this.#addresses[k] as bigint;
-        this.#recipients[replies] = k;
-      }
-      // The upper half of the 64 bits is 0 for good.
-      this.#words[(this.#sendingVectorsAt + replies * VECTOR.bytes + VECTOR.length) >> 2] = replied;
+      this.#lay(replies, k, replied);
       replies++;
     }
     return replies;
+  }
+
+  /** Replies that upstreams were asked for, of one socket. @returns as `drain` */
+  post(fd: number, letters: readonly Letter[], socket: ServedSocket): boolean {
+    let hasRoom = true;
+    for (let at = 0; at < letters.length; at += BATCH) {
+      const count = Math.min(BATCH, letters.length - at);
+      for (let k = 0; k < count; k++) {
+        const { reply, to } = letters[at + k] as Letter;
+        this.#octets.set(to, this.#addressesAt + k * ADDRESS_STRIDE);
+        (this.#replies[k] as Uint8Array).set(reply);
+        this.#lay(k, k, reply.length);
+      }
+      hasRoom = this.#send(fd, count, socket) && hasRoom;
+    }
+    return hasRoom;
+  }
+
+  /** Makes the reply in slot `reply`, of so many octets, one to whoever is in address slot `recipient`. */
+  #lay(reply: number, recipient: number, length: number): void {
+    if (this.#recipients[reply] !== recipient) {
+      const header = this.#sendingAt + reply * HEADER.bytes;
+      this.#pointers[(header + HEADER.name) >> 3] = this.#addresses[recipient] as bigint;
+      this.#recipients[reply] = recipient;
+    }
+    // The upper half of the 64 bits is 0 for good.
+    this.#words[(this.#sendingVectorsAt + reply * VECTOR.bytes + VECTOR.length) >> 2] = length;
   }
 
   /** @returns whether the system took them; where it has no room left, `socket` sends the rest when there is some */
@@ -362,11 +408,19 @@ async function listen(
   });
   const served = serveUdp(socket, responder, relay, clients);
   let hasRoom = true;
+  let isOpen = true;
+  socket.once('close', () => {
+    isOpen = false;
+  });
+  const outbox = new Outbox((letters) => {
+    // The descriptor may be another file's by now.
+    if (isOpen) hasRoom = batch.post(fd, letters, served) && hasRoom;
+  });
   // Behind the plain listener, which answers the datagram that libuv has read.
   socket.on('message', () => {
     // What the system had no room for goes out first; until then what comes is read one by one.
     hasRoom ||= socket.getSendQueueCount() === 0;
-    if (hasRoom) hasRoom = batch.drain(fd, responder, clients, served);
+    if (hasRoom) hasRoom = batch.drain(fd, responder, clients, served, outbox);
   });
   return served;
 }

@@ -35,8 +35,11 @@ export type ListenUdp = typeof listenUdp;
 export interface ServedSocket extends UdpListener {
   /** Octets of the address that it is bound to. */
   readonly local: Uint8Array | null;
-  /** Has a query relayed, whose reply is sent when it comes. @param query kept: hand over a copy */
-  relay(query: Uint8Array, port: number, address: string): void;
+  /**
+   * Has a query relayed.
+   * @param query kept: hand over a copy; @param deliver is given the reply when it comes, unless the socket is closed
+   */
+  relay(query: Uint8Array, deliver: (reply: Uint8Array) => void): void;
   /** @param reply kept until it is sent: hand over a copy */
   send(reply: Uint8Array, port: number, address: string): void;
 }
@@ -79,13 +82,13 @@ export function serveUdp(socket: Socket, responder: Responder, relay: Relay, cli
       return;
     }
     // `query` is a buffer of its own for each datagram, so it can be kept.
-    relayQuery(query, client.port, client.address);
+    relayQuery(query, (answer) => send(socket, answer, client.port, client.address));
   });
 
-  function relayQuery(query: Uint8Array, port: number, address: string): void {
+  function relayQuery(query: Uint8Array, deliver: (answer: Uint8Array) => void): void {
     relay.relay(query, false, local, (answer) => {
       // A reply that comes when the socket has been closed is for nobody.
-      if (!isClosed) send(socket, answer, port, address);
+      if (!isClosed) deliver(answer);
     });
   }
 
