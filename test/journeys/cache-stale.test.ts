@@ -38,8 +38,15 @@ describe('an answer whose TTL is over', () => {
     expect(stale).toMatchObject({ status: 'NOERROR RD RA', answer: [`${name}. 30 IN A 192.0.2.1`] });
     expect(errorCodeOf(stale)).toBe(3);
     expect(upstream.timesAsked(name)).toBeGreaterThan(1);
+  });
 
-    upstream.behaviour = NEW;
+  it('gives way to the answer that is new when the upstream is back', async () => {
+    const name = 'back.stale.example';
+    forwarding().upstream.behaviour = OLD;
+    await ask(name);
+    forwarding().upstream.behaviour = SILENT;
+    await untilStale(name);
+    forwarding().upstream.behaviour = NEW;
     const fresh = await waitFor('the answer that is new', async () => {
       const reply = await ask(name);
       return errorCodeOf(reply) === null ? reply : null;

@@ -44,7 +44,7 @@ describe('CLOUDMAPD_FORWARD', () => {
     ['deep.corp.example A', 2],
     ['x.deep.corp.example A', 2],
     ['undeep.corp.example A', 1],
-    ['WWW.CORP.Example A', 1],
+    ['WWW.Upper.CORP.Example A', 1],
     ['web.service.consul A', 3],
     // A rule is worth more than the name being special: a single label, RFC 6303's zones, a part of one.
     ['consul A', 3],
@@ -138,6 +138,10 @@ describe('records of the file', () => {
   - { name: 5.0.0.10.in-addr.arpa, type: PTR, value: printer.corp.example }
   - { name: Upper.Corp.Example., type: A, value: 10.0.0.9 }
   - { name: nas, type: A, value: 10.0.0.10 }
+  - { name: web.own.internal, type: A, value: 10.0.0.11 }
+namespaces:
+  - name: own.internal
+    type: DNS_PRIVATE
 `;
   const forwarding = shareForwarding({ file: () => RECORDS });
   const offline = shareForwarding({ file: () => RECORDS, settings: () => ({ UPSTREAMS: 'none' }) });
@@ -178,6 +182,10 @@ describe('records of the file', () => {
       expect(forwarding().upstream.timesAsked(name)).toBe(1);
       expect((await offline().ask(`${name} A`)).status).toMatch(/^REFUSED /);
     }
+  });
+
+  it('say nothing of names in our zones', async () => {
+    expect((await forwarding().ask('web.own.internal A')).status).toBe('NXDOMAIN AA RD RA');
   });
 
   it('lead their CNAME on to another of them', async () => {

@@ -54,8 +54,9 @@ describe('2,000 queries', () => {
     sent = await forward(QUERIES, 'unpredictable-name.example');
   });
 
-  it('are 2,000 for the upstream too', () => {
-    expect(sent.length).toBe(QUERIES);
+  it('are 2,000 names for the upstream too, hardly one of them asked for twice', () => {
+    expect(new Set(sent.map(({ qname }) => qname.toLowerCase())).size).toBe(QUERIES);
+    expect(sent.length).toBeLessThan(1.2 * QUERIES);
   });
 
   it('come from at least 400 ports', () => {
@@ -105,11 +106,4 @@ describe('2,000 queries', () => {
     const patterns = new Set(sent.map(({ qname }) => qname.slice(-'unpredictable-name.example'.length)));
     expect(patterns.size).toBeGreaterThan(1900);
   });
-});
-
-it('a port is given up after a bounded number of queries, and another one taken', async () => {
-  const sent = await forward(5000, 'renewed.example');
-  const counts = countsOf(sent.map(({ port }) => port));
-  expect(counts.size).toBeGreaterThan(600);
-  expect(Math.max(...counts.values())).toBeLessThan(200);
 });

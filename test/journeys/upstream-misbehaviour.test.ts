@@ -51,14 +51,26 @@ function createSlow(): Behaviour {
   };
 }
 
+function createLossy(): Behaviour {
+  const lost = new Set<string>();
+  return (query) => {
+    const { name } = questionOf(query);
+    if (lost.has(name)) return [right(query)];
+    lost.add(name);
+    return NEVER;
+  };
+}
+
 /** What the client sees of an upstream that is alone; beside a good one that is always the right answer. */
 type Alone = 'the answer' | 'SERVFAIL';
 /** Null: nobody listens there. */
 const ROWS: readonly (readonly [name: string, behaviour: (() => Behaviour) | null, alone: Alone])[] = [
   ['silent', () => () => NEVER, 'SERVFAIL'],
   ['slow', createSlow, 'the answer'],
+  ['the first query of each name lost', createLossy, 'the answer'],
   ['nobody listens', null, 'SERVFAIL'],
   ['TC, the whole over TCP', () => truncating(always(right)), 'the answer'],
+  ['TC, TCP slow', () => truncating(createSlow()), 'the answer'],
   ['TC, TCP silent', () => truncating(() => NEVER), 'SERVFAIL'],
   ['TC, TCP closed at once', () => truncating(() => []), 'SERVFAIL'],
   ['TC, half a reply over TCP', () => truncating((query) => [{ half: right(query) }]), 'SERVFAIL'],

@@ -63,7 +63,10 @@ export function askUdp(
       resolve(reply);
     };
     const timer = setTimeout(() => finish(null), timeoutMs);
-    socket.once('message', finish);
+    socket.on('message', (reply, from) => {
+      // Ports come round: somebody may still be sending to whoever had this one before.
+      if (from.port === port) finish(reply);
+    });
     socket.once('error', reject);
     socket.send(query, port, address);
   });
