@@ -4,6 +4,7 @@
  * folding A-Z alone (RFC 4343), so that any other byte inside a label, dot and zero included, is matched as it is
  * (RFC 2181 s11).
  */
+import { HEADER_BYTES } from './header.ts';
 
 /** Octets, root included (RFC 1035 s2.3.4). */
 export const MAX_NAME_BYTES = 255;
@@ -142,19 +143,21 @@ export function skipName(bytes: Uint8Array, at: number, limit: number): number {
 /**
  * Writes the possibly compressed name at `at` of a message to `out` without compression, its case kept.
  * @returns the octets written, at most 255; -1 where the name is broken: pointers must lead back (RFC 1035 s4.1.4),
- * which also ends every loop
+ * which also ends every loop, and not into the header, which is another one in the next message with these records
  */
 export function expandName(bytes: Uint8Array, at: number, limit: number, out: Uint8Array, outAt: number): number {
   let i = at;
   let end = limit;
   let to = outAt;
+  // No name has more labels to point to, and a long chain would cost its time in every record that leads into it.
+  let pointers = MAX_LABELS;
   for (;;) {
     if (i >= end) return -1;
     const length = bytes[i] as number;
     if (length >= 0xc0) {
       if (i + 2 > end) return -1;
       const target = ((length & 0x3f) << 8) | (bytes[i + 1] as number);
-      if (target >= i) return -1;
+      if (target >= i || target < HEADER_BYTES || pointers-- === 0) return -1;
       // What is pointed to must end before the pointer that led there.
       end = i;
       i = target;

@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { equalNames, NameError, NameView, nameLength, toTextName, toWireName } from '../../src/wire/names.ts';
+import {
+  equalNames,
+  expandName,
+  NameError,
+  NameView,
+  nameLength,
+  skipName,
+  toTextName,
+  toWireName,
+} from '../../src/wire/names.ts';
 
 const L63 = 'a'.repeat(63);
 // 3 x (63 + 1) + 61 characters: 253 as text, 255 octets in wire form.
@@ -168,5 +177,106 @@ describe('equalNames', () => {
   it('keeps a dot inside a label apart from the dot between labels (RFC 2181 s11)', () => {
     const inside = Uint8Array.of(3, 0x61, 0x2e, 0x62, 0);
     expect(equalNames(inside, 0, toWireName('a.b'), 0, 5)).toBe(false);
+  });
+});
+
+describe('skipName', () => {
+  it.each<[string, readonly number[], number]>([
+    ['the root', [0], 1],
+    ['a name', [...toWireName('web.x')], 7],
+    ['a pointer', [0xc0, 0x0c], 2],
+    ['a pointer behind a label', [1, 0x61, 0xc0, 0x0c], 4],
+    ['a pointer to anywhere, which is not followed', [0xff, 0xff], 2],
+    ['nothing', [], -1],
+    ['a name without its root', [1, 0x61], -1],
+    ['a label that overruns', [5, 0x61, 0x62], -1],
+    ['a pointer cut in two', [0xc0], -1],
+    ['the reserved label type 01', [0x40, 0], -1],
+    ['the reserved label type 10', [0x80, 0], -1],
+  ])('%s', (_, bytes, expected) => {
+    const message = Uint8Array.from([9, 9, ...bytes]);
+    expect(skipName(message, 2, message.length)).toBe(expected < 0 ? -1 : 2 + expected);
+  });
+
+  it('does not look behind the limit', () => {
+    const message = Uint8Array.from([1, 0x61, 0xc0, 0x0c]);
+    expect([2, 3, 4].map((limit) => skipName(message, 0, limit))).toEqual([-1, -1, 4]);
+  });
+});
+
+describe('expandName', () => {
+  const HEADER = Array<number>(12).fill(0);
+  // At 12 `WWW.example.`, at 16 `example.`.
+  const BASE = [...HEADER, ...toWireName('WWW.example', true)];
+
+  function expand(tail: readonly number[], base: readonly number[] = BASE): string | null {
+    const message = Uint8Array.from([...base, ...tail]);
+    const out = new Uint8Array(300).fill(0xee);
+    const length = expandName(message, base.length, message.length, out, 5);
+    if (length < 0) return null;
+    expect(nameLength(out, 5)).toBe(length);
+    expect([out[4], out[5 + length]]).toEqual([0xee, 0xee]);
+    return toTextName(out, 5);
+  }
+
+  it.each<[string, readonly number[], string]>([
+    ['the root', [0], '.'],
+    ['a name that stands there, its case kept', [...toWireName('FtP.x', true)], 'FtP.x.'],
+    ['a pointer', [0xc0, 12], 'WWW.example.'],
+    ['labels in front of a pointer', [1, 0x61, 2, 0x62, 0x63, 0xc0, 16], 'a.bc.example.'],
+    ['a pointer to a root', [0xc0, 24], '.'],
+  ])('%s', (_, tail, expected) => {
+    expect(expand(tail)).toBe(expected);
+  });
+
+  it('follows a pointer that leads to another', () => {
+    const base = [...BASE, 1, 0x61, 0xc0, 12];
+    expect(expand([0xc0, BASE.length], base)).toBe('a.WWW.example.');
+    expect(expand([0xc0, BASE.length + 2], base)).toBe('WWW.example.');
+  });
+
+  it.each<[string, readonly number[]]>([
+    ['nothing', []],
+    ['a name without its root', [1, 0x61]],
+    ['a label that overruns', [5, 0x61, 0x62]],
+    ['a pointer cut in two', [0xc0]],
+    ['a pointer to itself', [0xc0, BASE.length]],
+    ['a pointer that leads on', [0xc0, BASE.length + 2, 0]],
+    ['a pointer back to the label in front of it', [1, 0x61, 0xc0, BASE.length]],
+    ['a pointer into a label whose length overruns', [0xc0, 13]],
+    ['the reserved label type 01', [0x40, 0]],
+    ['the reserved label type 10', [0x80, 0]],
+  ])('refuses %s', (_, tail) => {
+    expect(expand(tail)).toBeNull();
+  });
+
+  it('refuses a name that runs into the pointer that led to it', () => {
+    // At the end of the base a label of three octets begins, which the pointer behind is part of.
+    const base = [...BASE, 3];
+    expect(expand([0xc0, BASE.length], base)).toBeNull();
+  });
+
+  it('takes 255 octets, and refuses 256', () => {
+    const base = [...HEADER, ...toWireName(LONGEST.slice(64))];
+    expect(expand([63, ...ascii(L63), 0xc0, 12], base)).toBe(`${LONGEST}.`);
+    const tooLong = [...HEADER, ...toWireName(`${LONGEST.slice(64)}b`)];
+    expect(expand([63, ...ascii(L63), 0xc0, 12], tooLong)).toBeNull();
+  });
+
+  it('refuses pointers into the header, which is another one in the next reply with these octets', () => {
+    for (let target = 0; target < 12; target++) expect(expand([0xc0, target]), String(target)).toBeNull();
+  });
+
+  it('gives up on a long chain of pointers, which nobody needs and which would cost time in each record', () => {
+    const pointerTo = (at: number): number[] => [0xc0 | (at >> 8), at & 255];
+    // The first pointer, at 14, leads to the root at 12, each other one to the one in front of it.
+    const base = (count: number): number[] => [
+      ...HEADER,
+      ...[0, 0],
+      ...Array.from({ length: count }, (_, i) => pointerTo(12 + 2 * i)).flat(),
+    ];
+    const last = (count: number): number[] => pointerTo(12 + 2 * count);
+    expect(expand(last(100), base(100))).toBe('.');
+    expect(expand(last(1000), base(1000))).toBeNull();
   });
 });
