@@ -30,6 +30,9 @@ const EXTENDED_ERROR_BYTES = 6;
 /** OPTION-CODE and OPTION-LENGTH. */
 export const OPTION_HEADER_BYTES = 4;
 
+/** FAMILY, SOURCE PREFIX-LENGTH and SCOPE PREFIX-LENGTH in front of a client subnet's address. */
+const SUBNET_FIELDS_BYTES = 4;
+
 const FLAG_DO = 0x8000;
 
 /** What a message's records behind the question say about EDNS. Reused between queries. */
@@ -64,7 +67,7 @@ export class EdnsView {
    * Walks `records` resource records that start at `at` and must end exactly at `limit`, where the last
    * `additionals` of them are the additional section.
    * @returns false when the section overruns, bytes trail, there is more than one OPT, its owner is not the root,
-   * or one of its options overruns RDLENGTH (RFC 6891 s6.1.1, s6.1.2)
+   * or one of its options overruns RDLENGTH (RFC 6891 s6.1.1, s6.1.2) or is no client subnet though it says so
    */
   read(bytes: Uint8Array, at: number, limit: number, records: number, additionals: number): boolean {
     this.present = false;
@@ -101,6 +104,7 @@ export class EdnsView {
       if (i + OPTION_HEADER_BYTES > end) return false;
       const length = readU16(bytes, i + 2);
       if (readU16(bytes, i) === OPTION.clientSubnet) {
+        if (!isSubnet(bytes, i + OPTION_HEADER_BYTES, length, end)) return false;
         this.subnetAt = i + OPTION_HEADER_BYTES;
         this.subnetLength = length;
       }
@@ -108,6 +112,15 @@ export class EdnsView {
     }
     return i === end;
   }
+}
+
+/** Whether there are as many octets of an address as the prefix says, since the option goes on to upstreams (RFC 7871 s6). */
+function isSubnet(bytes: Uint8Array, at: number, length: number, limit: number): boolean {
+  if (length < SUBNET_FIELDS_BYTES || at + length > limit) return false;
+  const prefixBits = bytes[at + 2] as number;
+  const family = readU16(bytes, at);
+  const most = family === 1 ? 32 : family === 2 ? 128 : 0;
+  return prefixBits <= most && length === SUBNET_FIELDS_BYTES + Math.ceil(prefixBits / 8);
 }
 
 /** Writes our OPT at `at` and returns the octet behind it. `rcode` may be an extended one. */

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { EdnsView, headerRcode, OPT_BYTES, writeOpt } from '../../src/wire/edns.ts';
+import {
+  EdnsView,
+  headerRcode,
+  OPT_BYTES,
+  OPTION,
+  writeExtendedError,
+  writeOpt,
+  writeOption,
+} from '../../src/wire/edns.ts';
 import { RCODE } from '../../src/wire/header.ts';
 import { toWireName } from '../../src/wire/names.ts';
 
@@ -96,6 +104,80 @@ describe('EdnsView.read', () => {
     view.read(bytes, 0, bytes.length, 1, 1);
     view.read(bytes, bytes.length, bytes.length, 0, 0);
     expect(view).toMatchObject({ present: false, version: 0, payloadBytes: 512, dnssecOk: false });
+  });
+});
+
+describe('the client subnet option (RFC 7871 s6)', () => {
+  const option = (code: number, data: readonly number[]): number[] => [0, code, 0, data.length, ...data];
+  // 192.0.2.0/24.
+  const V4 = [0, 1, 24, 0, 192, 0, 2];
+  // 2001:db8::/56.
+  const V6 = [0, 2, 56, 0, 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0];
+
+  it.each([
+    ['alone', option(8, V4), 18, V4],
+    ['of IPv6', option(8, V6), 18, V6],
+    ['behind others', [...option(10, [1, 2, 3]), ...option(8, V4)], 25, V4],
+    ['in front of others', [...option(8, V4), ...option(12, [])], 18, V4],
+    ['of no address: not to be told of', option(8, [0, 0, 0, 0]), 18, [0, 0, 0, 0]],
+  ])('is found %s', (_, options, at, data) => {
+    // Behind three other octets, the root and the OPT's fixed fields.
+    expect(read([opt({ options })])).toMatchObject({ subnetAt: at, subnetLength: data.length });
+  });
+
+  it('is not taken from other options, and forgotten with the message', () => {
+    expect(read([opt({ options: option(10, V4) })])).toMatchObject({ subnetAt: 0, subnetLength: 0 });
+    const view = new EdnsView();
+    const bytes = Uint8Array.from(opt({ options: option(8, V4) }));
+    view.read(bytes, 0, bytes.length, 1, 1);
+    view.read(bytes, bytes.length, bytes.length, 0, 0);
+    expect(view.subnetAt).toBe(0);
+  });
+
+  it.each([
+    ['without its fields', []],
+    ['cut in the fields', [0, 1, 24]],
+    ['with too few octets of the address', [0, 1, 24, 0, 192, 0]],
+    ['with too many', [0, 1, 24, 0, 192, 0, 2, 0]],
+    ['that is longer than an address of its family', [0, 1, 40, 0, 192, 0, 2, 1, 0]],
+    ['as long as a message', [0, 1, 24, 0, ...Array<number>(200).fill(1)]],
+  ])('%s is refused, since upstreams would be asked with it', (_, data) => {
+    expect(read([opt({ options: option(8, data) })])).toBeNull();
+  });
+});
+
+describe('writeOption', () => {
+  const DATA = Uint8Array.of(1, 2, 3);
+
+  it('adds an option, and another', () => {
+    const reply = new Uint8Array(40).fill(0xee);
+    const first = writeOption(reply, 2, writeOpt(reply, 2, 0, false), 40, OPTION.clientSubnet, DATA);
+    const end = writeOption(reply, 2, first, 40, 10, new Uint8Array(0));
+    expect([first, end, reply[end]]).toEqual([2 + 11 + 7, 2 + 11 + 7 + 4, 0xee]);
+    expect(Buffer.from(reply.subarray(2, end)).toString('hex')).toBe('00002904d000000000000b00080003010203000a0000');
+  });
+
+  it('leaves out what does not fit, to the octet', () => {
+    for (const [limit, end] of [
+      [18, 18],
+      [17, 11],
+      [11, 11],
+    ] as const) {
+      const reply = new Uint8Array(30).fill(0xee);
+      expect(writeOption(reply, 0, writeOpt(reply, 0, 0, false), limit, 10, DATA), `limit ${limit}`).toBe(end);
+      expect(reply[10], `limit ${limit}`).toBe(end - 11);
+      expect(reply[end], `limit ${limit}`).toBe(0xee);
+    }
+  });
+
+  it('goes together with an extended error, whose text is cut where there is no room', () => {
+    const text = new TextEncoder().encode('no upstream');
+    const reply = new Uint8Array(60).fill(0xee);
+    const option = writeOption(reply, 0, writeOpt(reply, 0, 0, false), 40, OPTION.clientSubnet, DATA);
+    const end = writeExtendedError(reply, 0, option, 27, 22, text, text.length);
+    expect(end).toBe(27);
+    expect(Buffer.from(reply.subarray(9, end)).toString('hex')).toBe('001000080003010203000f000500166e6f20');
+    expect(writeExtendedError(reply, 0, option, 23, 22, text, text.length)).toBe(18);
   });
 });
 
