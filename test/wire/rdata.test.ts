@@ -1,7 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { TYPE } from '../../src/wire/header.ts';
 import { toTextName, toWireName } from '../../src/wire/names.ts';
-import { aaaaRdata, aRdata, cnameRdata, nsRdata, recordTail, soaRdata, srvRdata } from '../../src/wire/rdata.ts';
+import {
+  aaaaRdata,
+  aRdata,
+  cnameRdata,
+  nsRdata,
+  ptrRdata,
+  recordTail,
+  soaRdata,
+  srvRdata,
+  txtRdata,
+} from '../../src/wire/rdata.ts';
 
 function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex');
@@ -57,8 +67,9 @@ describe('names in RDATA', () => {
     ['web.corp.internal.', 'web.corp.internal.'],
     ['Mixed.Case.example', 'Mixed.Case.example.'],
     ['_x._tcp.example', '_x._tcp.example.'],
-  ])('CNAME and NS to %s', (target, expected) => {
+  ])('CNAME, PTR and NS to %s', (target, expected) => {
     expect(toTextName(cnameRdata(target))).toBe(expected);
+    expect(toTextName(ptrRdata(target))).toBe(expected);
     expect(toTextName(nsRdata(target))).toBe(expected);
     expect(hex(cnameRdata(target))).toBe(hex(toWireName(target, true)));
   });
@@ -68,6 +79,31 @@ describe('names in RDATA', () => {
     const longest = `${label}.${label}.${label}.${'b'.repeat(61)}`;
     expect(cnameRdata(longest)).toHaveLength(255);
     expect(srvRdata(1, 1, 1, longest)).toHaveLength(6 + 255);
+  });
+});
+
+describe('TXT, in character strings of up to 255 octets (RFC 1035 s3.3.14)', () => {
+  it.each([
+    ['', '00'],
+    ['a', '0161'],
+    ['v=spf1 -all', '0b763d73706631202d616c6c'],
+    ['"\\', '02225c'],
+    ['\u00e9', '02c3a9'],
+  ])('"%s"', (text, expected) => {
+    expect(hex(txtRdata(text))).toBe(expected);
+  });
+
+  it.each([
+    [255, [255]],
+    [256, [255, 1]],
+    [510, [255, 255]],
+    [511, [255, 255, 1]],
+  ])('%d octets', (length, strings) => {
+    const rdata = txtRdata('x'.repeat(length));
+    const found: number[] = [];
+    for (let at = 0; at < rdata.length; at += 1 + (rdata[at] as number)) found.push(rdata[at] as number);
+    expect(found).toEqual(strings);
+    expect(rdata).toHaveLength(length + strings.length);
   });
 });
 
