@@ -6,17 +6,9 @@
 import { copyBytes, readU16, writeU16 } from '../wire/bytes.ts';
 import { HEADER_BYTES, MAX_MESSAGE_BYTES, POINTER, QUESTION_TAIL_BYTES } from '../wire/header.ts';
 import { equalNames, expandName, MAX_NAME_BYTES, nameLength, skipName } from '../wire/names.ts';
+import { namesInRdata } from '../wire/rdata-names.ts';
 import type { Reply } from './reply.ts';
 
-/** Of types whose RDATA may have compressed names (RFC 1035 s3.3, RFC 3597 s4): octets in front of them, their count. */
-const NAMES_IN_RDATA = new Map<number, readonly [skip: number, names: number]>([
-  // NS, MD, MF, CNAME, MB, MG, MR, PTR, DNAME; SOA, MINFO, RP; MX, AFSDB, RT, KX; PX; SRV.
-  ...[2, 3, 4, 5, 7, 8, 9, 12, 39].map((type) => [type, [0, 1]] as [number, [number, number]]),
-  ...[6, 14, 17].map((type) => [type, [0, 2]] as [number, [number, number]]),
-  ...[15, 18, 21, 36].map((type) => [type, [2, 1]] as [number, [number, number]]),
-  [26, [2, 2]],
-  [33, [6, 1]],
-]);
 const FIELDS_BYTES = 10;
 /** Offsets that a pointer cannot say begin here (RFC 1035 s4.1.4). */
 const POINTER_END = 0x4000;
@@ -55,7 +47,7 @@ export class Chase {
       ownerAt < POINTER_END &&
       nameLength(out, ownerAt) === ownerBytes &&
       equalNames(out, ownerAt, this.#name, 0, ownerBytes);
-    if (at + ownerBytes + FIELDS_BYTES > limit) return -1;
+    if (at + (isOwner ? 2 : ownerBytes) + FIELDS_BYTES > limit) return -1;
     let to = at;
     if (isOwner) {
       writeU16(out, to, POINTER | ownerAt);
@@ -68,16 +60,15 @@ export class Chase {
     this.ttlAt = to + 4;
     to += FIELDS_BYTES;
     this.rdataAt = to;
-    const [skip, names] = NAMES_IN_RDATA.get(readU16(message, fields)) ?? [0, 0];
+    const parts = namesInRdata(readU16(message, fields));
     let from = rdata;
-    if (names > 0 && rdata + skip <= end) {
-      if (to + skip > limit) return -1;
-      copyBytes(message, from, skip, out, to);
-      from += skip;
-      to += skip;
-      for (let left = names; left > 0; left--) {
+    if (parts !== null) {
+      if (to + parts.skip > limit) return -1;
+      copyBytes(message, from, parts.skip, out, to);
+      from += parts.skip;
+      to += parts.skip;
+      for (let left = parts.names; left > 0; left--) {
         const length = expandName(message, from, end, this.#name, 0);
-        if (length < 0) break;
         if (to + length > limit) return -1;
         copyBytes(this.#name, 0, length, out, to);
         to += length;

@@ -9,8 +9,9 @@
  */
 import { readU16, readU32, writeU16, writeU32 } from '../wire/bytes.ts';
 import { OPTION, OPTION_HEADER_BYTES } from '../wire/edns.ts';
-import { FLAG, HEADER_BYTES, MAX_TTL_SECONDS, QUESTION_TAIL_BYTES, RCODE, TYPE } from '../wire/header.ts';
+import { CLASS_IN, FLAG, HEADER_BYTES, MAX_TTL_SECONDS, QUESTION_TAIL_BYTES, RCODE, TYPE } from '../wire/header.ts';
 import { expandName, MAX_NAME_BYTES, skipName } from '../wire/names.ts';
+import { isRdataWhole } from '../wire/rdata-names.ts';
 
 const POSITIVE = 1;
 const AUTHENTIC = 2;
@@ -108,6 +109,8 @@ const RECORD_FIELDS_BYTES = 10;
 const MAX_ERROR_TEXT_BYTES = 200;
 /** Address family, two prefix lengths, and an IPv6 address. */
 const MAX_SUBNET_BYTES = 20;
+/** Each is compared with our zones in every answer; longer chains are loops, or might as well be. */
+const MAX_ALIASES = 16;
 const UNREADABLE: BadReply = { rcode: null, error: null, hasOpt: false };
 const NOTHING = new Uint8Array(0);
 
@@ -169,11 +172,12 @@ class ReplyReader {
       const fields = this.#fieldsOf(at);
       if (fields < 0) return -1;
       const recordType = readU16(message, fields);
+      // RFC 6891 s6.1.1: it is an additional record.
+      if (recordType === TYPE.OPT) return -1;
       const end = fields + RECORD_FIELDS_BYTES + readU16(message, fields + 8);
       this.#answerTtl = Math.min(this.#answerTtl, this.#takeTtl(fields));
       this.#hasAnswer ||= recordType === this.#type || this.#type === TYPE.ANY;
-      if (recordType === TYPE.CNAME && followsAliases && !this.#takeAlias(fields + RECORD_FIELDS_BYTES, end, n))
-        return -1;
+      if (recordType === TYPE.CNAME && followsAliases) this.#takeAlias(fields + RECORD_FIELDS_BYTES, end, n);
       at = end;
     }
     return at;
@@ -185,10 +189,11 @@ class ReplyReader {
     for (let left = count; left > 0; left--) {
       const fields = this.#fieldsOf(at);
       if (fields < 0) return -1;
-      const length = readU16(message, fields + 8);
-      const end = fields + RECORD_FIELDS_BYTES + length;
+      const recordType = readU16(message, fields);
+      if (recordType === TYPE.OPT) return -1;
+      const end = fields + RECORD_FIELDS_BYTES + readU16(message, fields + 8);
       const ttl = this.#takeTtl(fields);
-      if (readU16(message, fields) === TYPE.SOA && length >= 4) {
+      if (recordType === TYPE.SOA) {
         // RFC 2308 s5: the lesser of the SOA's own TTL and its MINIMUM.
         this.#negativeTtl = Math.min(ttl, readU32(message, end - 4), MAX_NEGATIVE_TTL_SECONDS);
       }
@@ -209,6 +214,8 @@ class ReplyReader {
       const rdata = fields + RECORD_FIELDS_BYTES;
       const end = rdata + readU16(message, fields + 8);
       if (readU16(message, fields) === TYPE.OPT) {
+        // RFC 6891 s6.1.1: one.
+        if (this.#hasOpt) return null;
         this.#hasOpt = true;
         this.#rcode |= (message[fields + 4] as number) << 4;
         this.#readOptions(rdata, end);
@@ -222,13 +229,18 @@ class ReplyReader {
     return { additionals, end: kept };
   }
 
-  /** Where TYPE stands in the record at `at`; -1: the record overruns, or its owner is no name. */
+  /** Where TYPE stands in the record at `at`; -1: it overruns, is of another class, or a name in it is none. */
   #fieldsOf(at: number): number {
     const message = this.#message;
     const fields = skipName(message, at, message.length);
     if (fields < 0 || fields + RECORD_FIELDS_BYTES > message.length) return -1;
-    if (fields + RECORD_FIELDS_BYTES + readU16(message, fields + 8) > message.length) return -1;
-    return expandName(message, at, fields, SCRATCH, 0) < 0 ? -1 : fields;
+    const rdata = fields + RECORD_FIELDS_BYTES;
+    const end = rdata + readU16(message, fields + 8);
+    const type = readU16(message, fields);
+    // An OPT's class is a size.
+    if (end > message.length || (type !== TYPE.OPT && readU16(message, fields + 2) !== CLASS_IN)) return -1;
+    if (expandName(message, at, fields, SCRATCH, 0) < 0 || !isRdataWhole(message, type, rdata, end)) return -1;
+    return fields;
   }
 
   #takeTtl(fields: number): number {
@@ -237,12 +249,11 @@ class ReplyReader {
     return ttl > MAX_TTL_SECONDS ? 0 : ttl;
   }
 
-  #takeAlias(rdata: number, end: number, answers: number): boolean {
-    const length = expandName(this.#message, rdata, end, SCRATCH, 0);
-    if (length < 0) return false;
+  #takeAlias(rdata: number, end: number, answers: number): void {
     this.#aliases ??= [];
+    if (this.#aliases.length === MAX_ALIASES) return;
+    const length = expandName(this.#message, rdata, end, SCRATCH, 0);
     this.#aliases.push({ answers, target: SCRATCH.slice(0, length) });
-    return true;
   }
 
   #readOptions(start: number, end: number): void {
