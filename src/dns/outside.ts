@@ -135,7 +135,7 @@ export class Outside {
   /** Not looked up: what there is of a chain stands, and the client's resolver goes on from there. */
   #leave(isFirst: boolean, flags: number, error: FixedError): number {
     const { writer } = this.#options;
-    if (!isFirst) return writer.finish(RCODE.NOERROR, flags);
+    if (!isFirst) return writer.fit(RCODE.NOERROR, flags);
     writer.error.setFixed(error);
     return writer.finish(RCODE.REFUSED, 0);
   }
@@ -179,7 +179,7 @@ export class Outside {
     writer.at += 2;
     writeTail(writer, tail);
     writer.answers++;
-    return writer.finish(RCODE.NOERROR, flags);
+    return writer.fit(RCODE.NOERROR, flags);
   }
 
   /** The SOA's owner. @returns false where the record would not fit */
@@ -286,7 +286,8 @@ export class Outside {
       else writer.authorities++;
       if (i < count && readU16(bytes, chase.ttlAt - 4) === TYPE.CNAME) ownerAt = chase.rdataAt;
     }
-    if (into === 0) return writer.finish(reply.rcode, flags);
+    // What stands in front of them may be too long by itself.
+    if (into === 0) return writer.fit(reply.rcode, flags);
     this.ownerAt = ownerAt;
     return GO_ON;
   }

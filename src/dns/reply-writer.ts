@@ -85,6 +85,11 @@ export class ReplyWriter {
     return code < 0 ? end : writeExtendedError(bytes, opt, end, screen.replyLimit, code, text, length);
   }
 
+  /** As `finish`; where it is too long for the client nothing of it is sent but TC, and TCP has the whole. */
+  fit(rcode: number, flags: number): number {
+    return this.at > this.room ? this.finishEmpty(rcode, flags | FLAG.TC) : this.finish(rcode, flags);
+  }
+
   /** Nothing but the question, with an RCODE or TC. */
   finishEmpty(rcode: number, flags: number): number {
     this.at = this.screen.questionEnd;

@@ -42,7 +42,7 @@ export const FORWARD = ASK;
 const MAX_CHAIN = 16;
 /** Octets of TYPE, CLASS, TTL and RDLENGTH in front of RDATA. */
 const RDATA_AT = 10;
-/** Offsets from here on are beyond what a pointer can say. */
+/** Offsets from here on are beyond what a pointer can say (RFC 1035 s4.1.4). */
 const POINTER_END = 0x4000;
 
 export interface ResponderOptions {
@@ -150,7 +150,7 @@ export class Responder {
         ownerAt = this.#outside.ownerAt;
         name = this.#target;
         message = reply;
-        if (ownerAt >= POINTER_END || !name.read(reply, ownerAt, writer.at)) return this.#fit(RCODE.SERVFAIL);
+        if (!this.#readTarget(reply, ownerAt)) return this.#fit(RCODE.NOERROR);
         continue;
       }
       // A chain that leads back to where it was ends where the client's resolver goes on.
@@ -179,9 +179,13 @@ export class Responder {
       ownerAt = targetAt;
       name = this.#target;
       message = reply;
-      // MAX_CHAIN CNAMEs end far below the 16,383 octets that a pointer reaches.
-      if (!name.read(reply, targetAt, writer.at)) return this.#fit(RCODE.SERVFAIL);
+      if (!this.#readTarget(reply, targetAt)) return this.#fit(RCODE.NOERROR);
     }
+  }
+
+  /** @returns false where no pointer reaches the whole of it: the client's resolver has to go on from there */
+  #readTarget(reply: Uint8Array, at: number): boolean {
+    return this.#target.read(reply, at, this.#writer.at) && this.#target.end <= POINTER_END;
   }
 
   /** Registered names before those of the settings, longest zone first. */
