@@ -25,6 +25,8 @@ export const GO_ON = -2;
 export interface Told {
   readonly question: Question;
   readonly outcome: Outcome;
+  /** Which of their choices the CNAMEs on the way to it were: a weighted one would lead elsewhere each time. */
+  readonly picks?: readonly number[];
 }
 
 export interface Wanted {

@@ -27,14 +27,14 @@ export function createRelay(responder: Responder, resolver: Resolver): Relay {
     relay(query, overTcp, local, send) {
       const tellings: Told[] = [];
       const ask = (): void => {
-        const { question, group } = responder.takeWanted();
+        const { question, group, picks } = responder.takeWanted();
         const { length: rounds } = tellings;
         resolver.ask(
           question,
           group,
           Date.now(),
           (outcome) => {
-            tellings.push({ question, outcome });
+            tellings.push({ question, outcome, picks });
             const length = responder.respond(query, query.length, scratch, overTcp, local, SERVED, tellings);
             if (length === DROP) return;
             if (length !== FORWARD) return send(scratch.slice(0, length));

@@ -73,6 +73,8 @@ export class Responder {
   // Of the reply being written.
   #flags = 0;
   #drawn = 0;
+  /** Of the CNAMEs followed so far, which choice was drawn. */
+  readonly #picks: number[] = [];
   #local: Uint8Array | null = null;
   /** The names that the chain has gone through: their zones and sets. */
   readonly #chainZones: (Zone | null)[] = Array.from({ length: MAX_CHAIN }, () => null);
@@ -115,8 +117,8 @@ export class Responder {
   }
 
   /** What the upstreams are to be asked when `respond` says FORWARD. Taken at once: it is of the query just screened. */
-  takeWanted(): Wanted {
-    return this.#outside.takeWanted();
+  takeWanted(): Wanted & { readonly picks: readonly number[] } {
+    return { ...this.#outside.takeWanted(), picks: this.#picks.slice() };
   }
 
   /** A reply without records, to a query that was screened before. @returns the reply's length */
@@ -135,6 +137,8 @@ export class Responder {
   #answer(query: Uint8Array, reply: Uint8Array, client: Client, tellings: readonly Told[]): number {
     const { qtype } = this.#screen;
     const writer = this.#writer;
+    this.#picks.length = 0;
+    const before = tellings.at(-1)?.picks;
     // Where the name being answered stands in the reply, for owners to point to, and its labels.
     let ownerAt = HEADER_BYTES;
     let name = this.#screen.qname;
@@ -167,15 +171,17 @@ export class Responder {
       const rrset = follows ? cname : this.#rrsetFor(bytes, set, qtype);
       if (rrset === 0) return this.#negative(RCODE.NOERROR, zone, name, apexLabel);
       this.#noteRrset(bytes, rrset);
-      const before = writer.at;
-      if (!this.#copyRrset(bytes, rrset, ownerAt, reply)) return this.#fit(RCODE.NOERROR, reply.length + 1);
+      const cnameAt = writer.at;
+      const pick = follows ? (before?.[this.#picks.length] ?? -1) : -1;
+      if (!this.#copyRrset(bytes, rrset, ownerAt, reply, pick)) return this.#fit(RCODE.NOERROR, reply.length + 1);
       if (!follows) {
         const answersEnd = writer.at;
         this.#copyAdditionals(bytes, rrset, ownerAt, reply);
         return this.#fit(RCODE.NOERROR, answersEnd);
       }
       // The CNAME's target stands uncompressed in the reply, behind a two-octet owner and the fixed fields.
-      const targetAt = before + 2 + RDATA_AT;
+      this.#picks.push(this.#selection.picked[0] as number);
+      const targetAt = cnameAt + 2 + RDATA_AT;
       ownerAt = targetAt;
       name = this.#target;
       message = reply;
@@ -209,11 +215,16 @@ export class Responder {
     return qtype === TYPE.ANY ? firstRrset(set) : findRrset(bytes, set, qtype);
   }
 
-  /** Draws from the RRset and copies what was drawn; false where it would overrun the reply's memory. */
-  #copyRrset(bytes: Uint8Array, rrset: number, ownerAt: number, reply: Uint8Array): boolean {
+  /**
+   * Draws from the RRset and copies what was drawn; false where it would overrun the reply's memory.
+   * @param pick the one to take where one is drawn; -1: any
+   */
+  #copyRrset(bytes: Uint8Array, rrset: number, ownerAt: number, reply: Uint8Array, pick: number): boolean {
     const policy = rrsetPolicy(bytes, rrset);
     if (policy === POLICY.asked && this.#copyLocal(bytes, rrset, ownerAt, reply)) return true;
-    this.#drawn = this.#selection.draw(policy, choiceCount(bytes, rrset));
+    const count = choiceCount(bytes, rrset);
+    this.#drawn = this.#selection.draw(policy, count);
+    if (this.#drawn === 1 && pick >= 0 && pick < count) this.#selection.picked[0] = pick;
     for (let i = 0; i < this.#drawn; i++) {
       const choice = choiceAt(bytes, rrset, this.#selection.picked[i] as number);
       let from = choice + CHOICE_HEADER_BYTES;
