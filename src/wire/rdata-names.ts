@@ -10,6 +10,9 @@ export interface RdataNames {
 }
 
 const BY_TYPE = new Map<number, RdataNames>([
+  // A, AAAA: none, but their length is known.
+  [1, { skip: 0, names: 0, tail: 4 }],
+  [28, { skip: 0, names: 0, tail: 16 }],
   // NS, MD, MF, CNAME, MB, MG, MR, PTR, DNAME.
   ...[2, 3, 4, 5, 7, 8, 9, 12, 39].map((type) => [type, { skip: 0, names: 1, tail: 0 }] as const),
   // SOA.
@@ -25,12 +28,12 @@ const BY_TYPE = new Map<number, RdataNames>([
 ]);
 const NAME = new Uint8Array(MAX_NAME_BYTES);
 
-/** Null: names of that type, if there are any, are never compressed. */
+/** Null: what names that type may have are never compressed. */
 export function namesInRdata(type: number): RdataNames | null {
   return BY_TYPE.get(type) ?? null;
 }
 
-/** Whether the RDATA in `message[at, end)` is what its type says, as far as names that may be compressed go. */
+/** Whether the RDATA in `message[at, end)` is what its type in class IN says, as far as the table goes. */
 export function isRdataWhole(message: Uint8Array, type: number, at: number, end: number): boolean {
   const parts = BY_TYPE.get(type);
   if (parts === undefined) return true;
