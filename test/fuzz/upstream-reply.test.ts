@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { createRandom, type Random } from '../../src/answers/selection.ts';
 import { Cache, type Held } from '../../src/resolver/cache.ts';
 import { makeQuestion } from '../../src/resolver/question.ts';
-import { isBad, readReply } from '../../src/resolver/reply.ts';
+import { isBad, Reply, readReply } from '../../src/resolver/reply.ts';
 import type { Outcome } from '../../src/resolver/resolver.ts';
 import { rrset } from '../support/answering.ts';
 import {
@@ -160,9 +160,9 @@ describe(`${REPLIES} mutated replies of upstreams (FUZZ_SEED=${FUZZ_SEED})`, () 
             continue;
           }
           const name = Uint8Array.from(nameBytes('www.example.com'));
-          const asked = makeQuestion(name, typeOf(question), 0);
-          const held: Held = { question: asked, reply, storedAtMs: 0, expiresAtMs: 1000 * reply.ttlSeconds };
-          cache.put(held);
+          const { ttlSeconds } = new Reply().read(reply, 0);
+          const held: Held = { bytes: reply, at: 0, storedAtMs: 0, expiresAtMs: 1000 * ttlSeconds };
+          cache.put(makeQuestion(name, typeOf(question), 0), reply, 0, held.expiresAtMs);
           const outcome: Outcome = { held, isStale: random(5) === 0, failure: null };
           const qname = ['www.example.com', 'www.corp.internal', 'far.corp.internal'][random(3)] as string;
           const opts =

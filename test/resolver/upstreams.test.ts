@@ -3,7 +3,7 @@ import { SecureRandom } from '../../src/resolver/random.ts';
 import { MAX_TIMEOUT_MS, Upstream, UpstreamGroup } from '../../src/resolver/upstreams.ts';
 
 const random = new SecureRandom();
-const make = (name: string): Upstream => new Upstream({ address: name, port: 53 }, random);
+const make = (name: string): Upstream => new Upstream({ address: name, port: 53 }, random, new Set());
 const T = 1_000_000;
 
 /** `a b|c`: those that are asked at once, then the others in their order. */

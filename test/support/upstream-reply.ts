@@ -1,7 +1,6 @@
 /** Replies of upstreams put together part by part, right and wrong ones, and the parts of the resolver that they meet. */
 import type { Held } from '../../src/resolver/cache.ts';
-import { makeQuestion } from '../../src/resolver/question.ts';
-import { type BadReply, isBad, type Reply, readReply } from '../../src/resolver/reply.ts';
+import { type BadReply, isBad, Reply, readReply } from '../../src/resolver/reply.ts';
 import { TYPE_CODES } from '../../src/wire/codec.ts';
 import { type MessageParts, messageBytes, nameBytes, optBytes, questionBytes } from './message.ts';
 
@@ -54,15 +53,20 @@ export function upstreamReply(question: string, parts: ReplyParts = {}): Uint8Ar
 /** An OPT as the last record of an upstream's reply. */
 export const OPT = optBytes();
 
-export function read(question: string, message: Uint8Array): Reply | BadReply {
+export function read(question: string, message: Uint8Array): Uint8Array | BadReply {
   return readReply(message, 12 + questionBytes(question).length, typeOf(question));
+}
+
+/** The block that is kept of a reply. @throws Error where the reply is of no use */
+export function blockOf(question: string, parts: ReplyParts): Uint8Array {
+  const block = read(question, upstreamReply(question, parts));
+  if (isBad(block)) throw new Error(`the reply to ${question} is of no use: RCODE ${block.rcode}`);
+  return block;
 }
 
 /** @throws Error where the reply is of no use */
 export function readGood(question: string, parts: ReplyParts): Reply {
-  const reply = read(question, upstreamReply(question, parts));
-  if (isBad(reply)) throw new Error(`the reply to ${question} is of no use: RCODE ${reply.rcode}`);
-  return reply;
+  return new Reply().read(blockOf(question, parts), 0);
 }
 
 export function typeOf(question: string): number {
@@ -71,13 +75,7 @@ export function typeOf(question: string): number {
 }
 
 /** What the resolver holds of a reply that came at `storedAtMs`. */
-export function heldOf(question: string, parts: ReplyParts, storedAtMs = 0, bits = 0): Held {
-  const reply = readGood(question, parts);
-  const name = Uint8Array.from(nameBytes(question.split(' ')[0] as string));
-  return {
-    question: makeQuestion(name, typeOf(question), bits),
-    reply,
-    storedAtMs,
-    expiresAtMs: storedAtMs + 1000 * reply.ttlSeconds,
-  };
+export function heldOf(question: string, parts: ReplyParts, storedAtMs = 0): Held {
+  const { bytes, ttlSeconds } = readGood(question, parts);
+  return { bytes, at: 0, storedAtMs, expiresAtMs: storedAtMs + 1000 * ttlSeconds };
 }
