@@ -147,6 +147,11 @@ export class Exchange {
       if (tcpQuery === null && isUseful(message)) upstream.succeeded(Date.now() - attempt.startedAtMs);
       return;
     }
+    // Over TCP there is nothing to ask for the rest over, and a part is no answer.
+    if (tcpQuery !== null && (readU16(message, 2) & FLAG.TC) !== 0) {
+      this.#fail(attempt, null);
+      return;
+    }
     const reply = readReply(message, this.#questionEnd, this.question.type);
     if (isBad(reply)) {
       this.#refused(attempt, reply);
@@ -202,8 +207,9 @@ export class Exchange {
       return;
     }
     if (this.#next === this.#order.length) {
-      // Every one has had its time, and one has said that it cannot: the silent ones will hardly do better.
-      if (this.#hasFailed) {
+      // Every one has had its time, and one has said that it cannot. Who is silent gets one more round: it may be no
+      // more than slow, and its time not known yet.
+      if (this.#hasFailed && (this.#attempts.length === 0 || this.#round > 0)) {
         this.#finish(this.#failure);
         return;
       }
