@@ -2,9 +2,10 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Publisher } from '../publish/publisher.ts';
+import { domainNameProblem } from '../registry/owner-names.ts';
 
 const body = z.strictObject({
-  name: z.string().min(1).max(255).optional(),
+  name: z.string().min(1).refine(isDomainName, 'is no domain name').optional(),
   below: z.boolean().default(false),
 });
 
@@ -29,4 +30,10 @@ function parseJson(text: unknown): unknown {
   } catch {
     return text;
   }
+}
+
+/** Names in DNS may hold more than a host's; the root is one too. */
+function isDomainName(name: string): boolean {
+  const hasWideCharacters = [...name].some((character) => character.charCodeAt(0) > 0xff);
+  return !hasWideCharacters && (name === '.' || domainNameProblem(name.replace(/\.$/, '')) === null);
 }

@@ -140,6 +140,8 @@ class ReplyReader {
   #hasAnswer = false;
   #answerTtl = MAX_TTL_KEPT_SECONDS;
   #negativeTtl = 0;
+  /** Where the TTL of the SOA stands, as the places of TTLs do; -1: there is none. */
+  #soaTtlPlace = -1;
   #aliases: { answers: number; target: Uint8Array }[] | null = null;
   readonly #ttlPlaces: number[] = [];
 
@@ -196,6 +198,7 @@ class ReplyReader {
       if (recordType === TYPE.SOA) {
         // RFC 2308 s5: the lesser of the SOA's own TTL and its MINIMUM.
         this.#negativeTtl = Math.min(ttl, readU32(message, end - 4), MAX_NEGATIVE_TTL_SECONDS);
+        this.#soaTtlPlace = this.#ttlPlaces.at(-1) as number;
       }
       at = end;
     }
@@ -310,6 +313,8 @@ class ReplyReader {
       writeU16(out, at, place);
       at += 2;
     }
+    // RFC 2308 s3, s5: whoever keeps it further on keeps it no longer than we do.
+    if (!isPositive && this.#soaTtlPlace >= 0) writeU32(out, HEAD_BYTES + this.#soaTtlPlace, this.#negativeTtl);
     out.set(text, at);
     out.set(this.#subnet, at + text.length);
     at += text.length + this.#subnet.length;
