@@ -8,11 +8,11 @@ import { LOG_LEVELS } from './log.ts';
 import type { RegistryOptions } from './registry/decision.ts';
 import {
   cidrs,
-  endpoints,
   flag,
   forwardRules,
   hostName,
   interval,
+  listeners,
   milliseconds,
   number,
   quota,
@@ -40,11 +40,11 @@ const SPECIAL_USE_NAMES = 'single-label,localhost,local,invalid,test,onion,home.
  */
 const SETTINGS = {
   http: {
-    schema: endpoints(null),
+    schema: listeners,
     default: '127.0.0.1:8053',
     help: 'API, admin: comma list of addresses; port 0 = any',
   },
-  dns: { schema: endpoints(null), default: '127.0.0.1:1053', help: 'DNS over UDP and TCP: comma list; port 0 = any' },
+  dns: { schema: listeners, default: '127.0.0.1:1053', help: 'DNS over UDP and TCP: comma list; port 0 = any' },
   dnsSockets: {
     schema: z.enum(SOCKET_CHOICES),
     default: 'auto',

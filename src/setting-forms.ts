@@ -39,24 +39,33 @@ const list = z.preprocess(
   z.array(z.string().min(1)).min(1),
 );
 
-export const endpoints = (defaultPort: number | null) =>
-  list.transform((items, context): Endpoint[] =>
-    items.map((item) => {
-      const endpoint = parseEndpoint(item, defaultPort);
-      if (endpoint === null) {
-        const form = defaultPort === null ? 'ip:port or [ipv6]:port' : 'ip, ip:port or [ipv6]:port';
-        context.addIssue({ code: 'custom', message: `"${item}" is not of the form ${form}` });
-        return z.NEVER;
-      }
-      return endpoint;
-    }),
-  );
+/** Addresses of our own, with a port each; 0: any. */
+export const listeners = list.transform((items, context): Endpoint[] =>
+  items.map((item) => {
+    const endpoint = parseEndpoint(item, null);
+    if (endpoint !== null) return endpoint;
+    context.addIssue({ code: 'custom', message: `"${item}" is not of the form ip:port or [ipv6]:port` });
+    return z.NEVER;
+  }),
+);
+
+/** Null, and the context told: no address that could be asked. */
+function parseUpstream(text: string, context: z.core.$RefinementCtx, where = ''): Endpoint | null {
+  const endpoint = parseEndpoint(text, DNS_PORT);
+  if (endpoint !== null && endpoint.port > 0) return endpoint;
+  const problem = endpoint === null ? 'is not of the form ip, ip:port or [ipv6]:port' : 'has no port that can be asked';
+  context.addIssue({ code: 'custom', message: `"${text}"${where} ${problem}` });
+  return null;
+}
 
 const DNS_PORT = 53;
 
 export const upstreams = z.preprocess(
   (value) => (Array.isArray(value) && value.length === 1 ? value[0] : value),
-  z.union([z.literal(['none', 'system']), endpoints(DNS_PORT)]),
+  z.union([
+    z.literal(['none', 'system']),
+    list.transform((items, context) => items.map((item) => parseUpstream(item, context) ?? z.NEVER)),
+  ]),
 );
 
 export const cidrs = list.transform((items, context) =>
@@ -78,23 +87,20 @@ export interface ForwardRule {
 /** `corp.example=10.0.0.1 10.0.0.2,consul=127.0.0.1:8600`, or a YAML mapping of suffixes to lists. */
 export const forwardRules = z
   .preprocess(
-    (value) => (typeof value === 'string' ? parseForwardText(value) : value),
-    z.record(z.string(), list, 'rules of the form suffix=address are expected, or a mapping of suffixes to addresses'),
+    (value) => (typeof value === 'string' ? parseForwardText(value) : entriesOf(value)),
+    z.array(z.tuple([z.string(), list]), 'rules of the form suffix=address are expected, or a mapping'),
   )
   .transform((rules, context): ForwardRule[] =>
-    Object.entries(rules).map(([suffix, addresses]) => ({
+    rules.map(([suffix, addresses]) => ({
       suffix: parseSuffix(suffix, context),
-      upstreams: addresses.map((address) => {
-        const upstream = parseEndpoint(address, DNS_PORT);
-        if (upstream !== null) return upstream;
-        context.addIssue({
-          code: 'custom',
-          message: `"${address}" for ${suffix} is not of the form ip, ip:port or [ipv6]:port`,
-        });
-        return z.NEVER;
-      }),
+      upstreams: addresses.map((address) => parseUpstream(address, context, ` for ${suffix}`) ?? z.NEVER),
     })),
-  );
+  )
+  .superRefine((rules, context) => {
+    const twice = rules.find(({ suffix }, at) => rules.findIndex((other) => other.suffix === suffix) < at);
+    if (twice === undefined) return;
+    context.addIssue({ code: 'custom', message: `"${twice.suffix}" has two rules: write its upstreams in one` });
+  });
 
 /** Suffixes of names; `none`: there are none. */
 export const suffixes = list.transform((items, context): string[] =>
@@ -111,16 +117,20 @@ export const hostName = z
   .max(200)
   .transform((name) => (name === 'none' ? null : name.toLowerCase()));
 
-function parseForwardText(text: string): Record<string, string[]> {
-  const rules = text.split(',').map((rule) => rule.trim());
-  return Object.fromEntries(
-    rules
-      .filter((rule) => rule !== '' && rule !== 'none')
-      .map((rule) => {
-        const [suffix = '', addresses = ''] = rule.split('=', 2);
-        return [suffix.trim(), addresses.trim().split(/\s+/)];
-      }),
-  );
+/** Pairs, as a mapping's entries are: a suffix that is there twice is not to go unseen. */
+function parseForwardText(text: string): [string, string[]][] {
+  return text
+    .split(',')
+    .map((rule) => rule.trim())
+    .filter((rule) => rule !== '' && rule !== 'none')
+    .map((rule) => {
+      const [suffix = '', addresses = ''] = rule.split('=', 2);
+      return [suffix.trim(), addresses.trim().split(/\s+/)];
+    });
+}
+
+function entriesOf(value: unknown): unknown {
+  return value !== null && typeof value === 'object' && !Array.isArray(value) ? Object.entries(value) : value;
 }
 
 function parseSuffix(text: string, context: z.core.$RefinementCtx): string {

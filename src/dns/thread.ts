@@ -49,10 +49,14 @@ const listeners: Closable[] = [];
 
 port.on('message', (message: ToThread) => {
   switch (message.kind) {
-    case 'delta':
+    case 'delta': {
+      const isFirst = !zones.isFilled;
       zones.apply(message.delta);
       tell({ kind: 'ack', sequence: message.sequence });
+      // What leads back arrives here, and is looked at from now on.
+      if (isFirst) resolver.checkLoops();
       break;
+    }
     case 'upstreams':
       resolver.setUpstreams(message.upstreams);
       break;
@@ -83,8 +87,6 @@ async function bindAll(): Promise<void> {
     else addresses.push(result);
   }
   tell({ kind: 'bound', addresses, skipped, sockets: sockets.kind, plainReason: sockets.plainReason });
-  // What leads back here arrives here, so not before there are listeners.
-  resolver.checkLoops();
 }
 
 async function bind(wanted: ListenAddress, listenUdp: ListenUdp): Promise<ListenAddress | 'no-ipv6' | 'failed'> {
