@@ -36,7 +36,7 @@ export const seconds = number(
 /** A comma list as text, or a YAML sequence. */
 const list = z.preprocess(
   (value) => (typeof value === 'string' ? value.split(',').map((item) => item.trim()) : value),
-  z.array(z.string().min(1)).min(1),
+  z.array(z.string().min(1, 'a value is missing')).min(1),
 );
 
 /** Addresses of our own, with a port each; 0: any. */

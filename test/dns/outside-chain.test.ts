@@ -53,7 +53,7 @@ const responder = new ToldResponder({ zones: ZONES, local: LOCAL, resolver: { ru
 
 const A = record(QNAME, 'A', 300, '192.0.2.1');
 const SOA = soaRecord('example.com', 900, 120);
-const SOA_TEXT = 'example.com. 897 IN SOA ns.example. root.example. 1 2 3 4 120';
+const SOA_TEXT = 'example.com. 117 IN SOA ns.example. root.example. 1 2 3 4 120';
 
 const WORLD: World = {
   'www.example.com.': says('www.example.com A', { answer: [A], authority: [SOA], additional: [A, optBytes()] }),
