@@ -1,7 +1,5 @@
 /** Joins all parts in the order in which they depend on each other, and stops them in reverse. */
 import { randomInt } from 'node:crypto';
-import { isIPv6 } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import { registerFlush } from './admin/flush.ts';
 import { type Readiness, registerProbes } from './admin/probes.ts';
 import type { SocketKind } from './answers/thread-protocol.ts';
@@ -14,12 +12,13 @@ import { findEc2Addresses } from './declared/ec2-addresses.ts';
 import { watchOverrides } from './declared/overrides.ts';
 import type { DeclaredContent } from './declared/schema.ts';
 import { createEc2Lookup } from './ec2.ts';
-import { followSystem, forwardingOf, isWildcard } from './forwarding.ts';
+import { followSystem, forwardingOf } from './forwarding.ts';
 import { scheduleAliasTargets } from './health/alias-targets.ts';
 import { scheduleCustomHealth } from './health/custom-health.ts';
 import { logTransitions } from './health/log.ts';
 import { probe } from './health/probe.ts';
 import { Prober, type ProberEvents, type ProberOptions } from './health/prober.ts';
+import { isWildcard, listenerAddresses } from './listener-addresses.ts';
 import type { Log } from './log.ts';
 import { BindError, SocketsError } from './publish/answering-thread.ts';
 import { formatAddress, Publisher } from './publish/publisher.ts';
@@ -300,23 +299,4 @@ function compileOptions(settings: Settings, dns: readonly Endpoint[]): CompileOp
     hasPtr: settings.dnsPtr,
     nameServers: { ...listenerAddresses(dns), areWildcard: dns.some(({ address }) => isWildcard(address)) },
   };
-}
-
-function listenerAddresses(dns: readonly Endpoint[]): { ipv4: string[]; ipv6: string[] } {
-  const addresses = dns.flatMap(({ address }) => nameServerAddresses(address));
-  return {
-    ipv4: [...new Set(addresses.filter((address) => !isIPv6(address)))],
-    ipv6: [...new Set(addresses.filter(isIPv6))],
-  };
-}
-
-/** Where a listener can be reached: its own address, or for a wildcard those of the machine. */
-function nameServerAddresses(address: string): string[] {
-  if (!isWildcard(address)) return [address];
-  const family = isIPv6(address) ? 'IPv6' : 'IPv4';
-  const own = Object.values(networkInterfaces())
-    .flatMap((addresses) => addresses ?? [])
-    .filter((info) => info.family === family && !info.internal && !(info.family === 'IPv6' && info.scopeid > 0))
-    .map((info) => info.address);
-  return own.length > 0 ? own : [family === 'IPv6' ? '::1' : '127.0.0.1'];
 }

@@ -4,6 +4,7 @@ import { isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { Forwarding, RuleAction } from './answers/thread-protocol.ts';
 import type { Settings } from './config.ts';
+import { isWildcard } from './listener-addresses.ts';
 import { formatAddress } from './publish/publisher.ts';
 import { readResolvConf, watchResolvConf } from './resolver/resolv-conf.ts';
 import { LOCALLY_SERVED_ZONES } from './resolver/rules.ts';
@@ -92,10 +93,6 @@ function withoutSelf(
     }
     return !isSelf;
   });
-}
-
-export function isWildcard(address: string): boolean {
-  return address === '0.0.0.0' || address === '::';
 }
 
 /** Not every 127.* address: on Docker's user networks 127.0.0.11 is the engine's resolver, not us. */

@@ -9,12 +9,13 @@ import { DNSSEC_OK, type Question, questionOf } from '../resolver/question.ts';
 import { Reply } from '../resolver/reply.ts';
 import type { Outcome, Resolver } from '../resolver/resolver.ts';
 import type { UpstreamGroup } from '../resolver/upstreams.ts';
-import { copyBytes, readU16, readU32, writeU16, writeU32 } from '../wire/bytes.ts';
-import { FLAG, POINTER, RCODE, TYPE } from '../wire/header.ts';
+import { copyBytes, readU16, readU32, writeU32 } from '../wire/bytes.ts';
+import { FLAG, RCODE, TYPE } from '../wire/header.ts';
 import { equalNames, NameView } from '../wire/names.ts';
 import type { Client } from './clients.ts';
 import { FIXED_ERRORS, type FixedError } from './extended-error.ts';
 import type { ReplyWriter } from './reply-writer.ts';
+import { answerLocalhost, denySpecialUse, type LocalTails } from './special-use.ts';
 
 /** `Outside.answer`: upstreams have to be asked. */
 export const ASK = -1;
@@ -32,14 +33,6 @@ export interface Told {
 export interface Wanted {
   readonly question: Question;
   readonly group: UpstreamGroup;
-}
-
-/** Records that are not those of any zone, compiled: TYPE, CLASS, TTL, RDLENGTH and RDATA. */
-export interface LocalTails {
-  /** Of what is not looked up outside. */
-  readonly soa: Uint8Array;
-  readonly localhostA: Uint8Array;
-  readonly localhostAaaa: Uint8Array;
 }
 
 export interface OutsideOptions {
@@ -96,7 +89,7 @@ export class Outside {
     client: Client,
     tellings: readonly Told[] = NO_TELLINGS,
   ): number {
-    const { resolver, writer } = this.#options;
+    const { resolver, writer, tails, ours } = this.#options;
     const { query, screen } = writer;
     const asked = readU16(query, 2);
     if ((asked & FLAG.RD) === 0) return this.#leave(isFirst, flags, FIXED_ERRORS.notOurs);
@@ -109,8 +102,13 @@ export class Outside {
     const route = resolver.rules.find(message, name);
     const { kind } = route.action;
     if (kind === 'refuse') return this.#leave(isFirst, flags, FIXED_ERRORS.refusedByRule);
-    if (kind === 'nxdomain') return this.#special(message, name, route.label, isFirst ? FLAG.AA : flags);
-    if (kind === 'localhost') return this.#localhost(name, route.label, isFirst ? FLAG.AA : flags);
+    const localFlags = isFirst ? FLAG.AA : flags;
+    if (kind === 'localhost') return answerLocalhost(writer, tails, name, route.label, localFlags);
+    if (kind === 'nxdomain') {
+      // A name that leads to one of our zones exists all the same (RFC 8020 s2).
+      const isAbove = ours.some((zones) => zones.isAboveZone(message, name));
+      return denySpecialUse(writer, tails, name, route.label, localFlags, isAbove);
+    }
     const group = resolver.groupOf(route);
     if (group === null) return this.#leave(isFirst, flags, FIXED_ERRORS.notForwarded);
 
@@ -151,49 +149,6 @@ export class Outside {
       writer.error.set(failure.error.code, failure.error.text, 0, failure.error.text.length);
     else writer.error.setFixed(failure.rcode === null ? FIXED_ERRORS.upstreamsSilent : FIXED_ERRORS.upstreamsFailed);
     return writer.finish(RCODE.SERVFAIL, 0);
-  }
-
-  /** NXDOMAIN with a SOA at the special-use name (RFC 6303 s3, RFC 2308 s3). */
-  #special(message: Uint8Array, name: NameView, label: number, flags: number): number {
-    const { writer, tails, ours } = this.#options;
-    writer.error.setFixed(FIXED_ERRORS.specialUse);
-    if (!this.#writeSoa(name, label)) return writer.finishEmpty(RCODE.NXDOMAIN, flags | FLAG.TC);
-    writeTail(writer, tails.soa);
-    writer.authorities++;
-    // A name that leads to one of our zones exists all the same (RFC 8020 s2).
-    const isAbove = ours.some((zones) => zones.isAboveZone(message, name));
-    return writer.finish(isAbove ? RCODE.NOERROR : RCODE.NXDOMAIN, flags);
-  }
-
-  /** RFC 6761 s6.3: its addresses are loopback's, and it has nothing else. */
-  #localhost(name: NameView, label: number, flags: number): number {
-    const { writer, tails } = this.#options;
-    const { qtype } = writer.screen;
-    const tail =
-      qtype === TYPE.A || qtype === TYPE.ANY ? tails.localhostA : qtype === TYPE.AAAA ? tails.localhostAaaa : null;
-    if (tail === null) {
-      if (!this.#writeSoa(name, label)) return writer.finishEmpty(RCODE.NOERROR, flags | FLAG.TC);
-      writeTail(writer, tails.soa);
-      writer.authorities++;
-      return writer.finish(RCODE.NOERROR, flags);
-    }
-    writeU16(writer.bytes, writer.at, POINTER | (name.offsets[0] as number));
-    writer.at += 2;
-    writeTail(writer, tail);
-    writer.answers++;
-    return writer.fit(RCODE.NOERROR, flags);
-  }
-
-  /** The SOA's owner. @returns false where the record would not fit */
-  #writeSoa(name: NameView, label: number): boolean {
-    const { writer, tails } = this.#options;
-    if (writer.at + 2 + tails.soa.length > writer.room) return false;
-    if (label === name.count) writer.bytes[writer.at++] = 0;
-    else {
-      writeU16(writer.bytes, writer.at, POINTER | (name.offsets[label] as number));
-      writer.at += 2;
-    }
-    return true;
   }
 
   #copy(held: Held, isStale: boolean, isFirst: boolean, flags: number, message: Uint8Array, name: NameView): number {
@@ -298,11 +253,6 @@ export class Outside {
     const left = ageSeconds < 0 ? STALE_TTL_SECONDS : Math.max(0, ttl - ageSeconds);
     return Math.min(left, this.#maxTtl);
   }
-}
-
-function writeTail(writer: ReplyWriter, tail: Uint8Array): void {
-  copyBytes(tail, 0, tail.length, writer.bytes, writer.at);
-  writer.at += tail.length;
 }
 
 function find(tellings: readonly Told[], message: Uint8Array, at: number, length: number): Outcome | null {

@@ -29,9 +29,10 @@ import { FLAG, HEADER_BYTES, POINTER, RCODE, TYPE } from '../wire/header.ts';
 import { NameView } from '../wire/names.ts';
 import type { Client } from './clients.ts';
 import { FIXED_ERRORS, type FixedError } from './extended-error.ts';
-import { ASK, GO_ON, type LocalTails, Outside, type Told, type Wanted } from './outside.ts';
+import { ASK, GO_ON, Outside, type Told, type Wanted } from './outside.ts';
 import { ReplyWriter } from './reply-writer.ts';
 import { SCREEN_DROP, Screen } from './screen.ts';
+import type { LocalTails } from './special-use.ts';
 
 /** `respond`: send nothing. */
 export const DROP = 0;

@@ -10,7 +10,8 @@ import { readU16 } from '../wire/bytes.ts';
 import { FLAG, HEADER_BYTES, RCODE } from '../wire/header.ts';
 import { buildQuery, type Question, questionEnd } from './question.ts';
 import type { SecureRandom } from './random.ts';
-import { type BadReply, isBad, readReply, type UpstreamError } from './reply.ts';
+import type { UpstreamError } from './reply.ts';
+import { type BadReply, isBad, readReply } from './reply-reader.ts';
 import { askOverTcp } from './tcp.ts';
 import { MAX_TIMEOUT_MS, type Upstream, type UpstreamGroup } from './upstreams.ts';
 

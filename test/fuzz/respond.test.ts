@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/answers/selection.ts';
 import { DROP, FORWARD, Responder } from '../../src/dns/respond.ts';
-import { readReply } from '../../src/resolver/reply.ts';
+import { readReply } from '../../src/resolver/reply-reader.ts';
 import type { Outcome } from '../../src/resolver/resolver.ts';
 import { ANSWERS } from '../dns/rfc-cases/answers.ts';
 import { expectReplies } from '../dns/rfc-cases/expect.ts';

@@ -2,7 +2,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { createRandom, type Random } from '../../src/answers/selection.ts';
 import { Cache, type Held } from '../../src/resolver/cache.ts';
 import { makeQuestion } from '../../src/resolver/question.ts';
-import { isBad, Reply, readReply } from '../../src/resolver/reply.ts';
+import { Reply } from '../../src/resolver/reply.ts';
+import { isBad, readReply } from '../../src/resolver/reply-reader.ts';
 import type { Outcome } from '../../src/resolver/resolver.ts';
 import { rrset } from '../support/answering.ts';
 import {

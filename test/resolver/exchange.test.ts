@@ -99,7 +99,10 @@ describe('the next upstream is asked at once where the one before', () => {
     ['says NOTIMP', () => serve(fails(4))],
     ['says FORMERR, also without EDNS', () => serve(fails(1))],
     ['sends a broken reply', () => serve((query) => [replyTo(query, { records: 3 }).subarray(0, -20)])],
-    ['sends TC, and ends the connection', () => serve((query, overTcp) => (overTcp ? [] : [replyTo(query, { truncated: true })]))],
+    [
+      'sends TC, and ends the connection',
+      () => serve((query, overTcp) => (overTcp ? [] : [replyTo(query, { truncated: true })])),
+    ],
     [
       'sends TC, and half a reply over TCP',
       () => serve((query, overTcp) => (overTcp ? [{ half: replyTo(query) }] : [replyTo(query, { truncated: true })])),
@@ -305,7 +308,10 @@ describe('a datagram is waited past (RFC 5452 s9.1) that', () => {
 describe('an upstream that does not know EDNS (RFC 6891 s7)', () => {
   it.each<[string, (query: Buffer) => Uint8Array]>([
     ['with the question', (query) => failure(query, 1).subarray(0, END).fill(0, 11, 12)],
-    ['with a header alone', (query) => Buffer.concat([query.subarray(0, 2), Buffer.from('80010000000000000000', 'hex')])],
+    [
+      'with a header alone',
+      (query) => Buffer.concat([query.subarray(0, 2), Buffer.from('80010000000000000000', 'hex')]),
+    ],
   ])('says FORMERR %s, and is asked without from then on', async (_, formerr) => {
     const server = await serve((query) => [query.length > END ? formerr(query) : replyTo(query)]);
     const to = group([server]);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { isBad, Reply, toMessage } from '../../src/resolver/reply.ts';
+import { Reply, toMessage } from '../../src/resolver/reply.ts';
+import { isBad } from '../../src/resolver/reply-reader.ts';
 import { toTextName, toWireName } from '../../src/wire/names.ts';
 import { nameBytes, optBytes, optionBytes, readReply as readStrictly } from '../support/message.ts';
 import { OPT, QNAME, read, readGood, record, soaRecord, typeOf, upstreamReply } from '../support/upstream-reply.ts';

@@ -1,6 +1,7 @@
 /** Replies of upstreams put together part by part, right and wrong ones, and the parts of the resolver that they meet. */
 import type { Held } from '../../src/resolver/cache.ts';
-import { type BadReply, isBad, Reply, readReply } from '../../src/resolver/reply.ts';
+import { Reply } from '../../src/resolver/reply.ts';
+import { type BadReply, isBad, readReply } from '../../src/resolver/reply-reader.ts';
 import { TYPE_CODES } from '../../src/wire/codec.ts';
 import { type MessageParts, messageBytes, nameBytes, optBytes, questionBytes } from './message.ts';
 
