@@ -114,7 +114,13 @@ describe('an answer', () => {
     const subnet = (octet: number): Question =>
       makeQuestion(toWireName('www.example.com'), 1, 0, Uint8Array.of(0, 1, 24, 0, 192, 0, octet));
     const signed = makeQuestion(toWireName('www.example.com'), 1, 0x8000);
-    await Promise.all([asking.ask(), asking.ask(signed), asking.ask(subnet(1)), asking.ask(subnet(1)), asking.ask(subnet(2))]);
+    await Promise.all([
+      asking.ask(),
+      asking.ask(signed),
+      asking.ask(subnet(1)),
+      asking.ask(subnet(1)),
+      asking.ask(subnet(2)),
+    ]);
     expect(asking.times).toBe(4);
     expect(asking.known('www.example.com', 0x8000)).not.toBeNull();
     await asking.ask(subnet(1));
