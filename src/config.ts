@@ -82,7 +82,13 @@ const SETTINGS = {
     help: 'this name and data- in front of it are answered with the address that was asked; none: neither',
   },
   cacheBytes: {
-    schema: number(z.int().min(0)),
+    // Offsets in it are 31 bits.
+    schema: number(
+      z
+        .int()
+        .min(0)
+        .max(2 ** 31 - 8),
+    ),
     default: 16_777_216,
     help: 'memory for answers of upstreams, in octets; 0: none is kept',
   },

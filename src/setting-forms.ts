@@ -114,7 +114,10 @@ export const hostName = z
     /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i,
     'a host name such as cloudmap is expected',
   )
-  .max(200)
+  // The name with `data-` in front of it is one too.
+  .refine((name) => name.length <= 248 && name.split('.').every((label, i) => label.length <= (i === 0 ? 58 : 63)), {
+    message: 'is too long for a host name',
+  })
   .transform((name) => (name === 'none' ? null : name.toLowerCase()));
 
 /** Pairs, as a mapping's entries are: a suffix that is there twice is not to go unseen. */

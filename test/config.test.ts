@@ -187,8 +187,9 @@ const BAD: Record<string, readonly string[]> = {
   refuse: ['a..b', 'a.example,', 'x'.repeat(64)],
   singleLabelUpstreams: ['nobody', '10.0.0.1,system'],
   specialUseNames: ['a..b', 'local,'],
-  ownName: ['two words', '-cloudmap', 'cloud_map', 'cloudmap.'],
-  cacheBytes: ['-1', '16M', '1.5'],
+  // With `data-` in front a label may have no more than 63 octets.
+  ownName: ['two words', '-cloudmap', 'cloud_map', 'cloudmap.', 'a'.repeat(59), `x.${'a'.repeat(64)}`],
+  cacheBytes: ['-1', '16M', '1.5', '2147483648'],
   cacheStaleSeconds: ['-1', '1d'],
   dnsFallback: ['none', 'ALL'],
   seed: ['-1', '4294967296', 'x'],
