@@ -58,6 +58,9 @@ const namespace = z.strictObject({
     .transform((list) => list ?? []),
 });
 
+/** With a length for every 255 octets, a question and an OPT, a message of 65,535 octets holds some more. */
+const MAX_TEXT_BYTES = 64_000;
+
 const record = z
   .strictObject({
     name: z.string().min(1),
@@ -70,6 +73,7 @@ const record = z
     if (!isDomainName(name)) wrong('name', 'is no domain name');
     if (type === 'A' && !z.ipv4().safeParse(value).success) wrong('value', 'is no IPv4 address');
     if (type === 'AAAA' && !z.ipv6().safeParse(value).success) wrong('value', 'is no IPv6 address');
+    if (type === 'TXT' && Buffer.byteLength(value) > MAX_TEXT_BYTES) wrong('value', 'is too long for a reply');
     if ((type === 'CNAME' || type === 'PTR') && !isDomainName(value)) wrong('value', 'is no domain name');
   });
 

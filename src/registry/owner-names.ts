@@ -13,6 +13,7 @@ export function domainNameProblem(name: string): string | null {
     if (label.length === 0) return 'has an empty label';
     if (label.length > 63) return `has a label longer than 63 octets ("${label}")`;
   }
+  for (let i = 0; i < name.length; i++) if (name.charCodeAt(i) > 0xff) return 'has a character that is not one octet';
   return null;
 }
 

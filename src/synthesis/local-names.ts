@@ -77,10 +77,14 @@ function putName(delta: DeltaWriter, name: string, rrsets: Rrset[], options: Loc
 function staticRrsets(records: readonly LocalRecord[], options: LocalOptions): Rrset[] {
   const types = [...new Set(records.map(({ type }) => type))];
   return types.map((type) => {
-    const tails = records
-      .filter((record) => record.type === type)
-      .map((record) => recordTail(TYPE[type], cap(record.ttl, options), RDATA_OF[type](record.value)));
-    return rrsetOf(TYPE[type], 'all', tails);
+    // By RDATA: one that is written twice is one record (RFC 2181 s5).
+    const tails = new Map<string, Uint8Array>();
+    for (const record of records.filter((each) => each.type === type)) {
+      const rdata = RDATA_OF[type](record.value);
+      const key = Buffer.from(rdata).toString('latin1');
+      if (!tails.has(key)) tails.set(key, recordTail(TYPE[type], cap(record.ttl, options), rdata));
+    }
+    return rrsetOf(TYPE[type], 'all', [...tails.values()]);
   });
 }
 
