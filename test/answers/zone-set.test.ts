@@ -244,3 +244,55 @@ describe('ZoneSet', () => {
     }
   });
 });
+
+describe('a zone of one name', () => {
+  function named(...apexes: string[]): ZoneSet {
+    const zones = new ZoneSet();
+    change(zones, (delta) => {
+      for (const apex of apexes) {
+        delta.putNameZone(toWireName(apex));
+        delta.putSet(toWireName(apex), toWireName(apex), SET);
+      }
+    });
+    return zones;
+  }
+
+  it('has that name, in any case, and none below, above or beside it', () => {
+    const zones = named('printer.corp.example');
+    expect(look(zones, 'Printer.CORP.example')).toBe('printer.corp.example. answers');
+    for (const name of ['x.printer.corp.example', 'corp.example', 'other.corp.example', 'xprinter.corp.example', ''])
+      expect(look(zones, name), name).toBe('not ours');
+  });
+
+  it('lets names below it be of a shorter zone, or a longer one', () => {
+    const zones = named('b.c');
+    change(zones, (delta) => {
+      delta.putZone(toWireName('c'));
+      delta.putZone(toWireName('a.b.c'));
+    });
+    expect(look(zones, 'b.c')).toBe('b.c. answers');
+    expect(look(zones, 'x.b.c')).toBe('c. nothing');
+    expect(look(zones, 'x.a.b.c')).toBe('a.b.c. nothing');
+  });
+
+  it('is above those whose names it is an end of', () => {
+    const wire = toWireName('corp.example');
+    const view = new NameView();
+    view.read(wire, 0, wire.length);
+    expect(named('printer.corp.example').isAboveZone(wire, view)).toBe(true);
+    expect(named('printer.example').isAboveZone(wire, view)).toBe(false);
+  });
+
+  it('goes like any other', () => {
+    const zones = named('a.x', 'b.x');
+    change(zones, (delta) => delta.dropZone(toWireName('a.x')));
+    expect([look(zones, 'a.x'), look(zones, 'b.x')]).toEqual(['not ours', 'b.x. answers']);
+    change(zones, (delta) => delta.reset());
+    expect(look(zones, 'b.x')).toBe('not ours');
+  });
+
+  it('may be of the root, and is then the root alone', () => {
+    const zones = named('');
+    expect([look(zones, ''), look(zones, 'x')]).toEqual(['. answers', 'not ours']);
+  });
+});

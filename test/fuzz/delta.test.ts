@@ -12,15 +12,16 @@ function noise(random: Random, most: number): Uint8Array {
 
 function someChange(random: Random): DeltaChange {
   const [apex, owner] = [noise(random, 255), noise(random, 255)];
-  const kind = (['reset', 'put-zone', 'drop-zone', 'put-set', 'drop-set'] as const)[random(5)];
+  const kind = (['reset', 'put-zone', 'put-name-zone', 'drop-zone', 'put-set', 'drop-set'] as const)[random(6)];
   if (kind === 'put-set') return { kind, apex, owner, set: noise(random, random(10) === 0 ? 5000 : 100) };
   if (kind === 'drop-set') return { kind, apex, owner };
-  return kind === 'put-zone' || kind === 'drop-zone' ? { kind, apex } : { kind: 'reset' };
+  return kind === 'put-zone' || kind === 'put-name-zone' || kind === 'drop-zone' ? { kind, apex } : { kind: 'reset' };
 }
 
 function write(writer: DeltaWriter, change: DeltaChange): void {
   if (change.kind === 'reset') writer.reset();
   else if (change.kind === 'put-zone') writer.putZone(change.apex);
+  else if (change.kind === 'put-name-zone') writer.putNameZone(change.apex);
   else if (change.kind === 'drop-zone') writer.dropZone(change.apex);
   else if (change.kind === 'put-set') writer.putSet(change.apex, change.owner, change.set);
   else if (change.kind === 'drop-set') writer.dropSet(change.apex, change.owner);
