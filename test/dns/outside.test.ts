@@ -13,7 +13,7 @@ const WWW = 'www.example.com A';
 const NAME = 'www.example.com.';
 const A = record(QNAME, 'A', 300, '192.0.2.1');
 const SOA = soaRecord('example.com', 900, 120);
-const SOA_TEXT = 'example.com. 900 IN SOA ns.example. root.example. 1 2 3 4 120';
+const SOA_TEXT = 'example.com. 120 IN SOA ns.example. root.example. 1 2 3 4 120';
 const asked = (flags = 'RD', opt = {}) => queryBytes(WWW, { flags, opts: [opt] });
 const DO = 0x8000;
 
