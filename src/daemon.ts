@@ -12,7 +12,7 @@ import { findEc2Addresses } from './declared/ec2-addresses.ts';
 import { watchOverrides } from './declared/overrides.ts';
 import type { DeclaredContent } from './declared/schema.ts';
 import { createEc2Lookup } from './ec2.ts';
-import { followSystem, forwardingOf } from './forwarding.ts';
+import { followSystem, forwardingOf, settingOf } from './forwarding.ts';
 import { scheduleAliasTargets } from './health/alias-targets.ts';
 import { scheduleCustomHealth } from './health/custom-health.ts';
 import { logTransitions } from './health/log.ts';
@@ -110,7 +110,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
           if (problem === null) log.info(`DNS is answered on ${address} too, which is new`);
           else log.warn(`DNS is not answered on ${address}, which is new: ${problem}`);
         },
-        onLoop: (upstream, isLoop) => log.warn(loopLine(formatAddress(upstream), isLoop)),
+        onLoop: (upstream, isLoop) => log.warn(loopLine(settingOf(upstream, settings), upstream, isLoop)),
       },
     );
     closers.push(() => publisher.close());
@@ -275,10 +275,11 @@ function proberEvents(log: Log, onError: (error: unknown) => void): ProberEvents
   };
 }
 
-function loopLine(upstream: string, isLoop: boolean): string {
+function loopLine(setting: string, upstream: Endpoint, isLoop: boolean): string {
+  const address = formatAddress(upstream);
   return isLoop
-    ? `CLOUDMAPD_UPSTREAMS: ${upstream} leads back to this daemon and is not asked: name a resolver there that does not forward to it`
-    : `${upstream} does not lead back to this daemon any more and is asked again`;
+    ? `${setting}: ${address} leads back to this daemon and is not asked: name a resolver there that does not forward to it`
+    : `${setting}: ${address} does not lead back to this daemon any more and is asked again`;
 }
 
 function localOptions(settings: Settings, { records }: DeclaredContent): LocalOptions {

@@ -58,6 +58,15 @@ export function followSystem(
   return watchResolvConf(RESOLV_CONF, () => onChange(currentUpstreams(settings, dns, warn)));
 }
 
+/** The environment's name of the setting that an upstream comes from. */
+export function settingOf(upstream: Endpoint, { forward, singleLabelUpstreams }: Settings): string {
+  const has = (list: readonly Endpoint[] | string): boolean =>
+    typeof list !== 'string' &&
+    list.some(({ address, port }) => address === upstream.address && port === upstream.port);
+  if (forward.some(({ upstreams }) => has(upstreams))) return 'CLOUDMAPD_FORWARD';
+  return has(singleLabelUpstreams) ? 'CLOUDMAPD_SINGLE_LABEL_UPSTREAMS' : 'CLOUDMAPD_UPSTREAMS';
+}
+
 function currentUpstreams({ upstreams }: Settings, dns: readonly Endpoint[], warn: (line: string) => void): Endpoint[] {
   if (upstreams === 'none') return [];
   const wanted = upstreams === 'system' ? readResolvConf(RESOLV_CONF) : upstreams;

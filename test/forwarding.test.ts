@@ -2,7 +2,8 @@ import { networkInterfaces } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import type { Forwarding } from '../src/answers/thread-protocol.ts';
 import { loadConfiguration } from '../src/config.ts';
-import { forwardingOf, isWildcard } from '../src/forwarding.ts';
+import { forwardingOf } from '../src/forwarding.ts';
+import { isWildcard } from '../src/listener-addresses.ts';
 import { LOCALLY_SERVED_ZONES } from '../src/resolver/rules.ts';
 
 /** With these flags, and what is warned of on the way. */

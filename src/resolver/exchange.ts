@@ -18,6 +18,9 @@ import { MAX_TIMEOUT_MS, type Upstream, type UpstreamGroup } from './upstreams.t
 /** A client's resolver mostly gives up after five seconds, Docker's after four. */
 export const EXCHANGE_TIMEOUT_MS = 3500;
 const TCP_TIMEOUT_MS = 1000;
+/** A timer may come so early. */
+const TIMER_MS = 2;
+const HEADER_ALONE: BadReply = { rcode: RCODE.FORMERR, error: null, hasOpt: false };
 
 export interface Failure {
   /** The RCODE that an upstream gave last; null: none gave any in time. */
@@ -68,13 +71,14 @@ export class Exchange {
     question: Question,
     group: UpstreamGroup,
     random: SecureRandom,
-    nowMs: number,
     onDone: (result: ExchangeResult) => void,
   ) {
     this.question = question;
     this.#random = random;
     this.#onDone = onDone;
     this.#questionEnd = questionEnd(question);
+    // Not the clock of the day, which may be set while a client waits.
+    const nowMs = performance.now();
     this.#deadlineMs = nowMs + EXCHANGE_TIMEOUT_MS;
     const { order, atOnce } = group.plan(nowMs);
     this.#order = order;
@@ -98,7 +102,7 @@ export class Exchange {
     const { upstream, takeBack } = attempt;
     setTimeout(() => {
       if (!this.#attempts.includes(attempt)) return;
-      upstream.failed(Date.now());
+      upstream.failed(performance.now());
       takeBack();
     }, attempt.timeoutMs).unref();
   }
@@ -136,8 +140,8 @@ export class Exchange {
   #askOverTcp(attempt: Attempt): void {
     this.#remove(attempt);
     if (this.#isDone) return;
-    this.#ask(attempt.upstream, Date.now(), true);
-    this.#wait(Date.now());
+    this.#ask(attempt.upstream, performance.now(), true);
+    this.#wait(performance.now());
   }
 
   /** @param tcpQuery what it is a reply to, where it came over TCP */
@@ -145,7 +149,7 @@ export class Exchange {
     const { upstream } = attempt;
     if (this.#isDone) {
       this.#remove(attempt);
-      if (tcpQuery === null && isUseful(message)) upstream.succeeded(Date.now() - attempt.startedAtMs);
+      if (tcpQuery === null && isUseful(message)) upstream.succeeded(performance.now() - attempt.startedAtMs);
       return;
     }
     // Over TCP there is nothing to ask for the rest over, and a part is no answer.
@@ -153,20 +157,22 @@ export class Exchange {
       this.#fail(attempt, null);
       return;
     }
-    const reply = readReply(message, this.#questionEnd, this.question.type);
+    // A server that does not know EDNS may send its FORMERR as a header alone.
+    const isHeader = readU16(message, 4) === 0;
+    const reply = isHeader ? HEADER_ALONE : readReply(message, this.#questionEnd, this.question.type);
     if (isBad(reply)) {
       this.#refused(attempt, reply);
       return;
     }
-    if (tcpQuery === null) upstream.succeeded(Date.now() - attempt.startedAtMs);
+    if (tcpQuery === null) upstream.succeeded(performance.now() - attempt.startedAtMs);
     // Seen where nobody can forge: it folds case, so over UDP its replies would never match.
-    else upstream.answeredOverTcp(Date.now(), echoes(message, tcpQuery, this.#questionEnd));
+    else upstream.answeredOverTcp(performance.now(), echoes(message, tcpQuery, this.#questionEnd));
     this.#finish(reply, attempt);
   }
 
   #refused(attempt: Attempt, reply: BadReply): void {
     const { upstream } = attempt;
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     if (reply.rcode === RCODE.FORMERR && !reply.hasOpt && upstream.hasEdns(nowMs)) {
       upstream.lacksEdns(nowMs);
       this.#remove(attempt);
@@ -180,7 +186,7 @@ export class Exchange {
   #fail(attempt: Attempt, reply: BadReply | null): void {
     if (this.#isDone) return;
     this.#remove(attempt);
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     // An RCODE may be for this name alone; no answer at all says that the server is ill.
     if (reply === null || reply.rcode === null) attempt.upstream.failed(nowMs);
     else attempt.upstream.refused(nowMs);
@@ -192,9 +198,10 @@ export class Exchange {
 
   /** The time of the attempts under way is over. */
   #onTimeout(): void {
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     for (const attempt of this.#attempts) {
-      if (attempt.isLate) continue;
+      // One that has just begun is cut short by the deadline, and has not failed.
+      if (attempt.isLate || nowMs < attempt.startedAtMs + attempt.timeoutMs - TIMER_MS) continue;
       attempt.isLate = true;
       attempt.upstream.failed(nowMs);
     }

@@ -55,6 +55,8 @@ interface Flight {
 const MAX_WAITING = 10_000;
 /** Questions with the upstreams at once. */
 const MAX_FLIGHTS = 4000;
+/** Beyond so many, what is not yet needed is not asked for. */
+const MAX_PREFETCH_FLIGHTS = 1000;
 /** RFC 8767 s5: a client is given a stale answer before it gives up. */
 const STALE_AFTER_MS = 1800;
 /** RFC 8767 s5: how often upstreams that fail are asked for what is answered stale. */
@@ -149,7 +151,7 @@ export class Resolver {
   /** Asks again for the entry found last, where it is asked for often. */
   #refresh(group: UpstreamGroup, name: Uint8Array, type: number, bits: number, nowMs: number): void {
     const cache = this.#cache;
-    if (cache.hits <= PREFETCH_HITS || cache.isRefreshing) return;
+    if (cache.hits <= PREFETCH_HITS || cache.isRefreshing || this.#flights.size >= MAX_PREFETCH_FLIGHTS) return;
     cache.isRefreshing = true;
     this.ask(makeQuestion(name, type, bits), group, nowMs, () => undefined);
   }
@@ -221,7 +223,7 @@ export class Resolver {
   }
 
   #start(question: Question, group: UpstreamGroup, nowMs: number, waiter: Waiter): void {
-    const exchange = new Exchange(question, group, this.#random, nowMs, (result) => this.#finish(question, result));
+    const exchange = new Exchange(question, group, this.#random, (result) => this.#finish(question, result));
     const flight: Flight = { exchange, waiters: [waiter], staleTimer: undefined, isLate: false };
     this.#flights.add(question, flight);
     if (!this.#knows(question, nowMs)) return;

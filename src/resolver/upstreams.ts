@@ -1,4 +1,7 @@
-/** Upstream servers: what is known of each one's speed and health, and the order in which a query asks them. */
+/**
+ * Upstream servers: what is known of each one's speed and health, and the order in which a query asks them. Times are
+ * those of `performance.now()`.
+ */
 import type { SecureRandom } from './random.ts';
 import { UpstreamSockets } from './sockets.ts';
 
@@ -29,7 +32,7 @@ export class Upstream {
   rttMs = -1;
   /** It has failed since it last replied. */
   isDown = false;
-  /** Epoch ms from which it is tried, or measured, again. */
+  /** From when it is tried, or measured, again. */
   retryAtMs = 0;
   failures = 0;
   /** It leads back to this daemon, and is asked nothing but whether it still does. */
@@ -49,6 +52,11 @@ export class Upstream {
   get timeoutMs(): number {
     if (this.rttMs < 0) return FIRST_TIMEOUT_MS;
     return Math.min(MAX_TIMEOUT_MS, Math.max(MIN_TIMEOUT_MS, 4 * this.rttMs));
+  }
+
+  /** Smaller is asked first; what is not known to be fast may be dead. */
+  get rank(): number {
+    return this.rttMs < 0 ? MAX_TIMEOUT_MS : this.rttMs;
   }
 
   /** It gave an answer that can be used. */
@@ -85,6 +93,8 @@ export class Upstream {
 
   /** It stayed silent for its time, could not be reached, or gave an answer of no use. */
   failed(nowMs: number): void {
+    // Many queries may have waited for it; that is one failure.
+    if (this.isDown && nowMs < this.retryAtMs) return;
     this.isDown = true;
     this.retryAtMs = nowMs + Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(this.failures, 10));
     this.failures++;
@@ -119,7 +129,7 @@ export class UpstreamGroup {
     const [only] = this.upstreams;
     if (this.upstreams.length === 1 && only !== undefined && !only.isLoop) return this.#single;
     const usable = this.upstreams.filter(({ isLoop }) => !isLoop);
-    const up = usable.filter(({ isDown }) => !isDown).sort((a, b) => a.rttMs - b.rttMs);
+    const up = usable.filter(({ isDown }) => !isDown).sort((a, b) => a.rank - b.rank);
     const down = usable.filter(({ isDown }) => isDown).sort((a, b) => a.failures - b.failures);
     // Nobody answers: whoever is back first is to be heard at once.
     if (up.length === 0) return { order: down, atOnce: down.length };

@@ -46,7 +46,7 @@ function group(addresses: readonly Address[], isMeasured = true): { group: Upstr
 }
 
 function ask(to: UpstreamGroup, question = QUESTION): Promise<ExchangeResult> {
-  return new Promise((resolve) => exchanges.push(new Exchange(question, to, random, Date.now(), resolve)));
+  return new Promise((resolve) => exchanges.push(new Exchange(question, to, random, resolve)));
 }
 
 /** How many answers came, or the RCODE of the failure. */
@@ -83,7 +83,7 @@ describe('a question', () => {
 
   it('is closed without an answer, and nobody is told', async () => {
     const server = await serve(() => NEVER);
-    const exchange = new Exchange(QUESTION, group([server]).group, random, Date.now(), () => expect.unreachable());
+    const exchange = new Exchange(QUESTION, group([server]).group, random, () => expect.unreachable());
     exchange.close();
     exchange.close();
   });
