@@ -105,23 +105,21 @@ it('a loop that is made while the daemon runs is found, and no query goes round 
   });
 });
 
-it('rules that lead back are found too', async () => {
+it('rules that lead back are found too, and the line names the setting that has them', async () => {
   const port = await closedPort();
   const loop = await open(relaying('127.0.0.1', port), true);
   const good = await open(onlyAddress('192.0.2.1'));
-  const daemon = await start({
-    DNS: `127.0.0.1:${port}`,
-    UPSTREAMS: good.endpoint,
-    FORWARD: `corp.example=${loop.endpoint}`,
-  });
-  await waitFor(
+  const FORWARD = `corp.example=${loop.endpoint}`;
+  const daemon = await start({ DNS: `127.0.0.1:${port}`, UPSTREAMS: good.endpoint, FORWARD });
+  const line = await waitFor(
     'the warning',
     () =>
       daemon
         .stderr()
         .split('\n')
-        .find((line) => line.includes(loop.endpoint)) ?? null,
+        .find((text) => text.includes(loop.endpoint)) ?? null,
   );
   expect((await ask(port, 'www.corp.example A')).status).toBe('SERVFAIL RD RA');
   expect((await ask(port, 'www.example A')).answer).toHaveLength(1);
+  expect(line).toContain('CLOUDMAPD_FORWARD');
 });

@@ -25,7 +25,7 @@ export interface Journey {
   writeFile(name: string, text: string): string;
   /** Starts a daemon, on a data folder of its own where none is given. */
   start(options?: Partial<DaemonOptions>): Promise<RunningDaemon>;
-  /** Runs a daemon that is expected to end by itself. */
+  /** Runs a daemon that is expected to end by itself. @throws Error where it serves instead */
   runToEnd(options?: Partial<DaemonOptions>): Promise<Ended>;
 }
 
@@ -66,7 +66,13 @@ export function setUpJourney(): Journey {
         child.kill('SIGKILL');
         return exited;
       });
-      const code = await exited;
+      const hasStarted = new Promise<never>((_, reject) => {
+        child.stdout?.on('data', () => {
+          if (stdout().includes('list-namespaces'))
+            reject(new Error('the daemon has started, and was to end by itself'));
+        });
+      });
+      const code = await Promise.race([exited, hasStarted]);
       return { code, stdout: stdout(), stderr: stderr() };
     },
   };
