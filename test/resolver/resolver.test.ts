@@ -10,7 +10,7 @@ import { closeResolvers, makeResolver } from '../support/resolving.ts';
 const servers: FakeUpstream[] = [];
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] });
+  vi.useFakeTimers({ toFake: ['Date', 'performance', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] });
 });
 afterEach(async () => {
   closeResolvers();

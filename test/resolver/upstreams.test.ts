@@ -48,8 +48,11 @@ describe('Upstream', () => {
   it('is down when it fails, longer each time, to half a minute', () => {
     const upstream = make('a');
     const waits = Array.from({ length: 8 }, () => {
-      upstream.failed(T);
-      return upstream.retryAtMs - T;
+      const now = Math.max(T, upstream.retryAtMs);
+      upstream.failed(now);
+      // Many queries may have waited for it.
+      upstream.failed(now + 999);
+      return upstream.retryAtMs - now;
     });
     expect(waits).toEqual([1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
     expect(upstream.isDown).toBe(true);
@@ -134,7 +137,7 @@ describe('UpstreamGroup.plan', () => {
   it('asks all at once where all are down, those with the fewest failures first', () => {
     const { group, of } = measured({ a: 10, b: 20, c: 30 });
     for (const [name, failures] of Object.entries({ a: 3, b: 1, c: 2 }))
-      for (let i = 0; i < failures; i++) of[name]?.failed(T);
+      for (let i = 0; i < failures; i++) of[name]?.failed(T + i * 30_000);
     expect(planned(group, T)).toBe('b c a|');
   });
 
