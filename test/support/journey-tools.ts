@@ -136,6 +136,10 @@ const PROBES = {
   named: ['named', '-v'],
   nsd: ['nsd', '-v'],
   knotd: ['knotd', '-V'],
+  busybox: ['busybox', 'true'],
+  // It has no way to do nothing but to complain.
+  setcap: ['sh', '-c', 'command -v setcap'],
+  npm: ['npm', '--version'],
   // Both take a second to do anything; whether they work shows in what they are needed for.
   "Debian's AWS CLI": ['test', '-x', '/usr/bin/aws'],
   "Debian's boto3": [
