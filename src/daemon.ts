@@ -110,7 +110,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
           if (problem === null) log.info(`DNS is answered on ${address} too, which is new`);
           else log.warn(`DNS is not answered on ${address}, which is new: ${problem}`);
         },
-        onLoop: (upstream, isLoop) => log.warn(loopLine(settingOf(upstream, settings), upstream, isLoop)),
+        onLoop: (upstream, names, isLoop) => log.warn(loopLine(settingOf(names), upstream, isLoop)),
       },
     );
     closers.push(() => publisher.close());
@@ -118,10 +118,12 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     const resolver = new Resolver({ ...forwarding, cacheBytes: 0 }, null);
     closers.push(() => resolver.close());
     closers.push(
-      followSystem(settings, settings.dns, warn, (upstreams) => {
-        log.info(`the upstreams are now ${upstreams.map(formatAddress).join(', ') || 'none'} (/etc/resolv.conf)`);
-        publisher.setUpstreams(upstreams);
-        resolver.setUpstreams(upstreams);
+      followSystem(settings, settings.dns, warn, (upstreams, which) => {
+        log.info(
+          `the ${which === 'default' ? '' : 'single-label '}upstreams are now ${upstreams.map(formatAddress).join(', ') || 'none'} (/etc/resolv.conf)`,
+        );
+        publisher.setUpstreams(upstreams, which);
+        resolver.setUpstreams(upstreams, which);
       }),
     );
     for (const address of [...listeners.skipped, ...publisher.skipped]) {

@@ -2,7 +2,7 @@
 
 import { isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import type { Forwarding, RuleAction } from './answers/thread-protocol.ts';
+import type { Forwarding, LoopNames, RuleAction } from './answers/thread-protocol.ts';
 import type { Settings } from './config.ts';
 import { isWildcard } from './listener-addresses.ts';
 import { formatAddress } from './publish/publisher.ts';
@@ -52,19 +52,21 @@ export function followSystem(
   settings: Settings,
   dns: readonly Endpoint[],
   warn: (line: string) => void,
-  onChange: (upstreams: Endpoint[]) => void,
+  onChange: (upstreams: Endpoint[], which: 'default' | 'single-label') => void,
 ): () => void {
-  if (settings.upstreams !== 'system') return () => undefined;
-  return watchResolvConf(RESOLV_CONF, () => onChange(currentUpstreams(settings, dns, warn)));
+  const { upstreams, singleLabelUpstreams } = settings;
+  if (upstreams !== 'system' && singleLabelUpstreams !== 'system') return () => undefined;
+  return watchResolvConf(RESOLV_CONF, (servers) => {
+    if (upstreams === 'system') onChange(currentUpstreams(settings, dns, warn), 'default');
+    if (singleLabelUpstreams !== 'system') return;
+    onChange(withoutSelf(servers, dns, 'CLOUDMAPD_SINGLE_LABEL_UPSTREAMS', warn), 'single-label');
+  });
 }
 
-/** The environment's name of the setting that an upstream comes from. */
-export function settingOf(upstream: Endpoint, { forward, singleLabelUpstreams }: Settings): string {
-  const has = (list: readonly Endpoint[] | string): boolean =>
-    typeof list !== 'string' &&
-    list.some(({ address, port }) => address === upstream.address && port === upstream.port);
-  if (forward.some(({ upstreams }) => has(upstreams))) return 'CLOUDMAPD_FORWARD';
-  return has(singleLabelUpstreams) ? 'CLOUDMAPD_SINGLE_LABEL_UPSTREAMS' : 'CLOUDMAPD_UPSTREAMS';
+/** The environment's name of the setting that says who is asked such names. */
+export function settingOf(names: LoopNames): string {
+  if (names === 'all') return 'CLOUDMAPD_UPSTREAMS';
+  return names.suffix === null ? 'CLOUDMAPD_SINGLE_LABEL_UPSTREAMS' : 'CLOUDMAPD_FORWARD';
 }
 
 function currentUpstreams({ upstreams }: Settings, dns: readonly Endpoint[], warn: (line: string) => void): Endpoint[] {

@@ -31,6 +31,9 @@ export const SOCKET_CHOICES = ['auto', 'batched', 'plain'] as const;
 /** `auto`: batched where they can be had. */
 export type SocketChoice = (typeof SOCKET_CHOICES)[number];
 
+/** What a looping upstream was asked: all names, those below a rule's suffix, or (null) those of one label. */
+export type LoopNames = 'all' | { readonly suffix: string | null };
+
 /** Given to a thread when it starts. */
 export interface ThreadOptions {
   readonly listen: readonly ListenAddress[];
@@ -56,8 +59,8 @@ export interface ThreadOptions {
 
 export type ToThread =
   | { kind: 'delta'; sequence: number; delta: Uint8Array }
-  /** For names that no rule names, from now on. */
-  | { kind: 'upstreams'; upstreams: readonly ListenAddress[] }
+  /** For names that no rule names, or for those of one label, from now on. */
+  | { kind: 'upstreams'; upstreams: readonly ListenAddress[]; which: 'default' | 'single-label' }
   /** @see Resolver.flush */
   | { kind: 'flush'; sequence: number; name: string | null; isBelow: boolean }
   | { kind: 'close' };
@@ -78,7 +81,7 @@ export type FromThread =
   /** An address that came up under a wildcard answers from now on, or why it does not. */
   | { kind: 'address'; address: string; error: string | null }
   /** An upstream leads back to this daemon, or does no more. */
-  | { kind: 'loop'; upstream: ListenAddress; isLoop: boolean }
+  | { kind: 'loop'; upstream: ListenAddress; names: LoopNames; isLoop: boolean }
   | { kind: 'ack'; sequence: number }
   | { kind: 'flushed'; sequence: number; count: number }
   | { kind: 'closed' };

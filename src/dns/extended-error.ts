@@ -29,7 +29,7 @@ export const FIXED_ERRORS = {
   ),
   upstreamsSilent: fixed('noReachableAuthority', 'no upstream answered in time (CLOUDMAPD_UPSTREAMS)'),
   upstreamsFailed: fixed('noReachableAuthority', 'the upstreams could not answer (CLOUDMAPD_UPSTREAMS)'),
-  loop: fixed('noReachableAuthority', 'the upstream leads back to this server (CLOUDMAPD_UPSTREAMS)'),
+  loop: fixed('noReachableAuthority', 'the upstream leads back to this server'),
   busy: fixed('other', 'too many queries wait for the upstreams'),
   refusedByRule: fixed('blocked', 'the name is refused by a rule (CLOUDMAPD_REFUSE)'),
   specialUse: fixed('other', 'a name for local use is not looked up outside (CLOUDMAPD_SPECIAL_USE_NAMES)'),

@@ -96,9 +96,6 @@ export class Outside {
     if (!resolver.isOn) return this.#leave(isFirst, flags, FIXED_ERRORS.notForwarded);
     if (!client.mayRecurse()) return this.#leave(isFirst, flags, FIXED_ERRORS.clientRefused);
     const at = name.offsets[0] as number;
-    if (isFirst && screen.qtype === TYPE.TXT && resolver.loops.receive(message, at, name.end - at)) {
-      return this.#leave(isFirst, flags, FIXED_ERRORS.loop);
-    }
     const route = resolver.rules.find(message, name);
     const { kind } = route.action;
     if (kind === 'refuse') return this.#leave(isFirst, flags, FIXED_ERRORS.refusedByRule);

@@ -1,5 +1,6 @@
 /** What happens to a query that `respond` wants forwarded, for UDP and TCP alike. */
-import type { Resolver } from '../resolver/resolver.ts';
+import { EXCHANGE_TIMEOUT_MS } from '../resolver/exchange.ts';
+import type { Outcome, Resolver } from '../resolver/resolver.ts';
 import { MAX_MESSAGE_BYTES, RCODE } from '../wire/header.ts';
 import type { Client } from './clients.ts';
 import { FIXED_ERRORS } from './extended-error.ts';
@@ -26,24 +27,33 @@ export function createRelay(responder: Responder, resolver: Resolver): Relay {
   return {
     relay(query, overTcp, local, send) {
       const tellings: Told[] = [];
+      const deadlineMs = performance.now() + EXCHANGE_TIMEOUT_MS;
+      let timer: NodeJS.Timeout | undefined;
+      let isDone = false;
+      const finish = (length: number): void => {
+        isDone = true;
+        clearTimeout(timer);
+        send(scratch.slice(0, length));
+      };
+      const giveUp = (): void => {
+        if (isDone) return;
+        finish(responder.refuse(query, scratch, overTcp, RCODE.SERVFAIL, FIXED_ERRORS.upstreamsSilent));
+      };
       const ask = (): void => {
         const { question, group, picks } = responder.takeWanted();
         const { length: rounds } = tellings;
-        resolver.ask(
-          question,
-          group,
-          Date.now(),
-          (outcome) => {
-            tellings.push({ question, outcome, picks });
-            const length = responder.respond(query, query.length, scratch, overTcp, local, SERVED, tellings);
-            if (length === DROP) return;
-            if (length !== FORWARD) return send(scratch.slice(0, length));
-            if (rounds < MAX_ROUNDS) return ask();
-            const end = responder.refuse(query, scratch, overTcp, RCODE.SERVFAIL, FIXED_ERRORS.upstreamsFailed);
-            send(scratch.slice(0, end));
-          },
-          rounds === 0 ? query : null,
-        );
+        // The first exchange ends in time by itself; those of the names behind it have what is left.
+        if (rounds === 1) timer = setTimeout(giveUp, Math.max(0, deadlineMs - performance.now()));
+        const onOutcome = (outcome: Outcome): void => {
+          if (isDone) return;
+          tellings.push({ question, outcome, picks });
+          const length = responder.respond(query, query.length, scratch, overTcp, local, SERVED, tellings);
+          if (length === DROP) return;
+          if (length !== FORWARD) finish(length);
+          else if (rounds < MAX_ROUNDS) ask();
+          else giveUp();
+        };
+        resolver.ask(question, group, Date.now(), onOutcome, rounds === 0 ? query : null);
       };
       ask();
     },

@@ -69,6 +69,7 @@ export class Responder {
   readonly #screen = new Screen();
   readonly #writer: ReplyWriter;
   readonly #outside: Outside;
+  readonly #resolver: Resolver;
   readonly #target = new NameView();
 
   // Of the reply being written.
@@ -86,6 +87,7 @@ export class Responder {
     this.#locals = locals;
     this.#selection = new Selection(random);
     this.#clock = clock;
+    this.#resolver = resolver;
     this.#writer = new ReplyWriter(this.#screen, resolver.isOn);
     const ours = [zones, locals];
     this.#outside = new Outside({ resolver, writer: this.#writer, ours, tails, maxTtlSeconds, clock });
@@ -114,6 +116,10 @@ export class Responder {
     this.#writer.begin(query, reply);
     if (rcode !== RCODE.NOERROR) return this.#refusal(rcode, this.#screen.error);
     if (!this.#zones.isFilled) return this.#refusal(RCODE.SERVFAIL, FIXED_ERRORS.notReady);
+    // Whatever zone its name is in: it is none that anybody has.
+    if (this.#screen.qtype === TYPE.TXT && this.#resolver.loops.receive(query, HEADER_BYTES)) {
+      return this.#refusal(RCODE.REFUSED, FIXED_ERRORS.loop);
+    }
     return this.#answer(query, reply, client, tellings);
   }
 

@@ -2,6 +2,7 @@
  * The entry of an answering thread: its own sockets, its own copy of the compiled answers, told of changes by the
  * main thread and acknowledging each. It knows nothing of the registry, the API or the store.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { createRandom } from '../answers/selection.ts';
 import type { FromThread, ListenAddress, ThreadOptions, ToThread } from '../answers/thread-protocol.ts';
@@ -18,6 +19,9 @@ import { listenUdpWildcard } from './udp-wildcard.ts';
 
 /** How often another port is tried when the one that UDP was given for 0 is taken for TCP. */
 const PORT_ATTEMPTS = 20;
+/** At the end, how long upstreams are waited for. */
+const DRAIN_MS = 500;
+const DRAIN_POLL_MS = 10;
 
 interface Closable {
   close(): Promise<void>;
@@ -32,7 +36,7 @@ const zones = new ZoneSet();
 const locals = new ZoneSet();
 locals.apply(options.localNames);
 const resolver = new Resolver(options.forwarding, {
-  onLoop: ({ address, port }, isLoop) => tell({ kind: 'loop', upstream: { address, port }, isLoop }),
+  onLoop: ({ address, port }, names, isLoop) => tell({ kind: 'loop', upstream: { address, port }, names, isLoop }),
 });
 const responder = new Responder({
   zones,
@@ -54,11 +58,11 @@ port.on('message', (message: ToThread) => {
       zones.apply(message.delta);
       tell({ kind: 'ack', sequence: message.sequence });
       // What leads back arrives here, and is looked at from now on.
-      if (isFirst) resolver.checkLoops();
+      if (isFirst) resolver.serve();
       break;
     }
     case 'upstreams':
-      resolver.setUpstreams(message.upstreams);
+      resolver.setUpstreams(message.upstreams, message.which);
       break;
     case 'flush':
       tell({ kind: 'flushed', sequence: message.sequence, count: resolver.flush(message.name, message.isBelow) });
@@ -124,6 +128,12 @@ async function bind(wanted: ListenAddress, listenUdp: ListenUdp): Promise<Listen
 }
 
 async function close(): Promise<void> {
+  // Who waits for upstreams is answered, though perhaps with SERVFAIL.
+  const deadlineMs = performance.now() + DRAIN_MS;
+  while (resolver.isBusy && performance.now() < deadlineMs) await delay(DRAIN_POLL_MS);
+  resolver.giveUp();
+  // Replies go out at the end of the event loop's turn.
+  await delay(1);
   const closing = listeners.map((listener) => listener.close());
   connections.closeAll();
   resolver.close();

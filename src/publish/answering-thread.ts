@@ -1,6 +1,6 @@
 /** One answering thread as the main thread sees it: started, told of deltas, asked to close. */
 import { Worker } from 'node:worker_threads';
-import type { FromThread, ListenAddress, ThreadOptions, ToThread } from '../answers/thread-protocol.ts';
+import type { FromThread, ListenAddress, LoopNames, ThreadOptions, ToThread } from '../answers/thread-protocol.ts';
 
 /** A DNS listener could not be bound. */
 export class BindError extends Error {
@@ -41,7 +41,7 @@ export class AnsweringThread {
   #hasExited = false;
   #onLost: (error: Error) => void = () => undefined;
   #onAddress: (address: string, problem: string | null) => void = () => undefined;
-  #onLoop: (upstream: ListenAddress, isLoop: boolean) => void = () => undefined;
+  #onLoop: (upstream: ListenAddress, names: LoopNames, isLoop: boolean) => void = () => undefined;
 
   private constructor(worker: Worker) {
     this.#worker = worker;
@@ -64,7 +64,7 @@ export class AnsweringThread {
         this.#acks.get(message.sequence)?.resolve(message.kind === 'flushed' ? message.count : 0);
         this.#acks.delete(message.sequence);
       } else if (message.kind === 'loop') {
-        this.#onLoop(message.upstream, message.isLoop);
+        this.#onLoop(message.upstream, message.names, message.isLoop);
       } else if (message.kind === 'address') {
         this.#onAddress(message.address, message.error);
       }
@@ -107,12 +107,12 @@ export class AnsweringThread {
   }
 
   /** @param listener told of each upstream that leads back to this daemon, or does no more */
-  onLoop(listener: (upstream: ListenAddress, isLoop: boolean) => void): void {
+  onLoop(listener: (upstream: ListenAddress, names: LoopNames, isLoop: boolean) => void): void {
     this.#onLoop = listener;
   }
 
-  setUpstreams(upstreams: readonly ListenAddress[]): void {
-    this.#send({ kind: 'upstreams', upstreams });
+  setUpstreams(upstreams: readonly ListenAddress[], which: 'default' | 'single-label'): void {
+    this.#send({ kind: 'upstreams', upstreams, which });
   }
 
   /** Has upstreams' answers forgotten. @returns how many; @throws ThreadLostError */

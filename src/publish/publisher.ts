@@ -3,7 +3,7 @@
  * within a second, is replaced and refilled from a snapshot; writes wait for live threads only.
  */
 import { isIP } from 'node:net';
-import type { ListenAddress, SocketKind, ThreadOptions } from '../answers/thread-protocol.ts';
+import type { ListenAddress, LoopNames, SocketKind, ThreadOptions } from '../answers/thread-protocol.ts';
 import { AnsweringThread, type StartedThread } from './answering-thread.ts';
 
 const ACKNOWLEDGE_TIMEOUT_MS = 1000;
@@ -19,7 +19,7 @@ export interface PublisherEvents {
   /** An address that came up under a wildcard answers from now on, or why it does not. */
   onAddress(address: string, problem: string | null): void;
   /** An upstream leads back to this daemon, or does no more. */
-  onLoop(upstream: ListenAddress, isLoop: boolean): void;
+  onLoop(upstream: ListenAddress, names: LoopNames, isLoop: boolean): void;
 }
 
 export class Publisher {
@@ -91,10 +91,12 @@ export class Publisher {
     }
   }
 
-  /** Who is asked for names that no rule names, from now on. */
-  setUpstreams(upstreams: readonly ListenAddress[]): void {
-    this.#options = { ...this.#options, forwarding: { ...this.#options.forwarding, upstreams } };
-    this.#thread?.setUpstreams(upstreams);
+  /** Who is asked for names that no rule names, or for those of one label, from now on. */
+  setUpstreams(upstreams: readonly ListenAddress[], which: 'default' | 'single-label'): void {
+    const { forwarding } = this.#options;
+    const changed = which === 'default' ? { upstreams } : { singleLabel: { kind: 'ask', upstreams } as const };
+    this.#options = { ...this.#options, forwarding: { ...forwarding, ...changed } };
+    this.#thread?.setUpstreams(upstreams, which);
   }
 
   /** Has upstreams' answers forgotten. @param name null: all; @returns how many answers */
@@ -115,7 +117,7 @@ export class Publisher {
   #watch(thread: AnsweringThread): void {
     thread.onLost((error) => this.#lose(thread, error));
     thread.onAddress((address, problem) => this.#events.onAddress(address, problem));
-    thread.onLoop((upstream, isLoop) => this.#events.onLoop(upstream, isLoop));
+    thread.onLoop((upstream, names, isLoop) => this.#events.onLoop(upstream, names, isLoop));
   }
 
   async #refill(thread: AnsweringThread): Promise<void> {

@@ -294,8 +294,8 @@ export class Cache implements Held {
   }
 }
 
-/** @param name lower case */
-function matches(owner: Uint8Array, name: Uint8Array, isBelow: boolean): boolean {
+/** Whether `owner` is the name, or with `isBelow` one below it. @param name lower case */
+export function matches(owner: Uint8Array, name: Uint8Array, isBelow: boolean): boolean {
   const at = owner.length - name.length;
   if (at < 0 || (at > 0 && !isBelow) || !equalNames(owner, at, name, 0, name.length)) return false;
   // A suffix counts where a label begins alone.

@@ -43,6 +43,8 @@ interface Attempt {
   readonly startedAtMs: number;
   /** How long it is waited for before another is asked beside it. */
   readonly timeoutMs: number;
+  /** It was known to be down when it was asked. */
+  readonly wasDown: boolean;
   /** Its time is over, but a reply would still do. */
   isLate: boolean;
   takeBack: () => void;
@@ -109,7 +111,14 @@ export class Exchange {
 
   #ask(upstream: Upstream, nowMs: number, overTcp: boolean): void {
     const timeoutMs = overTcp ? TCP_TIMEOUT_MS : Math.min(MAX_TIMEOUT_MS, upstream.timeoutMs * 2 ** this.#round);
-    const attempt: Attempt = { upstream, startedAtMs: nowMs, timeoutMs, isLate: false, takeBack: () => undefined };
+    const attempt: Attempt = {
+      upstream,
+      startedAtMs: nowMs,
+      timeoutMs,
+      wasDown: upstream.isDown,
+      isLate: false,
+      takeBack: () => undefined,
+    };
     this.#attempts.push(attempt);
     const query = buildQuery(this.question, this.#random, upstream.hasEdns(nowMs), upstream.keepsCase(nowMs));
     this.queries.push(query);
@@ -173,7 +182,8 @@ export class Exchange {
   #refused(attempt: Attempt, reply: BadReply): void {
     const { upstream } = attempt;
     const nowMs = performance.now();
-    if (reply.rcode === RCODE.FORMERR && !reply.hasOpt && upstream.hasEdns(nowMs)) {
+    const isForEdns = reply.rcode === RCODE.FORMERR || reply.rcode === RCODE.NOTIMP;
+    if (isForEdns && !reply.hasOpt && upstream.hasEdns(nowMs)) {
       upstream.lacksEdns(nowMs);
       this.#remove(attempt);
       this.#ask(upstream, nowMs, false);
@@ -187,12 +197,12 @@ export class Exchange {
     if (this.#isDone) return;
     this.#remove(attempt);
     const nowMs = performance.now();
-    // An RCODE may be for this name alone; no answer at all says that the server is ill.
-    if (reply === null || reply.rcode === null) attempt.upstream.failed(nowMs);
+    // An RCODE may be for this name alone, and so may records that cannot be read.
+    if (reply === null) attempt.upstream.failed(nowMs);
     else attempt.upstream.refused(nowMs);
     this.#hasFailed = true;
     if (reply !== null && reply.rcode !== null) this.#failure = { ...reply, isLoop: false };
-    if (this.#attempts.some(({ isLate }) => !isLate)) return;
+    if (this.#attempts.some(({ isLate, wasDown }) => !isLate && !(wasDown && this.#hasSaid))) return;
     this.#goOn(nowMs);
   }
 
@@ -214,19 +224,27 @@ export class Exchange {
       this.#finish(this.#failure);
       return;
     }
-    if (this.#next === this.#order.length) {
+    const next = this.#order[this.#next];
+    // A live one has spoken; of one that is known to be down nobody waits to hear the same.
+    if (next?.isDown && this.#hasSaid) {
+      this.#finish(this.#failure);
+      return;
+    }
+    if (next === undefined) {
       // Every one has had its time, and one has said that it cannot. Who is silent gets one more round: it may be no
       // more than slow, and its time not known yet.
-      if (this.#hasFailed && (this.#attempts.length === 0 || this.#round > 0)) {
+      const silent = this.#attempts.filter(({ wasDown }) => !(wasDown && this.#hasSaid));
+      if (this.#hasFailed && (silent.length === 0 || this.#round > 0)) {
         this.#finish(this.#failure);
         return;
       }
-      this.#order = [...new Set(this.#attempts.map(({ upstream }) => upstream))];
+      this.#order = [...new Set(silent.map(({ upstream }) => upstream))];
       this.#next = 0;
       this.#round++;
       while (this.#next < this.#order.length) this.#ask(this.#order[this.#next++] as Upstream, nowMs, false);
     } else {
-      this.#ask(this.#order[this.#next++] as Upstream, nowMs, false);
+      this.#next++;
+      this.#ask(next, nowMs, false);
     }
     this.#wait(nowMs);
   }
@@ -237,6 +255,11 @@ export class Exchange {
     let waitMs = 0;
     for (const { isLate, timeoutMs } of this.#attempts) if (!isLate) waitMs = Math.max(waitMs, timeoutMs);
     this.#timer = setTimeout(() => this.#onTimeout(), Math.max(1, Math.min(waitMs, this.#deadlineMs - nowMs)));
+  }
+
+  /** Some upstream has replied, though with nothing of use. */
+  get #hasSaid(): boolean {
+    return this.#failure.rcode !== null;
   }
 
   #remove(attempt: Attempt): void {

@@ -1,25 +1,29 @@
 /**
- * Whether an upstream leads back to this daemon: each is sent a question that nobody else would ask, and should that
- * come in as a client's query, there is a loop. One that loops is asked nothing else, and asked again whether it still
- * does.
+ * Whether an upstream leads back to this daemon: each is sent a question of the kind that it is asked, which nobody else
+ * would ask, and should that come in as a client's query, there is a loop. One that loops is asked nothing else of that
+ * kind, and asked again whether it still does.
  */
-
 import { TYPE } from '../wire/header.ts';
-import { toWireName } from '../wire/names.ts';
+import { MAX_NAME_BYTES, toWireName } from '../wire/names.ts';
 import { buildQuery, makeQuestion, questionEnd } from './question.ts';
 import type { SecureRandom } from './random.ts';
-import type { Upstream } from './upstreams.ts';
+import type { Upstream, UpstreamGroup } from './upstreams.ts';
 
-/** A resolver on the way takes it for an ordinary name, and forwards it. */
-const SUFFIX = 'loop-check.cloudmapd.internal';
-const SUFFIX_WIRE = toWireName(SUFFIX);
+/**
+ * For upstreams of all names: below a name that resolvers on the way take for an ordinary one (RFC 6761 s6.5), and that
+ * no site keeps for itself, as it does `internal`.
+ */
+const ORDINARY_SUFFIX = 'cloudmapd.example';
+const LABEL = 'loop-';
 const NONCE_HEX = 16;
+const LABEL_BYTES = LABEL.length + NONCE_HEX;
 /** A probe that has not come back by then does not. */
 const PROBE_MS = 3000;
 /** Between two probes of one upstream. */
 const MIN_INTERVAL_MS = 10_000;
 
 interface Probe {
+  readonly group: UpstreamGroup;
   readonly upstream: Upstream;
   readonly takeBack: () => void;
   hasReturned: boolean;
@@ -28,49 +32,67 @@ interface Probe {
 
 export class LoopWatch {
   readonly #random: SecureRandom;
-  readonly #onChange: (upstream: Upstream) => void;
+  readonly #onChange: (group: UpstreamGroup, upstream: Upstream, isLoop: boolean) => void;
   readonly #probes = new Map<string, Probe>();
-  readonly #checkedAtMs = new WeakMap<Upstream, number>();
-  readonly #timers = new Map<Upstream, NodeJS.Timeout>();
+  /** When each was probed last. */
+  readonly #checkedAtMs = new WeakMap<UpstreamGroup, Map<Upstream, number>>();
+  readonly #timers = new Map<NodeJS.Timeout, UpstreamGroup>();
 
-  constructor(random: SecureRandom, onChange: (upstream: Upstream) => void) {
+  constructor(random: SecureRandom, onChange: (group: UpstreamGroup, upstream: Upstream, isLoop: boolean) => void) {
     this.#random = random;
     this.#onChange = onChange;
   }
 
-  check(upstream: Upstream): void {
-    const nowMs = Date.now();
-    if (nowMs - (this.#checkedAtMs.get(upstream) ?? 0) < MIN_INTERVAL_MS) return;
-    this.#checkedAtMs.set(upstream, nowMs);
+  /** Probes the upstreams of a group, none of them twice in ten seconds. */
+  check(group: UpstreamGroup): void {
+    for (const upstream of group.upstreams) this.#probe(group, upstream);
+  }
+
+  /** It is asked nothing any more. */
+  forget(group: UpstreamGroup): void {
+    for (const [timer, of] of this.#timers) {
+      if (of !== group) continue;
+      clearTimeout(timer);
+      this.#timers.delete(timer);
+    }
+  }
+
+  #probe(group: UpstreamGroup, upstream: Upstream): void {
+    const checked = this.#checkedAtMs.get(group) ?? new Map<Upstream, number>();
+    this.#checkedAtMs.set(group, checked);
+    const nowMs = performance.now();
+    if (nowMs - (checked.get(upstream) ?? -MIN_INTERVAL_MS) < MIN_INTERVAL_MS) return;
+    checked.set(upstream, nowMs);
     const nonce = `${hex(this.#random.u32())}${hex(this.#random.u32())}`;
-    const question = makeQuestion(toWireName(`${nonce}.${SUFFIX}`), TYPE.TXT, 0);
-    const query = buildQuery(question, this.#random, true, false);
+    const suffix = toWireName(suffixOf(group));
+    if (1 + LABEL_BYTES + suffix.length > MAX_NAME_BYTES) return;
+    const question = makeQuestion(Buffer.concat([toWireName(LABEL + nonce).subarray(0, -1), suffix]), TYPE.TXT, 0);
     const takeBack = upstream.sockets.send({
-      query,
+      query: buildQuery(question, this.#random, true, false),
       questionEnd: questionEnd(question),
       onReply: () => undefined,
       onOtherCase: () => undefined,
       onForgery: () => undefined,
       onError: () => undefined,
     });
-    const probe: Probe = { upstream, takeBack, hasReturned: false, timer: undefined };
+    const probe: Probe = { group, upstream, takeBack, hasReturned: false, timer: undefined };
     probe.timer = setTimeout(() => this.#end(nonce), PROBE_MS);
     this.#probes.set(nonce, probe);
   }
 
   /**
-   * Told of queries of type TXT. @param name wire form, uncompressed, at `at`, `length` octets
+   * Told of queries of type TXT. @param message has the name in wire form, uncompressed, at `at`
    * @returns whether it was a probe of ours
    */
-  receive(message: Uint8Array, at: number, length: number): boolean {
-    if (length !== 1 + NONCE_HEX + SUFFIX_WIRE.length || message[at] !== NONCE_HEX) return false;
-    const nonce = Buffer.from(message.subarray(at + 1, at + 1 + NONCE_HEX))
+  receive(message: Uint8Array, at: number): boolean {
+    if (this.#probes.size === 0 || message[at] !== LABEL_BYTES) return false;
+    const label = Buffer.from(message.subarray(at + 1, at + 1 + LABEL_BYTES))
       .toString('latin1')
       .toLowerCase();
-    const probe = this.#probes.get(nonce);
+    const probe = label.startsWith(LABEL) ? this.#probes.get(label.slice(LABEL.length)) : undefined;
     if (probe === undefined) return false;
     probe.hasReturned = true;
-    this.#set(probe.upstream, true);
+    this.#set(probe, true);
     return true;
   }
 
@@ -80,7 +102,8 @@ export class LoopWatch {
       clearTimeout(timer);
     }
     this.#probes.clear();
-    for (const timer of this.#timers.values()) clearTimeout(timer);
+    for (const timer of this.#timers.keys()) clearTimeout(timer);
+    this.#timers.clear();
   }
 
   #end(nonce: string): void {
@@ -88,17 +111,28 @@ export class LoopWatch {
     if (probe === undefined) return;
     this.#probes.delete(nonce);
     probe.takeBack();
-    const { upstream } = probe;
-    if (!probe.hasReturned) this.#set(upstream, false);
-    if (!upstream.isLoop) return;
-    this.#timers.set(upstream, setTimeout(() => this.check(upstream), MIN_INTERVAL_MS).unref());
+    const { group, upstream } = probe;
+    if (!probe.hasReturned) this.#set(probe, false);
+    if (!group.looping.has(upstream)) return;
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.#probe(group, upstream);
+    }, MIN_INTERVAL_MS).unref();
+    this.#timers.set(timer, group);
   }
 
-  #set(upstream: Upstream, isLoop: boolean): void {
-    if (upstream.isLoop === isLoop) return;
-    upstream.isLoop = isLoop;
-    this.#onChange(upstream);
+  #set({ group, upstream }: Probe, isLoop: boolean): void {
+    if (group.looping.has(upstream) === isLoop) return;
+    if (isLoop) group.looping.add(upstream);
+    else group.looping.delete(upstream);
+    this.#onChange(group, upstream, isLoop);
   }
+}
+
+/** What the names end in that the group is asked. */
+function suffixOf({ names }: UpstreamGroup): string {
+  if (names === 'all' || names.suffix === '') return ORDINARY_SUFFIX;
+  return names.suffix ?? '';
 }
 
 function hex(value: number): string {

@@ -5,15 +5,15 @@
  */
 import { HEADER_BYTES } from '../wire/header.ts';
 import { toWireName } from '../wire/names.ts';
-import { Cache, type Held } from './cache.ts';
+import { Cache, type Held, matches } from './cache.ts';
 import { Exchange, type ExchangeResult, type Failure, isFailure } from './exchange.ts';
 import { LoopWatch } from './loop-watch.ts';
 import { makeQuestion, type Question, QuestionMap, questionEnd } from './question.ts';
 import { SecureRandom } from './random.ts';
 import { Reply } from './reply.ts';
 import { type Action, type Route, type Rule, Rules } from './rules.ts';
-import type { UpstreamSockets } from './sockets.ts';
-import { type Address, Upstream, UpstreamGroup } from './upstreams.ts';
+import { SocketBudget } from './sockets.ts';
+import { type Address, type GroupNames, Upstream, UpstreamGroup } from './upstreams.ts';
 
 export interface ResolverOptions {
   /** Whether anything is forwarded at all. */
@@ -31,7 +31,7 @@ export interface ResolverOptions {
 
 export interface ResolverEvents {
   /** An upstream leads back to this daemon, or does no more. */
-  onLoop(upstream: Address, isLoop: boolean): void;
+  onLoop(upstream: Address, names: GroupNames, isLoop: boolean): void;
 }
 
 /** What a client is told. */
@@ -49,6 +49,8 @@ interface Flight {
   staleTimer: NodeJS.Timeout | undefined;
   /** It has taken long, and who asks is told what there is. */
   isLate: boolean;
+  /** What comes of it is not to be kept. */
+  isFlushed: boolean;
 }
 
 /** Clients that wait for upstreams at once; the next are told SERVFAIL. */
@@ -75,8 +77,10 @@ export class Resolver {
   readonly #reply = new Reply();
   readonly #random = new SecureRandom();
   readonly #servers = new Map<string, Upstream>();
-  readonly #sockets = new Set<UpstreamSockets>();
-  readonly #groups = new Map<readonly Address[], UpstreamGroup>();
+  readonly #budget = new SocketBudget();
+  readonly #groups = new Map<Action, UpstreamGroup>();
+  readonly #singleLabel: Action | null;
+  #isServing = false;
   readonly #flights = new QuestionMap<Flight>();
   readonly #failures = new QuestionMap<{ failure: Failure; untilMs: number }>();
   readonly #loops: LoopWatch;
@@ -89,17 +93,22 @@ export class Resolver {
     this.isOn = options.isOn;
     this.rules = new Rules(options.rules, options.singleLabel);
     this.#cache = new Cache(options.cacheBytes, options.staleSeconds);
-    this.#default = options.upstreams === null ? null : this.#makeGroup(options.upstreams);
-    const groups = [...options.rules.map(({ action }) => action), options.singleLabel];
-    for (const action of groups)
-      if (action?.kind === 'ask') this.#groups.set(action.upstreams, this.#makeGroup(action.upstreams));
     this.#watchesLoops = events !== null;
-    this.#loops = new LoopWatch(this.#random, (upstream) => events?.onLoop(upstream, upstream.isLoop));
+    this.#loops = new LoopWatch(this.#random, ({ names }, upstream, isLoop) => events?.onLoop(upstream, names, isLoop));
+    this.#default = options.upstreams === null ? null : this.#makeGroup(options.upstreams, 'all');
+    for (const { suffix, action } of options.rules) {
+      if (action.kind === 'ask') this.#groups.set(action, this.#makeGroup(action.upstreams, { suffix }));
+    }
+    this.#singleLabel = options.singleLabel;
+    if (options.singleLabel?.kind === 'ask') this.setUpstreams(options.singleLabel.upstreams, 'single-label');
   }
 
-  /** Other upstreams for the names that no rule names, from the next question on. */
-  setUpstreams(upstreams: readonly Address[]): void {
-    this.#default = this.#makeGroup(upstreams);
+  /** Other upstreams, from the next question on, for the names that no rule names, or for those of one label. */
+  setUpstreams(upstreams: readonly Address[], which: 'default' | 'single-label'): void {
+    const before = which === 'default' ? this.#default : this.#groups.get(this.#singleLabel as Action);
+    if (before !== undefined && before !== null) this.#loops.forget(before);
+    if (which === 'default') this.#default = this.#makeGroup(upstreams, 'all');
+    else this.#groups.set(this.#singleLabel as Action, this.#makeGroup(upstreams, { suffix: null }));
     this.checkLoops();
     // What upstreams failed at others may know.
     this.#failures.clear();
@@ -107,10 +116,16 @@ export class Resolver {
 
   /** Asks each upstream whether it leads back here. */
   checkLoops(): void {
-    if (!this.#watchesLoops) return;
-    const groups = [...(this.#default === null ? [] : [this.#default]), ...this.#groups.values()];
-    const upstreams = new Set(groups.flatMap((group) => group.upstreams));
-    for (const upstream of upstreams) this.#loops.check(upstream);
+    if (!this.#watchesLoops || !this.#isServing) return;
+    for (const group of [...(this.#default === null ? [] : [this.#default]), ...this.#groups.values()]) {
+      this.#loops.check(group);
+    }
+  }
+
+  /** What leads back arrives from now on. */
+  serve(): void {
+    this.#isServing = true;
+    this.checkLoops();
   }
 
   get loops(): LoopWatch {
@@ -120,7 +135,7 @@ export class Resolver {
   /** Who is asked by that route; null: nobody, the name is not forwarded. */
   groupOf(route: Route): UpstreamGroup | null {
     const { action } = route;
-    if (action.kind === 'ask') return this.#groups.get(action.upstreams) as UpstreamGroup;
+    if (action.kind === 'ask') return this.#groups.get(action) as UpstreamGroup;
     return action.kind === 'default' ? this.#default : null;
   }
 
@@ -188,17 +203,35 @@ export class Resolver {
     const failed = this.#failures.size === 0 ? undefined : this.#failures.get(question);
     if (failed !== undefined && nowMs < failed.untilMs) return { held: null, failure: failed.failure };
     const isFull = this.#waiting >= MAX_WAITING || (flight === undefined && this.#flights.size >= MAX_FLIGHTS);
-    return isFull ? { held: null, failure: 'busy' } : null;
+    return isFull ? (this.#stale(question, nowMs) ?? { held: null, failure: 'busy' }) : null;
   }
 
   /** Forgets a name, perhaps with all below it. @param name text; null: everything. @returns how many answers */
   flush(name: string | null, isBelow: boolean): number {
     this.#failures.clear();
-    return this.#cache.flush(name === null ? null : toWireName(name), isBelow);
+    const wire = name === null ? null : toWireName(name);
+    for (const flight of this.#flights.values()) {
+      flight.isFlushed ||= wire === null || matches(flight.exchange.question.name, wire, isBelow);
+    }
+    return this.#cache.flush(wire, isBelow);
   }
 
   get cacheSizeBytes(): number {
     return this.#cache.sizeBytes;
+  }
+
+  /** Whether clients wait for upstreams. */
+  get isBusy(): boolean {
+    return this.#waiting > 0;
+  }
+
+  /** Tells whoever waits what there is, or that there is nothing. */
+  giveUp(): void {
+    const nowMs = Date.now();
+    const nothing: Outcome = { held: null, failure: { rcode: null, error: null, isLoop: false } };
+    for (const flight of [...this.#flights.values()]) {
+      this.#tell(flight, this.#stale(flight.exchange.question, nowMs) ?? nothing);
+    }
   }
 
   close(): void {
@@ -211,20 +244,21 @@ export class Resolver {
     for (const { sockets } of this.#servers.values()) sockets.close();
   }
 
-  #makeGroup(addresses: readonly Address[]): UpstreamGroup {
+  #makeGroup(addresses: readonly Address[], names: GroupNames): UpstreamGroup {
     return new UpstreamGroup(
       addresses.map((address) => {
         const key = `${address.address}#${address.port}`;
-        const known = this.#servers.get(key) ?? new Upstream(address, this.#random, this.#sockets);
+        const known = this.#servers.get(key) ?? new Upstream(address, this.#random, this.#budget);
         this.#servers.set(key, known);
         return known;
       }),
+      names,
     );
   }
 
   #start(question: Question, group: UpstreamGroup, nowMs: number, waiter: Waiter): void {
     const exchange = new Exchange(question, group, this.#random, (result) => this.#finish(question, result));
-    const flight: Flight = { exchange, waiters: [waiter], staleTimer: undefined, isLate: false };
+    const flight: Flight = { exchange, waiters: [waiter], staleTimer: undefined, isLate: false, isFlushed: false };
     this.#flights.add(question, flight);
     if (!this.#knows(question, nowMs)) return;
     flight.staleTimer = setTimeout(() => {
@@ -260,7 +294,7 @@ export class Resolver {
     const { ttlSeconds, subnetBytes } = this.#reply.read(result, 0);
     // An answer for one subnet is for nobody else.
     const expiresAtMs = question.subnet !== null || subnetBytes > 0 ? nowMs : nowMs + 1000 * ttlSeconds;
-    if (question.subnet === null) this.#cache.put(question, result, nowMs, expiresAtMs);
+    if (question.subnet === null && !flight.isFlushed) this.#cache.put(question, result, nowMs, expiresAtMs);
     const held: Held = { bytes: result, at: 0, storedAtMs: nowMs, expiresAtMs };
     this.#tell(flight, { held, isStale: false, failure: null });
   }
@@ -273,7 +307,6 @@ export class Resolver {
       this.#tell(flight, { held: null, failure });
       return;
     }
-    this.#cache.isRefreshing = false;
     if (this.#cache.expiresAtMs <= nowMs) this.#cache.staleUntilMs = nowMs + STALE_RETRY_MS;
     this.#tell(flight, stale);
   }

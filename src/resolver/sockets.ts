@@ -4,6 +4,7 @@
  * a socket is renewed after some queries.
  */
 import { createSocket, type Socket } from 'node:dgram';
+import { readFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { readU16 } from '../wire/bytes.ts';
 import { FLAG, HEADER_BYTES, RCODE } from '../wire/header.ts';
@@ -11,14 +12,15 @@ import { equalNames } from '../wire/names.ts';
 import type { SecureRandom } from './random.ts';
 
 export const POOL_SOCKETS = 512;
-/** Of all upstreams together. */
-const MAX_SOCKETS = 600;
 /** Queries after which a socket makes place for one on another port; opening one costs some ten queries' work. */
 export const RENEW_AFTER_QUERIES = 200;
 /** Datagrams that are no reply to a query: more than duplicates explain, and somebody may be guessing. */
 const MAX_STRAYS = 16;
 /** Sockets that nobody has used for so long are closed. */
 const IDLE_MS = 60_000;
+
+/** Errors that say nothing of the upstream: this process has too many files open, or the machine has. */
+const LOCAL_LIMITS = new Set(['EMFILE', 'ENFILE']);
 
 /** One datagram sent, until its reply comes. */
 export interface Sent {
@@ -36,7 +38,7 @@ export interface Sent {
 
 interface Pooled {
   readonly socket: Socket;
-  readonly sent: Map<number, Sent>;
+  readonly sent: Map<number, Ticket>;
   /** Told what the system says of a datagram. */
   readonly onWritten: (error: Error | null) => void;
   /** IDs of queries that were taken back: their replies are late, not forged. */
@@ -45,40 +47,76 @@ interface Pooled {
   strays: number;
   isConnected: boolean;
   isRetired: boolean;
+  isClosed: boolean;
   lastUsedMs: number;
+}
+
+/** A query's place, which changes where a socket cannot be opened. */
+interface Ticket {
+  readonly sent: Sent;
+  pooled: Pooled;
+  id: number;
+}
+
+/** Descriptors that are left to clients, probes and the store. */
+const RESERVED_FILES = 424;
+const MIN_BUDGET = 64;
+/** Four full pools; upstreams beyond share. */
+const MAX_BUDGET = 4 * POOL_SOCKETS;
+/** An upstream that has so many sockets makes do with them where the budget is spent. */
+const FEW_SOCKETS = 16;
+
+/** The sockets that upstreams may have open together: a process may often open 1,024 files, or fewer. */
+export class SocketBudget {
+  readonly pools = new Set<UpstreamSockets>();
+  limit: number;
+  /** Those under way to be closed count too. */
+  open = 0;
+
+  /** @param files that the process may have open */
+  constructor(files = filesAllowed()) {
+    this.limit = Math.max(MIN_BUDGET, Math.min(MAX_BUDGET, files - RESERVED_FILES));
+  }
+
+  /** The system has refused to open one more. */
+  shrink(): void {
+    this.limit = Math.max(FEW_SOCKETS, Math.min(this.limit, this.open - FEW_SOCKETS));
+  }
+}
+
+/** The soft limit, which Node raises to the hard one as it starts; 1,024 where it cannot be read. */
+function filesAllowed(): number {
+  try {
+    const line = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'));
+    return line === null ? Number.MAX_SAFE_INTEGER : Number(line[1]);
+  } catch {
+    // Not Linux.
+    return 1024;
+  }
 }
 
 export class UpstreamSockets {
   readonly #address: string;
   readonly #port: number;
   readonly #random: SecureRandom;
+  readonly #budget: SocketBudget;
   readonly #pool: Pooled[] = [];
-  readonly #all: Set<UpstreamSockets>;
   #sweep: NodeJS.Timeout | undefined;
 
-  /** @param all of the thread's, this one included from now on: together they are kept within what a process may open */
-  constructor(address: string, port: number, random: SecureRandom, all: Set<UpstreamSockets>) {
-    this.#all = all.add(this);
+  constructor(address: string, port: number, random: SecureRandom, budget: SocketBudget) {
     this.#address = address;
     this.#port = port;
     this.#random = random;
+    this.#budget = budget;
+    budget.pools.add(this);
   }
 
   /** Sends a query, whose ID may be changed for one that is free. @returns takes the query back: nothing is called any more */
   send(sent: Sent): () => void {
-    const pooled = this.#draw();
-    const { query } = sent;
-    let id = readU16(query, 0);
-    while (pooled.sent.has(id) || pooled.gone.has(id)) id = this.#random.u16();
-    query[0] = id >> 8;
-    query[1] = id & 0xff;
-    pooled.sent.set(id, sent);
-    pooled.queries++;
-    pooled.lastUsedMs = Date.now();
-    if (pooled.isConnected) this.#write(pooled, sent);
-    if (pooled.queries >= RENEW_AFTER_QUERIES) this.#retire(pooled);
+    const ticket = this.#place(sent, this.#draw());
     return () => {
-      if (pooled.sent.get(id) !== sent) return;
+      const { pooled, id } = ticket;
+      if (pooled.sent.get(id) !== ticket) return;
       pooled.sent.delete(id);
       pooled.gone.add(id);
       this.#closeIfDone(pooled);
@@ -87,37 +125,57 @@ export class UpstreamSockets {
 
   close(): void {
     clearInterval(this.#sweep);
+    this.#budget.pools.delete(this);
     for (const pooled of this.#pool.splice(0)) {
       pooled.isRetired = true;
       pooled.sent.clear();
-      closeSocket(pooled.socket);
+      this.#closeIfDone(pooled);
     }
+  }
+
+  /** @param ticket whose place it becomes; none: a new one */
+  #place(sent: Sent, pooled: Pooled, ticket: Ticket = { sent, pooled, id: 0 }): Ticket {
+    const { query } = sent;
+    let id = readU16(query, 0);
+    while (pooled.sent.has(id) || pooled.gone.has(id)) id = this.#random.u16();
+    query[0] = id >> 8;
+    query[1] = id & 0xff;
+    ticket.pooled = pooled;
+    ticket.id = id;
+    pooled.sent.set(id, ticket);
+    pooled.queries++;
+    pooled.lastUsedMs = Date.now();
+    if (pooled.isConnected) this.#write(pooled, sent);
+    if (pooled.queries >= RENEW_AFTER_QUERIES) this.#retire(pooled);
+    return ticket;
   }
 
   /** One at random; a new one while there is room for more. */
   #draw(): Pooled {
-    if (this.#pool.length < POOL_SOCKETS) {
-      this.#makeRoom();
-      return this.#open();
-    }
-    return this.#pool[this.#random.below(this.#pool.length)] as Pooled;
+    const pool = this.#pool;
+    const { open, limit } = this.#budget;
+    if (pool.length < POOL_SOCKETS && open < limit) return this.#open();
+    if (pool.length < FEW_SOCKETS && this.#takeFromAnother()) return this.#open();
+    // The first one of an upstream is opened whatever there is.
+    if (pool.length === 0) return this.#open();
+    return pool[this.#random.below(pool.length)] as Pooled;
   }
 
-  /** Where another upstream was asked before, its sockets make room: a process may often open 1,024 files. */
-  #makeRoom(): void {
-    let total = this.#pool.length;
-    let largest: UpstreamSockets = this;
-    let most = 0;
-    for (const other of this.#all) {
-      if (other === this) continue;
-      total += other.#pool.length;
-      if (other.#pool.length > most) {
-        largest = other;
-        most = other.#pool.length;
-      }
+  /** Closes an idle socket of the upstream that has most. @returns whether there is one */
+  #takeFromAnother(): boolean {
+    let largest: UpstreamSockets | null = null;
+    for (const other of this.#budget.pools) {
+      if (other !== this && (largest === null || other.#pool.length > largest.#pool.length)) largest = other;
     }
-    const [oldest] = largest.#pool;
-    if (total >= MAX_SOCKETS && most > 0 && oldest !== undefined) largest.#retire(oldest);
+    const idle = largest?.idle;
+    if (largest === null || idle === undefined) return false;
+    largest.#retire(idle);
+    return true;
+  }
+
+  /** A socket without a query under way. */
+  get idle(): Pooled | undefined {
+    return this.#pool.find(({ sent }) => sent.size === 0);
   }
 
   #open(): Pooled {
@@ -133,16 +191,18 @@ export class UpstreamSockets {
       strays: 0,
       isConnected: false,
       isRetired: false,
+      isClosed: false,
       lastUsedMs: 0,
     };
     this.#pool.push(pooled);
+    this.#budget.open++;
     socket.on('error', (error) => this.#fail(pooled, error));
     socket.on('message', (message) => this.#receive(pooled, message));
     try {
       socket.connect(this.#port, this.#address, (failure?: Error) => {
         if (failure) return this.#fail(pooled, failure);
         pooled.isConnected = true;
-        for (const sent of pooled.sent.values()) this.#write(pooled, sent);
+        for (const { sent } of pooled.sent.values()) this.#write(pooled, sent);
       });
     } catch (error) {
       process.nextTick(() => this.#fail(pooled, error as Error));
@@ -162,13 +222,10 @@ export class UpstreamSockets {
     }
     const id = readU16(message, 0);
     if (pooled.gone.delete(id)) return;
-    const sent = pooled.sent.get(id);
-    if (sent === undefined || (readU16(message, 2) & (FLAG.QR | FLAG.OPCODE)) !== FLAG.QR) {
-      this.#stray(pooled);
-      return;
-    }
-    const match = matchQuestion(message, sent.query, sent.questionEnd);
-    if (match === 'other') {
+    const sent = pooled.sent.get(id)?.sent;
+    const isReply = (readU16(message, 2) & (FLAG.QR | FLAG.OPCODE)) === FLAG.QR;
+    const match = sent === undefined || !isReply ? 'other' : matchQuestion(message, sent.query, sent.questionEnd);
+    if (sent === undefined || match === 'other') {
       this.#stray(pooled);
       return;
     }
@@ -184,7 +241,7 @@ export class UpstreamSockets {
     const all = [...pooled.sent.values()];
     pooled.sent.clear();
     this.#retire(pooled);
-    for (const sent of all) sent.onForgery();
+    for (const { sent } of all) sent.onForgery();
   }
 
   /** What the network says of one query it says of the way to the upstream: it concerns all of the socket's. */
@@ -192,7 +249,18 @@ export class UpstreamSockets {
     const all = [...pooled.sent.values()];
     pooled.sent.clear();
     this.#retire(pooled);
-    for (const sent of all) sent.onError(error);
+    if (!LOCAL_LIMITS.has((error as NodeJS.ErrnoException).code ?? '')) {
+      for (const { sent } of all) sent.onError(error);
+      return;
+    }
+    // The upstream is not to blame: there are no more descriptors, and those that are open will do.
+    this.#budget.shrink();
+    const others = this.#pool.filter(({ isConnected }) => isConnected);
+    for (const ticket of all) {
+      const other = others[this.#random.below(Math.max(1, others.length))];
+      if (other === undefined || other.isRetired) ticket.sent.onError(error);
+      else this.#place(ticket.sent, other, ticket);
+    }
   }
 
   /** It takes no more queries, and is closed when those under way are done. */
@@ -205,7 +273,10 @@ export class UpstreamSockets {
   }
 
   #closeIfDone(pooled: Pooled): void {
-    if (pooled.isRetired && pooled.sent.size === 0) closeSocket(pooled.socket);
+    if (!pooled.isRetired || pooled.sent.size > 0 || pooled.isClosed) return;
+    pooled.isClosed = true;
+    this.#budget.open--;
+    closeSocket(pooled.socket);
   }
 
   #closeIdle(): void {
@@ -217,15 +288,15 @@ export class UpstreamSockets {
   }
 }
 
-const closed = new WeakSet<Socket>();
-
 function closeSocket(socket: Socket): void {
-  if (closed.has(socket)) return;
-  closed.add(socket);
   socket.removeAllListeners('message');
   // A datagram's error can still surface while the socket closes, and nobody is left to tell.
-  socket.on('error', () => undefined);
-  socket.close();
+  socket.removeAllListeners('error').on('error', () => undefined);
+  try {
+    socket.close();
+  } catch {
+    // One that could not be opened is closed.
+  }
 }
 
 /**

@@ -3,7 +3,7 @@
  * those of `performance.now()`.
  */
 import type { SecureRandom } from './random.ts';
-import { UpstreamSockets } from './sockets.ts';
+import { type SocketBudget, UpstreamSockets } from './sockets.ts';
 
 export interface Address {
   readonly address: string;
@@ -35,17 +35,15 @@ export class Upstream {
   /** From when it is tried, or measured, again. */
   retryAtMs = 0;
   failures = 0;
-  /** It leads back to this daemon, and is asked nothing but whether it still does. */
-  isLoop = false;
   #refusals = 0;
   #plainUntilMs = 0;
   #foldsUntilMs = 0;
 
-  /** @param allSockets of the thread's upstreams */
-  constructor({ address, port }: Address, random: SecureRandom, allSockets: Set<UpstreamSockets>) {
+  /** @param budget of all of the thread's upstreams */
+  constructor({ address, port }: Address, random: SecureRandom, budget: SocketBudget) {
     this.address = address;
     this.port = port;
-    this.sockets = new UpstreamSockets(address, port, random, allSockets);
+    this.sockets = new UpstreamSockets(address, port, random, budget);
   }
 
   /** How long it is waited for before another is asked beside it. */
@@ -114,21 +112,28 @@ export interface Plan {
   readonly atOnce: number;
 }
 
+/** What a group is asked: all names that no rule names, those below a rule's suffix, or (null) those of one label. */
+export type GroupNames = 'all' | { readonly suffix: string | null };
+
 /** The upstreams of one rule. Fastest first; one that is down is asked beside the others now and then. */
 export class UpstreamGroup {
   readonly upstreams: readonly Upstream[];
+  readonly names: GroupNames;
+  /** Those that lead back to this daemon, and are asked nothing but whether they still do. */
+  readonly looping = new Set<Upstream>();
   readonly #single: Plan;
 
-  constructor(upstreams: readonly Upstream[]) {
+  constructor(upstreams: readonly Upstream[], names: GroupNames = 'all') {
     this.upstreams = upstreams;
+    this.names = names;
     this.#single = { order: upstreams, atOnce: 1 };
   }
 
   /** Empty `order`: there is none that could be asked. */
   plan(nowMs: number): Plan {
     const [only] = this.upstreams;
-    if (this.upstreams.length === 1 && only !== undefined && !only.isLoop) return this.#single;
-    const usable = this.upstreams.filter(({ isLoop }) => !isLoop);
+    if (this.upstreams.length === 1 && only !== undefined && this.looping.size === 0) return this.#single;
+    const usable = this.looping.size === 0 ? this.upstreams : this.upstreams.filter((one) => !this.looping.has(one));
     const up = usable.filter(({ isDown }) => !isDown).sort((a, b) => a.rank - b.rank);
     const down = usable.filter(({ isDown }) => isDown).sort((a, b) => a.failures - b.failures);
     // Nobody answers: whoever is back first is to be heard at once.
