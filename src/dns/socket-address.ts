@@ -14,6 +14,9 @@ const IPV4_AT = 4;
 const IPV6_AT = 8;
 const SCOPE_AT = 24;
 
+const DOT = 0x2e;
+const DIGIT_0 = 0x30;
+
 /** @param address literal, perhaps with a zone such as `%eth0`; @throws Error where it is none, or no such zone is here */
 export function encodeSocketAddress(address: string, port: number): Uint8Array {
   const octets = addressOctets(address);
@@ -27,6 +30,24 @@ export function encodeSocketAddress(address: string, port: number): Uint8Array {
   const zone = address.split('%', 2)[1];
   if (zone !== undefined) new DataView(bytes.buffer).setUint32(SCOPE_AT, scopeOf(zone), true);
   return bytes;
+}
+
+/** Writes what `encodeSocketAddress` makes of an IPv4 address, and makes nothing. */
+export function writeIpv4SocketAddress(bytes: Uint8Array, at: number, address: string, port: number): void {
+  bytes[at + FAMILY_AT] = AF_INET;
+  writeU16(bytes, at + PORT_AT, port);
+  let to = at + IPV4_AT;
+  let octet = 0;
+  for (let i = 0; i < address.length; i++) {
+    const code = address.charCodeAt(i);
+    if (code === DOT) {
+      bytes[to++] = octet;
+      octet = 0;
+    } else {
+      octet = 10 * octet + code - DIGIT_0;
+    }
+  }
+  bytes[to] = octet;
 }
 
 /** @param at where it begins; @returns the address as sockets report it: a link-local one has its zone */

@@ -5,30 +5,31 @@
  *
  * In outline: a socket is made and bound by hand, and Node's `dgram` socket is laid over its descriptor
  * (`bind({ fd })`). From then on that one owns it: it closes it, also when the thread is terminated, and it wakes us.
- * libuv reads one datagram, which is answered as on a plain socket; what else waits is then taken out in batches until
- * nothing does. Under load nearly everything goes that way; without load it is a plain socket. A reply that the system
- * does not take at once, and one that an upstream has to be asked for, is sent by the plain socket too.
+ * libuv reads one datagram; with its reply go those to what else waits, which is taken out in batches until nothing
+ * does. Replies that upstreams were asked for go out in batches too. What the system does not take at once the `dgram`
+ * socket sends when there is room.
  *
  * A wildcard address is still one socket for each address of the machine (`udp-wildcard.ts`): libuv reads without
  * control data, so of the datagram that wakes us it could not be told which address it was sent to (IP_PKTINFO). koffi
- * can poll a descriptor without reading from it, but its callback takes the process down when its thread is being
- * terminated, which is how a thread that hangs is replaced.
+ * can poll a descriptor without reading from it, but what it calls then takes the process down where the thread is
+ * being terminated, and that is how a thread that hangs is replaced.
  *
- * Memory: what the system calls read and write is one ArrayBuffer per thread, shared by its listeners, as a batch is
- * read and answered without anything else running in between. V8 keeps the bytes of an ArrayBuffer outside of its heap
- * and never moves them; ours is neither transferred nor resized, and no view of it leaves this file but to `respond`,
- * which keeps none. It lives as long as the functions below that refer to it, and a system call never outlives the
- * JavaScript call that makes it, so the kernel holds no pointer into it in between. Everything that points points into
- * it, is written once, when it is laid out, from offsets that are constants here, and is kept where JavaScript alone
- * writes: headers and vectors. The kernel writes
- *   - in `recvmmsg` alone: of each header the lengths and flags, at most 28 octets into its address slot, as
- *     `msg_namelen` says (set before each call, as the kernel overwrites it), and at most 65,535 into its query slot,
- *     as the vector says;
- *   - in `sendmmsg`: `msg_len` of the headers that it took.
- * A length that the kernel reports is only used to index views of one slot each, which JavaScript bounds. UDP's
- * payloads have at most 65,527 octets, so none is cut off. No page of a slot is backed by memory before it is used:
- * queries of a common size take one each.
+ * Memory: what the batches read and write is one ArrayBuffer per thread, shared by its listeners, as a batch is read,
+ * answered and sent without anything else running in between. V8 keeps the bytes of an ArrayBuffer outside of its heap
+ * and never moves them; ours is neither transferred nor resized, and lives as long as the functions that refer to it.
+ * No view of it leaves this file but to `respond`, which keeps none; what is kept is a copy. A system call never
+ * outlives the call in JavaScript that makes it, so in between the kernel has no pointer into it; a descriptor is used
+ * while its socket is open, so never when its number has gone to another file. Every pointer points to a slot of the
+ * same ArrayBuffer at an offset made of the constants below. What the kernel is told is written by JavaScript alone. The
+ * kernel writes
+ *   - in `recvmmsg`, of each header the lengths and the flags, into its address slot as much as `msg_namelen` says,
+ *     which is set to 28 again once it was overwritten, and into its query slot as much as its vector says, 65,535;
+ *   - in `sendmmsg`, of each header that it took the length.
+ * Of that only `msg_len` is believed, as an index into a view of one slot, which JavaScript bounds. A payload has at
+ * most 65,527 octets (RFC 768, RFC 8200), so none is cut off. Memory that was never used takes none of the machine's: a
+ * query of a common size takes one page of its slot.
  */
+import type { RemoteInfo } from 'node:dgram';
 import { endianness } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { MAX_MESSAGE_BYTES } from '../wire/header.ts';
@@ -42,11 +43,14 @@ import {
   encodeSocketAddress,
   ipv4Of,
   SOCKET_ADDRESS_BYTES,
+  writeIpv4SocketAddress,
 } from './socket-address.ts';
 import { bindUdp, type ListenUdp, type ServedSocket, serveUdp } from './udp.ts';
 
 /** Datagrams per system call. */
 const BATCH = 32;
+/** One more than a batch has, for the datagram that libuv has read. */
+const SLOTS = BATCH + 1;
 /** So many batches are taken before others of the thread have their turn: connections, deltas, other sockets. */
 const MAX_ROUNDS = 4;
 
@@ -98,8 +102,8 @@ interface System {
  */
 export async function loadBatchedUdp(): Promise<ListenUdp> {
   const system = await loadSystem();
-  tryCalls(system);
   const batch = new Batch(system);
+  batch.tryCalls();
   return async (address, port, responder, relay, clients) => {
     const fd = openSocket(system, address, port);
     return listen(system, batch, fd, address.includes(':') ? 6 : 4, responder, relay, clients);
@@ -153,18 +157,6 @@ async function loadSystem(): Promise<System> {
   };
 }
 
-/** A sandbox may forbid what the machine has: an empty socket is read, and nothing sent, to see. */
-function tryCalls(system: System): void {
-  const fd = system.socket(AF_INET, SOCKET_TYPE, 0);
-  if (fd < 0) throw systemError(system, 'socket');
-  try {
-    if (system.recvmmsg(fd, 0, 0) < 0 && system.errno() !== LINUX.EAGAIN) throw systemError(system, 'recvmmsg');
-    if (system.sendmmsg(fd, 0, 0) < 0) throw systemError(system, 'sendmmsg');
-  } finally {
-    system.close(fd);
-  }
-}
-
 /** Whoever sent the query that is being answered: its address is read where that matters alone. */
 class Sender implements Client {
   clients: Clients | null = null;
@@ -209,6 +201,14 @@ class Outbox {
   }
 }
 
+interface Listener {
+  readonly fd: number;
+  readonly responder: Responder;
+  readonly clients: Clients;
+  readonly socket: ServedSocket;
+  readonly outbox: Outbox;
+}
+
 /** The memory of a batch, and what is done with it. Slot k of anything belongs to header k. */
 class Batch {
   readonly #system: System;
@@ -228,7 +228,7 @@ class Batch {
   readonly #queries: readonly Uint8Array[];
   readonly #replies: readonly Uint8Array[];
   /** Of each reply: which query's address slot its header points to. */
-  readonly #recipients = new Int32Array(BATCH);
+  readonly #recipients = new Int32Array(SLOTS);
   readonly #sender: Sender;
 
   constructor(system: System) {
@@ -236,7 +236,7 @@ class Batch {
     let end = 0;
     const reserve = (bytes: number): number => {
       const at = end;
-      end += bytes * BATCH;
+      end += bytes * SLOTS;
       return at;
     };
     this.#receivingAt = reserve(HEADER.bytes);
@@ -258,7 +258,7 @@ class Batch {
     this.#receiving = Number(pointerTo(this.#receivingAt));
     this.#sending = Number(pointerTo(this.#sendingAt));
 
-    const slots = Array.from({ length: BATCH }, (_, k) => k);
+    const slots = Array.from({ length: SLOTS }, (_, k) => k);
     const messages = (at: number) =>
       slots.map((k) => new Uint8Array(memory, at + k * MESSAGE_STRIDE, MAX_MESSAGE_BYTES));
     this.#queries = messages(queriesAt);
@@ -282,48 +282,70 @@ class Batch {
     lay(this.#sendingAt, this.#sendingVectorsAt, repliesAt);
   }
 
+  /** A sandbox may forbid what the machine has: an empty socket is read, and nothing sent, to see. @throws Error */
+  tryCalls(): void {
+    const fd = this.#system.socket(AF_INET, SOCKET_TYPE, 0);
+    if (fd < 0) throw systemError(this.#system, 'socket');
+    try {
+      const received = this.#system.recvmmsg(fd, this.#receiving, 1);
+      if (received < 0 && this.#system.errno() !== LINUX.EAGAIN) throw systemError(this.#system, 'recvmmsg');
+      if (this.#system.sendmmsg(fd, this.#sending, 0) < 0) throw systemError(this.#system, 'sendmmsg');
+    } finally {
+      this.#system.close(fd);
+    }
+  }
+
   /**
-   * Answers what waits in the socket.
-   * @returns whether the system took all replies at once; the others are with `socket`
+   * Answers a datagram that libuv has read, and what waits behind it.
+   * @returns whether the system took all replies at once; the others are with the listener's `dgram` socket
    */
-  drain(fd: number, responder: Responder, clients: Clients, socket: ServedSocket, outbox: Outbox): boolean {
-    this.#sender.clients = clients;
+  answer(listener: Listener, first: Buffer, client: RemoteInfo): boolean {
+    this.#sender.clients = listener.clients;
+    let replies = this.#answerFirst(listener, first, client);
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const count = this.#system.recvmmsg(fd, this.#receiving, BATCH);
-      // Nothing waits any more; or an error is reported, which is thereby gone, and libuv reads what is behind it.
-      if (count <= 0) return true;
-      const replies = this.#answer(count, responder, socket, outbox);
-      if (!this.#send(fd, replies, socket)) return false;
+      // Where an error is reported it is thereby gone, and libuv reads what is behind it.
+      const count = this.#system.recvmmsg(listener.fd, this.#receiving, BATCH);
+      for (let k = 0; k < count; k++) {
+        const header = this.#receivingAt + k * HEADER.bytes;
+        this.#words[(header + HEADER.nameLength) >> 2] = SOCKET_ADDRESS_BYTES;
+        replies += this.#answerOne(listener, k, this.#words[(header + HEADER.length) >> 2] as number, replies);
+      }
+      if (!this.#send(listener, replies)) return false;
+      if (count <= 0) break;
+      replies = 0;
     }
     return true;
   }
 
-  /** @returns how many replies stand in the first slots */
-  #answer(count: number, responder: Responder, socket: ServedSocket, outbox: Outbox): number {
-    const sender = this.#sender;
-    let replies = 0;
-    for (let k = 0; k < count; k++) {
-      const header = this.#receivingAt + k * HEADER.bytes;
-      const query = this.#queries[k] as Uint8Array;
-      const length = this.#words[(header + HEADER.length) >> 2] as number;
-      this.#words[(header + HEADER.nameLength) >> 2] = SOCKET_ADDRESS_BYTES;
-      sender.at = this.#addressesAt + k * ADDRESS_STRIDE;
-      const reply = this.#replies[replies] as Uint8Array;
-      const replied = responder.respond(query, length, reply, false, socket.local, sender);
-      if (replied === DROP) continue;
-      if (replied === FORWARD) {
-        const to = this.#octets.slice(sender.at, sender.at + SOCKET_ADDRESS_BYTES);
-        socket.relay(query.slice(0, length), (answer) => outbox.add(answer, to));
-        continue;
-      }
-      this.#lay(replies, k, replied);
-      replies++;
+  /** Puts it where it would be, had it come with the batch. @returns 1 where its reply stands in the first slot, or 0 */
+  #answerFirst(listener: Listener, query: Buffer, client: RemoteInfo): number {
+    if (client.family === 'IPv6') {
+      listener.socket.answer(query, client);
+      return 0;
     }
-    return replies;
+    (this.#queries[BATCH] as Uint8Array).set(query);
+    writeIpv4SocketAddress(this.#octets, this.#addressesAt + BATCH * ADDRESS_STRIDE, client.address, client.port);
+    return this.#answerOne(listener, BATCH, query.length, 0);
   }
 
-  /** Replies that upstreams were asked for, of one socket. @returns as `drain` */
-  post(fd: number, letters: readonly Letter[], socket: ServedSocket): boolean {
+  /** Answers the query in slot k. @returns 1 where its reply stands in slot `reply`, or 0 */
+  #answerOne({ responder, socket, outbox }: Listener, k: number, length: number, reply: number): number {
+    const sender = this.#sender;
+    sender.at = this.#addressesAt + k * ADDRESS_STRIDE;
+    const query = this.#queries[k] as Uint8Array;
+    const replied = responder.respond(query, length, this.#replies[reply] as Uint8Array, false, socket.local, sender);
+    if (replied === DROP) return 0;
+    if (replied === FORWARD) {
+      const to = this.#octets.slice(sender.at, sender.at + SOCKET_ADDRESS_BYTES);
+      socket.relay(query.slice(0, length), (answer) => outbox.add(answer, to));
+      return 0;
+    }
+    this.#lay(reply, k, replied);
+    return 1;
+  }
+
+  /** Replies that upstreams were asked for, of one socket. @returns as `answer` */
+  post(listener: Listener, letters: readonly Letter[]): boolean {
     let hasRoom = true;
     for (let at = 0; at < letters.length; at += BATCH) {
       const count = Math.min(BATCH, letters.length - at);
@@ -333,7 +355,7 @@ class Batch {
         (this.#replies[k] as Uint8Array).set(reply);
         this.#lay(k, k, reply.length);
       }
-      hasRoom = this.#send(fd, count, socket) && hasRoom;
+      hasRoom = this.#send(listener, count) && hasRoom;
     }
     return hasRoom;
   }
@@ -349,8 +371,8 @@ class Batch {
     this.#words[(this.#sendingVectorsAt + reply * VECTOR.bytes + VECTOR.length) >> 2] = length;
   }
 
-  /** @returns whether the system took them; where it has no room left, `socket` sends the rest when there is some */
-  #send(fd: number, count: number, socket: ServedSocket): boolean {
+  /** @returns whether the system took them; where it has no room left, the `dgram` socket sends the rest when it has */
+  #send({ fd, socket }: Listener, count: number): boolean {
     for (let sent = 0; sent < count; ) {
       const taken = this.#system.sendmmsg(fd, this.#sending + sent * HEADER.bytes, count - sent);
       if (taken > 0) {
@@ -414,13 +436,14 @@ async function listen(
   });
   const outbox = new Outbox((letters) => {
     // The descriptor may be another file's by now.
-    if (isOpen) hasRoom = batch.post(fd, letters, served) && hasRoom;
+    if (isOpen) hasRoom = batch.post(listener, letters) && hasRoom;
   });
-  // Behind the plain listener, which answers the datagram that libuv has read.
-  socket.on('message', () => {
+  const listener: Listener = { fd, responder, clients, socket: served, outbox };
+  socket.on('message', (query, client) => {
     // What the system had no room for goes out first; until then what comes is read one by one.
     hasRoom ||= socket.getSendQueueCount() === 0;
-    if (hasRoom) hasRoom = batch.drain(fd, responder, clients, served, outbox);
+    if (hasRoom) hasRoom = batch.answer(listener, query, client);
+    else served.answer(query, client);
   });
   return served;
 }

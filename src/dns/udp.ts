@@ -1,5 +1,5 @@
 /** DNS over UDP on plain `dgram` sockets. */
-import { type BindOptions, createSocket, type Socket } from 'node:dgram';
+import { type BindOptions, createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { MAX_MESSAGE_BYTES } from '../wire/header.ts';
 import { AddressedClient, type Clients } from './clients.ts';
@@ -31,16 +31,20 @@ export async function listenUdp(
   clients: Clients,
 ): Promise<UdpListener> {
   const socket = await bindUdp(isIPv6(address) ? 6 : 4, { port, address, exclusive: true });
-  return serveUdp(socket, responder, relay, clients);
+  const served = serveUdp(socket, responder, relay, clients);
+  socket.on('message', served.answer);
+  return served;
 }
 
 /** Both kinds of listeners, of plain sockets and of batched ones. */
 export type ListenUdp = typeof listenUdp;
 
-/** A listener as batches see it, which take datagrams out of the socket beside it. */
+/** A listener whose datagrams are still to be handed to it. */
 export interface ServedSocket extends UdpListener {
   /** Octets of the address that it is bound to. */
   readonly local: Uint8Array | null;
+  /** Answers a datagram that the socket reported. @param query kept: in memory of its own */
+  answer(query: Buffer, client: RemoteInfo): void;
   /**
    * Has a query relayed.
    * @param query kept: hand over a copy; @param deliver is given the reply when it comes, unless the socket is closed
@@ -69,7 +73,7 @@ export async function bindUdp(family: 4 | 6, options: BindOptions): Promise<Sock
   return socket;
 }
 
-/** Answers each datagram that the bound socket reports. */
+/** @param socket is bound, and closed by `close` alone */
 export function serveUdp(socket: Socket, responder: Responder, relay: Relay, clients: Clients): ServedSocket {
   // What a client's network says of a reply (unreachable, too big) concerns that reply alone.
   socket.on('error', () => undefined);
@@ -79,7 +83,8 @@ export function serveUdp(socket: Socket, responder: Responder, relay: Relay, cli
   const { address, port } = socket.address();
   const local = addressOctets(address);
   const from = new AddressedClient(clients);
-  socket.on('message', (query, client) => {
+
+  function answer(query: Buffer, client: RemoteInfo): void {
     from.address = client.address;
     const length = responder.respond(query, query.length, reply, false, local, from);
     if (length === DROP) return;
@@ -88,22 +93,22 @@ export function serveUdp(socket: Socket, responder: Responder, relay: Relay, cli
       send(socket, reply.slice(0, length), client.port, client.address);
       return;
     }
-    // `query` is a buffer of its own for each datagram, so it can be kept.
-    relayQuery(query, (answer) => send(socket, answer, client.port, client.address));
-  });
+    relayQuery(query, (answered) => send(socket, answered, client.port, client.address));
+  }
 
-  function relayQuery(query: Uint8Array, deliver: (answer: Uint8Array) => void): void {
-    relay.relay(query, false, local, (answer) => {
+  function relayQuery(query: Uint8Array, deliver: (answered: Uint8Array) => void): void {
+    relay.relay(query, false, local, (answered) => {
       // A reply that comes when the socket has been closed is for nobody.
-      if (!isClosed) deliver(answer);
+      if (!isClosed) deliver(answered);
     });
   }
 
   return {
     port,
     local,
+    answer,
     relay: relayQuery,
-    send: (answer, port, address) => send(socket, answer, port, address),
+    send: (answered, port, address) => send(socket, answered, port, address),
     close: () => {
       isClosed = true;
       return new Promise((resolve) => socket.close(() => resolve()));

@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { decodeSocketAddress, encodeSocketAddress } from '../../src/dns/socket-address.ts';
+import { decodeSocketAddress, encodeSocketAddress, writeIpv4SocketAddress } from '../../src/dns/socket-address.ts';
 
 describe('socket addresses', () => {
   it.each([
@@ -12,6 +12,11 @@ describe('socket addresses', () => {
     const bytes = encodeSocketAddress(address, port);
     expect(Buffer.from(bytes).toString('hex')).toBe(hex);
     expect(decodeSocketAddress(bytes, 0)).toEqual({ address: text, port });
+    if (bytes.length === 16) {
+      const written = new Uint8Array(16);
+      writeIpv4SocketAddress(written, 0, address, port);
+      expect(written).toEqual(bytes);
+    }
     // Anywhere in memory, whatever stands around it.
     const memory = new Uint8Array(100).fill(0xff);
     memory.set(bytes, 17);
