@@ -5,6 +5,7 @@ import { Exchange, type ExchangeResult, isFailure } from '../../src/resolver/exc
 import { DNSSEC_OK, makeQuestion, questionEnd } from '../../src/resolver/question.ts';
 import { SecureRandom } from '../../src/resolver/random.ts';
 import { Reply } from '../../src/resolver/reply.ts';
+import { SocketBudget } from '../../src/resolver/sockets.ts';
 import { type Address, Upstream, UpstreamGroup } from '../../src/resolver/upstreams.ts';
 import { toWireName } from '../../src/wire/names.ts';
 import { type Behaviour, closedPort, FakeUpstream, NEVER, replyTo } from '../support/fake-upstream.ts';
@@ -34,7 +35,7 @@ const dead = async (): Promise<Address> => ({ address: '127.0.0.1', port: await 
 /** Those of whom nothing is known are asked two at once; a measured one is asked alone, the first before the next. */
 function group(addresses: readonly Address[], isMeasured = true): { group: UpstreamGroup; of: Upstream[] } {
   const of = addresses.map((address, i) => {
-    const upstream = new Upstream(address, random, new Set());
+    const upstream = new Upstream(address, random, new SocketBudget());
     if (isMeasured) {
       upstream.rttMs = 1 + i;
       upstream.retryAtMs = Date.now() + 60_000;
@@ -189,7 +190,7 @@ describe('nobody answers', () => {
   it('where all lead back here, and they are not asked', async () => {
     const server = await serve(good);
     const to = group([server]);
-    for (const upstream of to.of) upstream.isLoop = true;
+    for (const upstream of to.of) to.group.looping.add(upstream);
     expect(await outcome(ask(to.group))).toBe('loop');
     expect(server.seen).toEqual([]);
   });

@@ -1,22 +1,25 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LoopWatch } from '../../src/resolver/loop-watch.ts';
 import { SecureRandom } from '../../src/resolver/random.ts';
-import { Upstream } from '../../src/resolver/upstreams.ts';
-import { nameLength, toTextName, toWireName } from '../../src/wire/names.ts';
+import { SocketBudget } from '../../src/resolver/sockets.ts';
+import { type GroupNames, Upstream, UpstreamGroup } from '../../src/resolver/upstreams.ts';
+import { toTextName, toWireName } from '../../src/wire/names.ts';
 import { type Behaviour, FakeUpstream, NEVER, replyTo } from '../support/fake-upstream.ts';
 
 const random = new SecureRandom();
 let server: FakeUpstream;
 let upstream: Upstream;
+let group: UpstreamGroup;
 let watch: LoopWatch;
 let changes: boolean[];
 
 beforeEach(async () => {
-  vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] });
+  vi.useFakeTimers({ toFake: ['Date', 'performance', 'setTimeout', 'clearTimeout'] });
   server = await FakeUpstream.open(() => NEVER, { seesLoopChecks: true });
-  upstream = new Upstream(server, random, new Set());
+  upstream = new Upstream(server, random, new SocketBudget());
+  group = new UpstreamGroup([upstream]);
   changes = [];
-  watch = new LoopWatch(random, ({ isLoop }) => changes.push(isLoop));
+  watch = new LoopWatch(random, (_group, _upstream, isLoop) => changes.push(isLoop));
 });
 afterEach(async () => {
   watch.close();
@@ -31,71 +34,80 @@ async function probe(count = 1): Promise<Buffer> {
   return server.seen[count - 1]?.query as Buffer;
 }
 
-const isOurs = (query: Uint8Array): boolean => watch.receive(query, 12, nameLength(query, 12));
+const isOurs = (query: Uint8Array): boolean => watch.receive(query, 12);
 
 describe('LoopWatch', () => {
   it('asks what nobody else would, each time anew', async () => {
-    watch.check(upstream);
+    watch.check(group);
     const first = await probe();
     vi.advanceTimersByTime(10_000);
-    watch.check(upstream);
+    watch.check(group);
     const second = await probe(2);
     for (const query of [first, second]) {
-      expect(toTextName(query, 12)).toMatch(/^[0-9a-f]{16}\.loop-check\.cloudmapd\.internal\.$/);
+      expect(toTextName(query, 12)).toMatch(/^loop-[0-9a-f]{16}\.cloudmapd\.example\.$/);
       expect(query.readUInt16BE(query.length - 15)).toBe(16);
     }
-    expect(first.subarray(12, 30)).not.toEqual(second.subarray(12, 30));
+    expect(first.subarray(12, 34)).not.toEqual(second.subarray(12, 34));
+  });
+
+  it.each<[string, GroupNames, RegExp]>([
+    ['below a rule’s suffix', { suffix: 'consul' }, /^loop-[0-9a-f]{16}\.consul\.$/],
+    ['of one label', { suffix: null }, /^loop-[0-9a-f]{16}\.$/],
+    ['of the root’s rule', { suffix: '' }, /^loop-[0-9a-f]{16}\.cloudmapd\.example\.$/],
+  ])('asks a name such as the upstream is asked: one %s', async (_, names, expected) => {
+    watch.check(new UpstreamGroup([upstream], names));
+    expect(toTextName(await probe(), 12)).toMatch(expected);
   });
 
   it('knows its question when it comes back as a client’s, in whatever case', async () => {
-    watch.check(upstream);
+    watch.check(group);
     const query = await probe();
     const upper = Buffer.concat([
       query.subarray(0, 13),
-      Buffer.from(query.toString('latin1', 13, 29).toUpperCase()),
-      query.subarray(29),
+      Buffer.from(query.toString('latin1', 13, 34).toUpperCase()),
+      query.subarray(34),
     ]);
     expect(isOurs(upper)).toBe(true);
-    expect([upstream.isLoop, changes]).toEqual([true, [true]]);
+    expect([group.looping.has(upstream), changes]).toEqual([true, [true]]);
     expect(isOurs(query)).toBe(true);
     expect(changes).toEqual([true]);
   });
 
   it('takes no other question for it', async () => {
-    watch.check(upstream);
+    watch.check(group);
     const query = await probe();
     const other = Buffer.from(query);
-    other[13] = (other[13] as number) ^ 1;
+    other[20] = (other[20] as number) ^ 1;
     const strangers = [
       other,
-      Buffer.from([...Buffer.alloc(12), ...toWireName('loop-check.cloudmapd.internal')]),
-      Buffer.from([...Buffer.alloc(12), ...toWireName(`${'0'.repeat(16)}.loop-check.cloudmapd.internal`)]),
+      Buffer.from([...Buffer.alloc(12), ...toWireName('cloudmapd.example')]),
+      Buffer.from([...Buffer.alloc(12), ...toWireName(`loop-${'0'.repeat(16)}.cloudmapd.example`)]),
       Buffer.from([...Buffer.alloc(12), 0]),
     ];
     expect(strangers.map(isOurs)).toEqual([false, false, false, false]);
-    expect(upstream.isLoop).toBe(false);
+    expect(group.looping.has(upstream)).toBe(false);
   });
 
   it('is over after three seconds: what comes back then is nobody’s', async () => {
-    watch.check(upstream);
+    watch.check(group);
     const query = await probe();
     vi.advanceTimersByTime(3000);
-    expect([isOurs(query), upstream.isLoop]).toEqual([false, false]);
+    expect([isOurs(query), group.looping.has(upstream)]).toEqual([false, false]);
     expect(vi.getTimerCount()).toBe(0);
   });
 
   it('does not ask twice in ten seconds', async () => {
-    watch.check(upstream);
+    watch.check(group);
     await probe();
     vi.advanceTimersByTime(9999);
-    watch.check(upstream);
+    watch.check(group);
     vi.advanceTimersByTime(1);
-    watch.check(upstream);
+    watch.check(group);
     await probe(2);
   });
 
   it('asks a loop again until it is none', async () => {
-    watch.check(upstream);
+    watch.check(group);
     isOurs(await probe());
     // Three seconds of the probe, ten until the next.
     vi.advanceTimersByTime(13_000);
@@ -104,21 +116,21 @@ describe('LoopWatch', () => {
     await probe(3);
     expect(changes).toEqual([true]);
     vi.advanceTimersByTime(3000);
-    expect([upstream.isLoop, changes]).toEqual([false, [true, false]]);
+    expect([group.looping.has(upstream), changes]).toEqual([false, [true, false]]);
     expect(vi.getTimerCount()).toBe(0);
   });
 
   it('does not mind a reply, an error, or a server that is not there', async () => {
     const answering: Behaviour = (query) => [replyTo(query, { rcode: 'NXDOMAIN', records: 0 })];
     server.behaviour = answering;
-    watch.check(upstream);
+    watch.check(group);
     await probe();
     vi.advanceTimersByTime(3000);
-    expect([upstream.isLoop, upstream.isDown, changes]).toEqual([false, false, []]);
+    expect([group.looping.has(upstream), upstream.isDown, changes]).toEqual([false, false, []]);
   });
 
   it('leaves no timer behind', async () => {
-    watch.check(upstream);
+    watch.check(group);
     isOurs(await probe());
     watch.close();
     expect(vi.getTimerCount()).toBe(0);

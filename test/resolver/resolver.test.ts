@@ -280,7 +280,7 @@ describe('a failure', () => {
     asking.resolver.flush(null, false);
     await asking.ask();
     expect(asking.times).toBe(2);
-    asking.resolver.setUpstreams([await serve(address(3))]);
+    asking.resolver.setUpstreams([await serve(address(3))], 'default');
     expect(await asking.ask()).toBe('192.0.2.3 since 0 s');
   });
 

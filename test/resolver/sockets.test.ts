@@ -1,7 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { buildQuery, makeQuestion, questionEnd } from '../../src/resolver/question.ts';
 import { SecureRandom } from '../../src/resolver/random.ts';
-import { matchQuestion, POOL_SOCKETS, RENEW_AFTER_QUERIES, UpstreamSockets } from '../../src/resolver/sockets.ts';
+import {
+  matchQuestion,
+  POOL_SOCKETS,
+  RENEW_AFTER_QUERIES,
+  SocketBudget,
+  UpstreamSockets,
+} from '../../src/resolver/sockets.ts';
 import { toWireName } from '../../src/wire/names.ts';
 import { type Behaviour, closedPort, FakeUpstream, NEVER, replyTo } from '../support/fake-upstream.ts';
 
@@ -23,11 +29,8 @@ async function serve(behaviour: Behaviour): Promise<FakeUpstream> {
   return server;
 }
 
-function socketsTo(
-  { address, port }: { address: string; port: number },
-  all = new Set<UpstreamSockets>(),
-): UpstreamSockets {
-  const sockets = new UpstreamSockets(address, port, random, all);
+function socketsTo({ address, port }: { address: string; port: number }, budget = new SocketBudget()): UpstreamSockets {
+  const sockets = new UpstreamSockets(address, port, random, budget);
   opened.push(sockets);
   return sockets;
 }
@@ -79,22 +82,24 @@ describe('UpstreamSockets', () => {
     await vi.waitFor(() => expect(openSockets()).toBe(before));
   });
 
-  it('keeps the sockets of all upstreams together within what a process may open', async () => {
-    const all = new Set<UpstreamSockets>();
+  it('are bounded together, those under way included, and idle ones of one upstream make room for another', async () => {
+    const budget = new SocketBudget(1024);
+    expect(budget.limit).toBe(600);
     const before = openSockets();
-    const [one, two] = [await serve(good), await serve(good)];
-    const [first, second] = [socketsTo(one, all), socketsTo(two, all)];
-    const ask = async (sockets: UpstreamSockets): Promise<void> => {
-      for (let i = 0; i < 10; i++)
-        await Promise.all(
-          Array.from({ length: 60 }, () => send(sockets).result.then((text) => expect(text).toBe('reply'))),
-        );
-    };
-    await ask(first);
-    await ask(second);
-    expect(openSockets() - before).toBeLessThanOrEqual(610);
-    await ask(first);
-    expect(openSockets() - before).toBeLessThanOrEqual(610);
+    const silent = await serve(() => NEVER);
+    const [first, second] = [socketsTo(silent, budget), socketsTo(await serve(good), budget)];
+    const waiting = Array.from({ length: 700 }, () => send(first));
+    expect(budget.open).toBe(POOL_SOCKETS);
+    // In portions that a socket's buffer has room for.
+    for (let i = 0; i < 5; i++) await Promise.all(Array.from({ length: 60 }, () => send(second).result));
+    // None of the first is idle, so the second has what is left.
+    expect(budget.open).toBe(600);
+    for (const { takeBack } of waiting) takeBack();
+    const third = socketsTo(await serve(good), budget);
+    await Promise.all(Array.from({ length: 60 }, () => send(third).result));
+    expect(budget.open).toBeLessThanOrEqual(600);
+    for (const sockets of [first, second, third]) sockets.close();
+    await vi.waitFor(() => expect([openSockets() <= before + 3, budget.open]).toEqual([true, 0]));
   });
 
   it('renews a socket after some queries', async () => {

@@ -1,7 +1,7 @@
 /** What a responder needs besides zones, for tests of other things, and a resolver that asks the servers given. */
 import { ZoneSet } from '../../src/answers/zone-set.ts';
 import { type Client, Clients } from '../../src/dns/clients.ts';
-import { Resolver, type ResolverOptions } from '../../src/resolver/resolver.ts';
+import { Resolver, type ResolverEvents, type ResolverOptions } from '../../src/resolver/resolver.ts';
 import type { Address } from '../../src/resolver/upstreams.ts';
 import { compileLocalTails } from '../../src/synthesis/local-names.ts';
 
@@ -17,7 +17,7 @@ const resolvers = new Set<Resolver>();
 export function makeResolver(
   upstreams: readonly Address[] = [],
   options: Partial<ResolverOptions> = {},
-  onLoop: (upstream: Address, isLoop: boolean) => void = () => undefined,
+  onLoop: ResolverEvents['onLoop'] = () => undefined,
 ): Resolver {
   const resolver = new Resolver(
     {
