@@ -15,8 +15,8 @@ const COMMAND_TIMEOUT_MS = 300_000;
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 /**
- * Argument: the engine's folder. /run and /dev/shm hold what engines of one machine share. The nameservers are those
- * of the machine, to begin with, as what names them may have been in /run. The shell collects the ended processes
+ * Argument: the engine's folder. What is hidden is where engines of one machine share something. The nameservers are
+ * those of the machine, to begin with, as what names them may have been in /run. The shell collects the ended processes
  * that others left to it, and all others end with it.
  */
 const HOLD = `set -e
@@ -25,8 +25,8 @@ read -r pid _ </proc/self/stat
 resolv=$(readlink -f /etc/resolv.conf)
 cat /etc/resolv.conf >"$folder/resolv.conf"
 mount -t proc proc /proc
-mount -t tmpfs tmpfs /run
-mount -t tmpfs tmpfs /dev/shm
+mkdir -p /var/lib/containers
+for shared in /run /dev/shm /var/lib/containers; do mount -t tmpfs tmpfs "$shared"; done
 mkdir -p "$(dirname "$resolv")"
 [ -e "$resolv" ] || touch "$resolv"
 mount --bind "$folder/resolv.conf" "$resolv"
@@ -166,6 +166,20 @@ export class ContainerEngine {
     const tar = `${root}.tar`;
     outputOf([tar], await execute(['tar', '-C', root, '-cf', tar, '.'], this.#env));
     await this.podman('import', '--quiet', tar, image);
+  }
+
+  /** Runs a container in a network. @returns why it cannot, as on machines whose kernel lacks a part */
+  async tryOut(image: string): Promise<string | null> {
+    const network = ['--network', 'try-out'];
+    for (const args of [
+      ['network', 'create', 'try-out'],
+      ['run', '--rm', ...network, image, 'true'],
+      ['network', 'rm', 'try-out'],
+    ]) {
+      const output = await this.run(['podman', ...args]);
+      if (output.code !== 0) return `containers do not work here: ${reasonOf(output)}`;
+    }
+    return null;
   }
 
   /** Runs a container's HEALTHCHECK once, as nobody else does it in here; there may be no such container yet. */

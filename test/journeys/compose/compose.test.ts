@@ -3,30 +3,45 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ComposeStack, type StackService } from '../../support/compose-stack.ts';
 import { ContainerEngine } from '../../support/container-engine.ts';
-import { buildCloudmapd, IMAGE_TOOLS, importBusybox, importDebian } from '../../support/container-images.ts';
+import {
+  BUSYBOX_IMAGE,
+  buildCloudmapd,
+  IMAGE_TOOLS,
+  importBusybox,
+  importDebian,
+} from '../../support/container-images.ts';
 import { hasTool, skipOrFail, waitFor } from '../../support/journey-tools.ts';
 
 /** An image is built and two stacks start, while other tests run. */
 const SET_UP_TIMEOUT_MS = 400_000;
+/** Every command in a container is a process of the engine's, too. */
+vi.setConfig({ testTimeout: 180_000 });
 
-const OUTSIDE_SERVER = new URL('./outside.ts', import.meta.url).pathname;
+const OUTSIDE_SERVER = new URL('../../support/resident-upstream.ts', import.meta.url).pathname;
 const OUTSIDE_NAMESERVER = '192.0.2.53';
 const OUTSIDE_NAME = 'www.outside.example';
+/** Of every name that the outside is asked for. */
 const OUTSIDE_ADDRESS = '198.51.100.7';
 
 let engine: ContainerEngine | string;
 let stacks: Readonly<Record<'first' | 'second', ComposeStack>>;
-/** What the outside nameserver was asked so far, as `www.outside.example A`. */
-const outsideQueries: string[] = [];
+/** The names that the outside was asked for so far. */
+const outsideNames: string[] = [];
 
 beforeAll(async () => {
   const missing = IMAGE_TOOLS.find((tool) => !hasTool(tool));
   engine = missing === undefined ? await ContainerEngine.create() : `${missing} does not work on this machine`;
   if (typeof engine === 'string') return;
   await importBusybox(engine);
+  const problem = await engine.tryOut(BUSYBOX_IMAGE);
+  if (problem !== null) {
+    await engine.close();
+    engine = problem;
+    return;
+  }
   await importDebian(engine);
   await buildCloudmapd(engine);
   await startOutside(engine);
@@ -52,13 +67,13 @@ beforeEach((context) => {
 
 async function startOutside(inside: ContainerEngine): Promise<void> {
   await inside.run(['ip', 'address', 'add', `${OUTSIDE_NAMESERVER}/32`, 'dev', 'lo']);
-  const server = [process.execPath, OUTSIDE_SERVER, OUTSIDE_NAMESERVER, OUTSIDE_NAME];
+  const server = [process.execPath, OUTSIDE_SERVER, OUTSIDE_NAMESERVER, '53', 'answer', OUTSIDE_ADDRESS];
   const [command, ...args] = [...inside.launcher, ...server] as [string, ...string[]];
   // It ends with the engine.
   const { stdout } = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const lines = createInterface({ input: stdout as Readable });
   await once(lines, 'line');
-  lines.on('line', (line) => outsideQueries.push(line));
+  lines.on('line', (line) => outsideNames.push(line));
   inside.useNameserver(OUTSIDE_NAMESERVER);
 }
 
@@ -138,9 +153,8 @@ describe.each(['first', 'second'] as const)('the %s stack', (which) => {
 
   it.each(RESOLVERS)('resolves outside names with %s, through the upstream', async (_, resolve) => {
     expect(await resolve(stack, OUTSIDE_NAME)).toEqual([OUTSIDE_ADDRESS]);
-    expect(await resolve(stack, 'none.outside.example')).toEqual([]);
-    expect(outsideQueries).toContain(`${OUTSIDE_NAME} A`);
-    expect(outsideQueries.filter((query) => query.includes('stack.internal'))).toEqual([]);
+    expect(outsideNames).toContain(OUTSIDE_NAME);
+    expect(outsideNames.filter((name) => !name.includes('outside.example'))).toEqual([]);
   });
 
   it('has what a program in it registers by SDK, and no more once it deregisters', async () => {
