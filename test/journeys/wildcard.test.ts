@@ -3,7 +3,7 @@
  * answer from that address.
  */
 import { describe, expect, it } from 'vitest';
-import { setUpJourney, waitFor } from '../support/journey-tools.ts';
+import { requireIpv6, setUpJourney, waitFor } from '../support/journey-tools.ts';
 import { makeNetwork, startInside, type TestNetwork } from '../support/test-network.ts';
 import { HAS_BATCHED } from '../support/udp-listeners.ts';
 
@@ -42,6 +42,18 @@ describe.each(KINDS)('a wildcard listener on %s sockets', (DNS_SOCKETS) => {
     // Somebody else can have the one that went, so it is not held any longer.
     await network.run('ip', 'address', 'add', '10.99.0.7/24', 'dev', 'eth9');
     expect(await waitFor('the address that came back', () => ask(network, '10.99.0.7'))).toEqual(['10.99.0.7']);
+  });
+
+  // To a client elsewhere ::1 is itself: it would connect to nobody, as busybox's wget does, or to somebody else.
+  it('has nothing of the other family for who asked over the network, where loopback alone has it', async (context) => {
+    requireIpv6(context);
+    const network = await makeNetwork(context);
+    await startInside(context, network, journey, CONTENT, { DNS: '0.0.0.0:5353,[::]:5353', DNS_SOCKETS });
+    for (const name of ['ns.corp.internal', 'cloudmap', 'data-cloudmap']) {
+      const dig = (type: string) => network.run('dig', '@10.99.0.1', '-p', '5353', '+short', name, type);
+      expect(await dig('A')).toBe('10.99.0.1\n');
+      expect(await dig('AAAA')).toBe('');
+    }
   });
 
   it('is of both families', async (context) => {
