@@ -18,9 +18,10 @@ import { readU16, readU32, writeU16, writeU32 } from '../wire/bytes.ts';
 
 /**
  * How many of an RRset's choices an answer carries: `all`, up to eight at random, or one at random. `asked`: in their
- * stead the address that was asked, where the listener is a wildcard of the record's family; else all.
+ * stead the address that was asked, where that is of the record's family; else all. `askedOnly`: the same, but else there
+ * is no such RRset; its choice is the form of the record.
  */
-export const POLICY = { all: 0, multivalue: 1, weighted: 2, asked: 3 } as const;
+export const POLICY = { all: 0, multivalue: 1, weighted: 2, asked: 3, askedOnly: 4 } as const;
 export type Policy = keyof typeof POLICY;
 
 export interface Additional {
@@ -129,7 +130,7 @@ export function findRrset(bytes: Uint8Array, set: number, type: number): number 
   let at = set + 1;
   for (let left = bytes[set] as number; left > 0; left--) {
     if (readU16(bytes, at) === type) return at;
-    at += RRSET_HEADER_BYTES + readU32(bytes, at + 3);
+    at = nextRrset(bytes, at);
   }
   return 0;
 }
@@ -142,6 +143,11 @@ export function isEmptySet(bytes: Uint8Array, set: number): boolean {
 /** Offset of the first RRset of a set that is not empty. */
 export function firstRrset(set: number): number {
   return set + 1;
+}
+
+/** Offset of the RRset behind this one, where the set has more. */
+export function nextRrset(bytes: Uint8Array, rrset: number): number {
+  return rrset + RRSET_HEADER_BYTES + readU32(bytes, rrset + 3);
 }
 
 export function rrsetPolicy(bytes: Uint8Array, rrset: number): number {

@@ -40,7 +40,7 @@ export class Selection {
     this.#random = random;
   }
 
-  /** @param policy one of POLICY, of which `all` and `asked` draw 256 at the most; @param count choices to draw from, at least 1 */
+  /** @param policy one of POLICY, of which `all` and those of the address asked draw 256 at the most; @param count choices to draw from, at least 1 */
   draw(policy: number, count: number): number {
     const { picked } = this;
     if (policy === POLICY.weighted) {

@@ -14,6 +14,7 @@ import {
   findRrset,
   firstRrset,
   isEmptySet,
+  nextRrset,
   noteEnd,
   noteLength,
   noteSeconds,
@@ -216,10 +217,28 @@ export class Responder {
     return false;
   }
 
-  /** ANY gets one RRset, the first (RFC 8482 s4.1). */
+  /** ANY gets one RRset, the first that there is (RFC 8482 s4.1). */
   #rrsetFor(bytes: Uint8Array, set: number, qtype: number): number {
-    if (isEmptySet(bytes, set)) return 0;
-    return qtype === TYPE.ANY ? firstRrset(set) : findRrset(bytes, set, qtype);
+    if (qtype !== TYPE.ANY) {
+      const rrset = findRrset(bytes, set, qtype);
+      return rrset !== 0 && this.#isThere(bytes, rrset) ? rrset : 0;
+    }
+    let rrset = firstRrset(set);
+    for (let left = bytes[set] as number; left > 0; left--) {
+      if (this.#isThere(bytes, rrset)) return rrset;
+      rrset = nextRrset(bytes, rrset);
+    }
+    return 0;
+  }
+
+  #isThere(bytes: Uint8Array, rrset: number): boolean {
+    return rrsetPolicy(bytes, rrset) !== POLICY.askedOnly || this.#isAsked(bytes, rrset);
+  }
+
+  /** Whether the address that was asked is known, and of the RRset's family. */
+  #isAsked(bytes: Uint8Array, rrset: number): boolean {
+    const tail = choiceAt(bytes, rrset, 0) + CHOICE_HEADER_BYTES + 2;
+    return this.#local !== null && readU16(bytes, tail + RDATA_AT - 2) === this.#local.length;
   }
 
   /**
@@ -228,7 +247,10 @@ export class Responder {
    */
   #copyRrset(bytes: Uint8Array, rrset: number, ownerAt: number, reply: Uint8Array, pick: number): boolean {
     const policy = rrsetPolicy(bytes, rrset);
-    if (policy === POLICY.asked && this.#copyLocal(bytes, rrset, ownerAt, reply)) return true;
+    if ((policy === POLICY.asked || policy === POLICY.askedOnly) && this.#isAsked(bytes, rrset)) {
+      this.#copyLocal(bytes, rrset, ownerAt, reply);
+      return true;
+    }
     const count = choiceCount(bytes, rrset);
     this.#drawn = this.#selection.draw(policy, count);
     if (this.#drawn === 1 && pick >= 0 && pick < count) this.#selection.picked[0] = pick;
@@ -248,18 +270,16 @@ export class Responder {
     return true;
   }
 
-  /** The address that was asked, in a record like the RRset's own; false where it is of another family, or not known. */
-  #copyLocal(bytes: Uint8Array, rrset: number, ownerAt: number, reply: Uint8Array): boolean {
-    const local = this.#local;
+  /** The address that was asked, in a record like the RRset's own. */
+  #copyLocal(bytes: Uint8Array, rrset: number, ownerAt: number, reply: Uint8Array): void {
+    const local = this.#local as Uint8Array;
     const tail = choiceAt(bytes, rrset, 0) + CHOICE_HEADER_BYTES + 2;
-    if (local === null || readU16(bytes, tail + RDATA_AT - 2) !== local.length) return false;
     writeU16(reply, this.#writer.at, POINTER | ownerAt);
     copyBytes(bytes, tail, RDATA_AT, reply, this.#writer.at + 2);
     copyBytes(local, 0, local.length, reply, this.#writer.at + 2 + RDATA_AT);
     this.#writer.at += 2 + RDATA_AT + local.length;
     this.#writer.answers++;
     this.#drawn = 0;
-    return true;
   }
 
   /** What there is to say of an RRset besides its records. */

@@ -25,7 +25,7 @@ export interface LocalOptions {
   readonly soaTtlSeconds: number;
   /** Caps every TTL; null: as given. */
   readonly maxTtlSeconds: number | null;
-  /** What the own name has where the address that was asked is of the other family. */
+  /** Of the listeners: what of them is no loopback the own name has where the address asked is of the other family. */
   readonly addresses: { readonly ipv4: readonly string[]; readonly ipv6: readonly string[] };
 }
 
@@ -38,6 +38,7 @@ const RDATA_OF: Readonly<Record<LocalRecord['type'], (value: string) => Uint8Arr
 };
 /** The API's own host name may come and go with containers. */
 const OWN_NAME_TTL_SECONDS = 5;
+const IPV6_LOOPBACK = aaaaRdata('::1').join();
 
 /** Everything as one delta, for the zone set that is looked into behind the registered zones. */
 export function compileLocalNames(options: LocalOptions): Uint8Array {
@@ -89,14 +90,25 @@ function staticRrsets(records: readonly LocalRecord[], options: LocalOptions): R
 }
 
 function ownRrsets(options: LocalOptions): Rrset[] {
-  const ttl = cap(OWN_NAME_TTL_SECONDS, options);
   const { ipv4, ipv6 } = options.addresses;
-  const a = ipv4.map((address) => recordTail(TYPE.A, ttl, aRdata(address)));
-  const aaaa = ipv6.map((address) => recordTail(TYPE.AAAA, ttl, aaaaRdata(address)));
   return [
-    ...(a.length > 0 ? [rrsetOf(TYPE.A, 'asked', a)] : []),
-    ...(aaaa.length > 0 ? [rrsetOf(TYPE.AAAA, 'asked', aaaa)] : []),
+    ...ownRrset(TYPE.A, ipv4.map(aRdata), (rdata) => rdata[0] === 127, options),
+    ...ownRrset(TYPE.AAAA, ipv6.map(aaaaRdata), (rdata) => rdata.join() === IPV6_LOOPBACK, options),
   ];
+}
+
+/** Loopback is this daemon to those alone who asked it there: to a container that asked elsewhere it is itself. */
+function ownRrset(
+  type: number,
+  addresses: readonly Uint8Array[],
+  isLoopback: (rdata: Uint8Array) => boolean,
+  options: LocalOptions,
+): Rrset[] {
+  if (addresses.length === 0) return [];
+  const ttl = cap(OWN_NAME_TTL_SECONDS, options);
+  const reachable = addresses.filter((rdata) => !isLoopback(rdata));
+  const tails = (reachable.length > 0 ? reachable : addresses).map((rdata) => recordTail(type, ttl, rdata));
+  return [rrsetOf(type, reachable.length > 0 ? 'asked' : 'askedOnly', tails)];
 }
 
 function rrsetOf(type: number, policy: Rrset['policy'], tails: readonly Uint8Array[]): Rrset {

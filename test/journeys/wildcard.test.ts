@@ -13,7 +13,11 @@ const CONTENT = { namespaces: [{ name: 'corp.internal', type: 'DNS_PRIVATE' }] }
 
 /** dig drops replies that come from another address than it asked. @returns the records; null: no answer in time */
 async function ask(network: TestNetwork, server: string, type = 'A', ...options: string[]): Promise<string[] | null> {
-  const args = [`@${server}`, '-p', '5353', '+short', '+time=1', '+tries=1', ...options, 'ns.corp.internal', type];
+  return askName(network, 'ns.corp.internal', server, type, ...options);
+}
+
+async function askName(network: TestNetwork, name: string, server: string, type: string, ...options: string[]) {
+  const args = [`@${server}`, '-p', '5353', '+short', '+time=1', '+tries=1', ...options, name, type];
   const output = await network.run('dig', ...args).catch(() => null);
   return output === null ? null : output.trim().split('\n').sort();
 }
@@ -27,6 +31,19 @@ describe.each(KINDS)('a wildcard listener on %s sockets', (DNS_SOCKETS) => {
       expect(await ask(network, address)).toEqual([address]);
       expect(await ask(network, address, 'A', '+tcp')).toEqual([address]);
     }
+  });
+
+  it('has no IPv6 address for who asks over IPv4 where the machine has none but loopback', async (context) => {
+    const network = await makeNetwork(context);
+    await startInside(context, network, journey, CONTENT, { DNS: '0.0.0.0:5353,[::]:5353', DNS_SOCKETS });
+    for (const name of ['cloudmap', 'data-cloudmap']) {
+      for (const overTcp of [[], ['+tcp']]) {
+        expect(await askName(network, name, '10.99.0.1', 'A', ...overTcp)).toEqual(['10.99.0.1']);
+        expect(await askName(network, name, '10.99.0.1', 'AAAA', ...overTcp)).toEqual(['']);
+      }
+    }
+    const loopback = await network.run('ip', 'address', 'show', 'dev', 'lo');
+    if (loopback.includes('::1')) expect(await askName(network, 'cloudmap', '::1', 'AAAA')).toEqual(['::1']);
   });
 
   it('follows addresses that come and go, and says so', async (context) => {

@@ -120,6 +120,29 @@ describe('the daemon’s own name', () => {
     ]);
   });
 
+  it('leaves out loopback where that was not asked: to another machine it is that machine', () => {
+    const ipv4 = Uint8Array.of(172, 17, 0, 2);
+    const loopback = Uint8Array.of(...Array<number>(15).fill(0), 1);
+    const local = { ownName: 'cloudmap', addresses: { ipv4: ['127.0.0.1', '10.0.0.2'], ipv6: ['::1'] } };
+    for (const asked of [ipv4, null]) {
+      expect(ask({ local }, 'cloudmap AAAA', asked)).toEqual(['NOERROR AA', soaOf('cloudmap')]);
+    }
+    expect(ask({ local }, 'cloudmap AAAA', loopback)).toEqual(['NOERROR AA', 'cloudmap. 5 IN AAAA ::1']);
+    expect(ask({ local }, 'cloudmap A', loopback)).toEqual(['NOERROR AA', 'cloudmap. 5 IN A 10.0.0.2']);
+    // Of a family without any other address, the address asked is right all the same.
+    const linkLocal = Uint8Array.of(0xfe, 0x80, ...Array<number>(13).fill(0), 9);
+    expect(ask({ local }, 'data-cloudmap AAAA', linkLocal)[1]).toBe('data-cloudmap. 5 IN AAAA fe80::9');
+  });
+
+  it('has to ANY what there is for whoever asks', () => {
+    const local = { ownName: 'cloudmap', addresses: { ipv4: ['127.0.0.1'], ipv6: ['::1'] } };
+    expect(ask({ local }, 'cloudmap ANY', new Uint8Array(16).fill(1))[1]).toBe(
+      'cloudmap. 5 IN AAAA 101:101:101:101:101:101:101:101',
+    );
+    expect(ask({ local }, 'cloudmap ANY', Uint8Array.of(127, 0, 0, 1))[1]).toBe('cloudmap. 5 IN A 127.0.0.1');
+    expect(ask({ local }, 'cloudmap ANY')[1]).toBe(soaOf('cloudmap'));
+  });
+
   it('has no address of a family that nobody listens on', () => {
     const ipv4 = { local: { ownName: 'cloudmap', addresses: { ipv4: ['10.0.0.2'], ipv6: [] } } };
     expect(ask(ipv4, 'cloudmap AAAA')).toEqual(['NOERROR AA', soaOf('cloudmap')]);
