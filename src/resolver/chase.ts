@@ -6,7 +6,7 @@
 import { copyBytes, readU16, writeU16 } from '../wire/bytes.ts';
 import { HEADER_BYTES, MAX_MESSAGE_BYTES, POINTER, QUESTION_TAIL_BYTES } from '../wire/header.ts';
 import { equalNames, expandName, MAX_NAME_BYTES, nameLength, skipName } from '../wire/names.ts';
-import { namesInRdata } from '../wire/rdata-names.ts';
+import { firstNameAt, namesInRdata } from '../wire/rdata-names.ts';
 import type { Reply } from './reply.ts';
 
 const FIELDS_BYTES = 10;
@@ -63,10 +63,11 @@ export class Chase {
     const parts = namesInRdata(readU16(message, fields));
     let from = rdata;
     if (parts !== null) {
-      if (to + parts.skip > limit) return -1;
-      copyBytes(message, from, parts.skip, out, to);
-      from += parts.skip;
-      to += parts.skip;
+      const skip = firstNameAt(message, parts, rdata, end) - rdata;
+      if (to + skip > limit) return -1;
+      copyBytes(message, from, skip, out, to);
+      from += skip;
+      to += skip;
       for (let left = parts.names; left > 0; left--) {
         const length = expandName(message, from, end, this.#name, 0);
         if (to + length > limit) return -1;

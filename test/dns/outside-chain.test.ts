@@ -196,7 +196,15 @@ describe('into our zones', () => {
 
 describe('records behind a CNAME of ours', () => {
   const typed = (type: string, rdata: readonly number[]): Outcome =>
-    says(`www.example.com ${type}`, { answer: [record(QNAME, type, 9, rdata)] });
+    says(`www.example.com ${type}`, { answer: [record(QNAME, type.replace('TYPE', ''), 9, rdata)] });
+  /** RDATA of unknown types, with the QNAME written out between what is in front of it and what is behind it. */
+  const around = (before: readonly number[], after: readonly number[] = []): string => {
+    const rdata = Buffer.from([...before, ...nameBytes('www.example.com'), ...after]);
+    return `\\# ${rdata.length} ${rdata.toString('hex')}`;
+  };
+  // Order, preference, flags, services with octets as of a pointer, no expression.
+  const NAPTR = [0, 1, 0, 2, 1, 0x75, 2, 0xc0, 12, 0];
+  const SIGNED = Array<number>(18).fill(0xc0);
 
   it.each<[string, readonly number[], string]>([
     ['NS', [2, 110, 115, ...QNAME], 'ns.www.example.com.'],
@@ -204,6 +212,11 @@ describe('records behind a CNAME of ours', () => {
     ['SRV', [0, 1, 0, 2, 0, 80, 1, 97, 0xc0, 16], '1 2 80 a.example.com.'],
     ['SOA', [...QNAME, 1, 98, 0xc0, 24, ...Array<number>(19).fill(0), 9], 'www.example.com. b.0. 0 0 0 0 9'],
     ['MX', [0, 5, ...QNAME], `\\# 19 0005${Buffer.from(nameBytes('www.example.com')).toString('hex')}`],
+    // RFC 3597 s4: those that are expanded besides, though nobody may compress them any more.
+    ['TYPE35', [...NAPTR, ...QNAME], around(NAPTR)],
+    ['TYPE24', [...SIGNED, ...QNAME, 0xc0, 12, 7], around(SIGNED, [0xc0, 12, 7])],
+    ['TYPE30', [...QNAME, 0xc0, 12], around([], [0xc0, 12])],
+    ['TYPE30', QNAME, around([])],
     ['TXT', [3, 0xc0, 12, 65], '\\# 4 03c00c41'],
     ['AAAA', Array<number>(16).fill(0xc0), 'c0c0:c0c0:c0c0:c0c0:c0c0:c0c0:c0c0:c0c0'],
   ])('have their names written out: %s', (type, rdata, expected) => {
