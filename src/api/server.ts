@@ -48,7 +48,8 @@ export function createApp(ownNames: readonly string[] = []): FastifyInstance {
     if (isForAnotherHost(request.raw, request.originalUrl)) {
       return refuse(reply, 403, 'AccessDeniedException', 'This is not a proxy: it serves the Cloud Map API alone.');
     }
-    if (OWN_PAGES.test(request.url) && !isOwnHost(request.headers.host, ownNames)) {
+    // The path of the route: that of the request may be written in many ways, such as `/%61dmin`.
+    if (OWN_PAGES.test(request.routeOptions.url ?? request.url) && !isOwnHost(request.headers.host, ownNames)) {
       return refuse(reply, 403, 'AccessDeniedException', `"${request.headers.host}" is no name of this daemon.`);
     }
     if (!isFromAnotherSite(request.headers)) return;

@@ -70,14 +70,19 @@ describe('POST /admin/flush', () => {
   }
 
   /** `fetch` sets Host and Origin as it thinks right. */
-  function post(body: unknown, headers: Record<string, string> = {}, method = 'POST'): Promise<Response> {
+  function post(
+    body: unknown,
+    headers: Record<string, string> = {},
+    method = 'POST',
+    path = '/admin/flush',
+  ): Promise<Response> {
     const { port } = new URL(forwarding().daemon.endpoint);
     return new Promise((resolve, reject) => {
       const call = request(
         {
           port,
           host: '127.0.0.1',
-          path: '/admin/flush',
+          path,
           method,
           headers: { 'content-type': 'application/json', ...headers },
         },
@@ -152,6 +157,18 @@ describe('POST /admin/flush', () => {
     ['that a browser says is of another site', { 'sec-fetch-site': 'cross-site' }],
   ])('is refused %s', async (_, headers) => {
     expect((await post({}, headers)).status).toBe(403);
+    expect(await missing()).toEqual([]);
+  });
+
+  it.each([
+    '/%61dmin/flush',
+    '/admin/%66lush',
+    '/%61%64%6d%69%6e/flush?a',
+    'http://127.0.0.1/%61dmin/flush',
+    '/admin/none',
+    '/Admin/flush',
+  ])('is refused under a foreign Host however its path is written: %s', async (path) => {
+    expect((await post({}, { host: 'rebound.example' }, 'POST', path)).status).toBe(403);
     expect(await missing()).toEqual([]);
   });
 
