@@ -136,8 +136,14 @@ function entriesOf(value: unknown): unknown {
   return value !== null && typeof value === 'object' && !Array.isArray(value) ? Object.entries(value) : value;
 }
 
+/** The root is `.` alone: a suffix that was left out is a slip of the pen, and would be a rule for every name. */
 function parseSuffix(text: string, context: z.core.$RefinementCtx): string {
+  if (text === '.') return '';
   const suffix = text.toLowerCase().replace(/^\.|\.$/g, '');
+  if (suffix === '') {
+    context.addIssue({ code: 'custom', message: `"${text}" is no suffix of names: "." is the one of all names` });
+    return z.NEVER;
+  }
   try {
     toWireName(suffix);
     return suffix;

@@ -183,10 +183,20 @@ const BAD: Record<string, readonly string[]> = {
   accountId: ['12345678901', '1234567890123', 'abcdefghijkl', '12345678901 '],
   upstreams: ['nobody', 'dns.example:53', '10.0.0.1:99999', '10.0.0.1,system', 'none,10.0.0.1'],
   recursionClients: ['10.0.0.0/33', 'fd00::/129', 'everyone', '10.0.0', '10.0.0.0/8,', 'fe80::1%eth0'],
-  forward: ['a.example', 'a.example=', '=x', 'a.example=10.0.0.1 nobody', 'a..b=10.0.0.1', 'a.example=dns.example'],
-  refuse: ['a..b', 'a.example,', 'x'.repeat(64)],
+  forward: [
+    'a.example',
+    'a.example=',
+    '=x',
+    '=10.0.0.1',
+    'a.example=10.0.0.1, =10.0.0.2',
+    '..=10.0.0.1',
+    'a.example=10.0.0.1 nobody',
+    'a..b=10.0.0.1',
+    'a.example=dns.example',
+  ],
+  refuse: ['a..b', '..', 'a.example,', 'x'.repeat(64)],
   singleLabelUpstreams: ['nobody', '10.0.0.1,system'],
-  specialUseNames: ['a..b', 'local,'],
+  specialUseNames: ['a..b', '..', 'local,'],
   // With `data-` in front a label may have no more than 63 octets.
   ownName: ['two words', '-cloudmap', 'cloud_map', 'cloudmap.', 'a'.repeat(59), `x.${'a'.repeat(64)}`],
   cacheBytes: ['-1', '16M', '1.5', '2147483648'],
@@ -346,6 +356,16 @@ describe('lists and addresses', () => {
     ],
   ])('of upstreams: %s', (text, expected) => {
     expect(settings({ upstreams: text }).upstreams).toEqual(expected);
+  });
+
+  it('of suffixes: "." is the root', () => {
+    const { forward, refuse } = settings({ forward: '.=10.0.0.1,.Corp.example.=10.0.0.2', refuse: '.,ads.example' });
+    expect(forward.map(({ suffix }) => suffix)).toEqual(['', 'corp.example']);
+    expect(refuse).toEqual(['', 'ads.example']);
+    expect(settings({ config: writeYaml('forward: { .: [10.0.0.1] }\n') }).forward).toMatchObject([{ suffix: '' }]);
+    const error = problem({ config: writeYaml('forward: { "": [10.0.0.1] }\n') });
+    expect(error.message).toContain(':1: forward: ');
+    expect(error.message).toContain('"" is no suffix of names: "." is the one of all names');
   });
 
   it.each([
