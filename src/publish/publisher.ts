@@ -142,8 +142,12 @@ export class Publisher {
     await lost.terminate();
     let started: AnsweringThread | null = null;
     try {
-      const said = await AnsweringThread.start(this.#options);
+      const options = this.#options;
+      const said = await AnsweringThread.start(options);
       started = said.thread;
+      // They may have changed meanwhile.
+      const { upstreams } = this.#options.forwarding;
+      if (upstreams !== null && upstreams !== options.forwarding.upstreams) started.setUpstreams(upstreams);
       this.#sockets = said.sockets;
       // From here on deltas go to it too; the snapshot is taken now and sent first.
       this.#thread = started;
