@@ -146,8 +146,12 @@ export class Publisher {
       const said = await AnsweringThread.start(options);
       started = said.thread;
       // They may have changed meanwhile.
-      const { upstreams } = this.#options.forwarding;
-      if (upstreams !== null && upstreams !== options.forwarding.upstreams) started.setUpstreams(upstreams);
+      const { upstreams, singleLabel } = this.#options.forwarding;
+      const { forwarding: before } = options;
+      if (upstreams !== null && upstreams !== before.upstreams) started.setUpstreams(upstreams, 'default');
+      if (singleLabel?.kind === 'ask' && singleLabel !== before.singleLabel) {
+        started.setUpstreams(singleLabel.upstreams, 'single-label');
+      }
       this.#sockets = said.sockets;
       // From here on deltas go to it too; the snapshot is taken now and sent first.
       this.#thread = started;

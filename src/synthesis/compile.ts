@@ -17,6 +17,7 @@ import type { State } from '../registry/state.ts';
 import { TYPE } from '../wire/header.ts';
 import { toWireName } from '../wire/names.ts';
 import { aaaaRdata, aRdata, cnameRdata, nsRdata, recordTail, soaRdata, srvRdata } from '../wire/rdata.ts';
+import { askedAddresses } from './asked-addresses.ts';
 import { type DnsFallback, selectEligible } from './eligible.ts';
 import { fallbackNote } from './notes.ts';
 
@@ -229,13 +230,14 @@ export function apexRrsets(zone: string, serial: number, soaTtlSeconds: number, 
 function nameServerRrsets(namespace: Namespace, options: CompileOptions): Rrset[] {
   const ttl = cappedTtl(namespace.soaTtlSeconds ?? options.soaTtlSeconds, options);
   const { ipv4, ipv6, areWildcard } = options.nameServers;
+  if (areWildcard) return askedAddresses({ ipv4, ipv6 }, ttl);
   const rrset = (type: number, rdatas: Uint8Array[]): Rrset[] =>
     rdatas.length === 0
       ? []
       : [
           {
             type,
-            policy: areWildcard ? 'asked' : 'all',
+            policy: 'all',
             choices: rdatas.map((r) => ({ answers: [recordTail(type, ttl, r)], additionals: [] })),
           },
         ];

@@ -7,6 +7,7 @@ import { DeltaWriter } from '../answers/delta.ts';
 import { TYPE } from '../wire/header.ts';
 import { toWireName } from '../wire/names.ts';
 import { aaaaRdata, aRdata, cnameRdata, ptrRdata, recordTail, soaRdata, txtRdata } from '../wire/rdata.ts';
+import { askedAddresses } from './asked-addresses.ts';
 
 export interface LocalRecord {
   readonly name: string;
@@ -38,7 +39,6 @@ const RDATA_OF: Readonly<Record<LocalRecord['type'], (value: string) => Uint8Arr
 };
 /** The API's own host name may come and go with containers. */
 const OWN_NAME_TTL_SECONDS = 5;
-const IPV6_LOOPBACK = aaaaRdata('::1').join();
 
 /** Everything as one delta, for the zone set that is looked into behind the registered zones. */
 export function compileLocalNames(options: LocalOptions): Uint8Array {
@@ -50,7 +50,9 @@ export function compileLocalNames(options: LocalOptions): Uint8Array {
   }
   for (const [name, records] of byName) putName(delta, name, staticRrsets(records, options), options);
   const own = options.ownName === null ? [] : [options.ownName, `data-${options.ownName}`];
-  for (const name of own) if (!byName.has(name)) putName(delta, name, ownRrsets(options), options);
+  for (const name of own)
+    if (!byName.has(name))
+      putName(delta, name, askedAddresses(options.addresses, cap(OWN_NAME_TTL_SECONDS, options)), options);
   return delta.finish();
 }
 
@@ -87,28 +89,6 @@ function staticRrsets(records: readonly LocalRecord[], options: LocalOptions): R
     }
     return rrsetOf(TYPE[type], 'all', [...tails.values()]);
   });
-}
-
-function ownRrsets(options: LocalOptions): Rrset[] {
-  const { ipv4, ipv6 } = options.addresses;
-  return [
-    ...ownRrset(TYPE.A, ipv4.map(aRdata), (rdata) => rdata[0] === 127, options),
-    ...ownRrset(TYPE.AAAA, ipv6.map(aaaaRdata), (rdata) => rdata.join() === IPV6_LOOPBACK, options),
-  ];
-}
-
-/** Loopback is this daemon to those alone who asked it there: to a container that asked elsewhere it is itself. */
-function ownRrset(
-  type: number,
-  addresses: readonly Uint8Array[],
-  isLoopback: (rdata: Uint8Array) => boolean,
-  options: LocalOptions,
-): Rrset[] {
-  if (addresses.length === 0) return [];
-  const ttl = cap(OWN_NAME_TTL_SECONDS, options);
-  const reachable = addresses.filter((rdata) => !isLoopback(rdata));
-  const tails = (reachable.length > 0 ? reachable : addresses).map((rdata) => recordTail(type, ttl, rdata));
-  return [rrsetOf(type, reachable.length > 0 ? 'asked' : 'askedOnly', tails)];
 }
 
 function rrsetOf(type: number, policy: Rrset['policy'], tails: readonly Uint8Array[]): Rrset {

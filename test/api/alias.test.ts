@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeMessage, TYPE_CODES } from '../../src/wire/codec.ts';
 import { startApi, type TestApi } from '../support/api.ts';
 import { dig } from '../support/dns.ts';
-import { FakeUpstream } from '../support/fake-upstream.ts';
+import { FakeUpstream, replyTo } from '../support/fake-upstream.ts';
 
 /** AWS_ALIAS_DNS_NAME: resolved in the background, answered as plain A and AAAA under the target's TTL. */
 describe('an alias instance', () => {
@@ -27,15 +27,8 @@ describe('an alias instance', () => {
     upstream = await FakeUpstream.open((query) => {
       const message = decodeMessage(query);
       const isA = message.questions[0]?.type === TYPE_CODES.A;
-      const found = isA ? outside : [];
-      const reply = Buffer.concat([
-        query,
-        ...found.map((address) => Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 30, 0, 4, ...address])),
-      ]);
-      reply[2] = 0x81;
-      reply[3] = outside.length === 0 ? 0x83 : 0x80;
-      reply[7] = found.length;
-      return [reply];
+      const answer = isA ? outside.map((address) => `@ 30 IN A ${address.join('.')}`) : [];
+      return [replyTo(query, { rcode: outside.length === 0 ? 'NXDOMAIN' : 'NOERROR', answer })];
     });
     api = await startApi({ upstreams: `127.0.0.1:${upstream.port}` });
     namespace = await api.createNamespace('PrivateDns', { Name: 'alias.internal', Vpc: 'vpc-1' });

@@ -58,7 +58,7 @@ it('a thread that is being started when the upstreams change asks the new ones',
   await publisher.thread?.terminate();
   for (let turn = 0; turn < TURNS; turn++) await nextTurn();
   expect(publisher.thread).toBeNull();
-  publisher.setUpstreams([second]);
+  publisher.setUpstreams([second], 'default');
   await waitFor('the next thread', () => (publisher.isReady ? true : null));
   expect((await ask(port, 'www.example A')).answer).toEqual(['www.example. 30 IN A 192.0.2.2']);
 });
