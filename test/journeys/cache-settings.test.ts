@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { TYPE_CODES } from '../../src/wire/codec.ts';
 import { questionOf, replyTo } from '../support/fake-upstream.ts';
 import { shareForwarding } from '../support/forwarding.ts';
+import { waitFor } from '../support/journey-tools.ts';
 
 const TTL_100 = (query: Buffer): Buffer[] => {
   const record = questionOf(query).type === TYPE_CODES.A ? 'A 192.0.2.1' : 'AAAA 2001:db8::1';
@@ -139,6 +140,22 @@ describe('POST /admin/flush', () => {
   it('forgets a name and all that is below it', async () => {
     expect(await post({ name: 'flush.example', below: true })).toEqual(flushed(3));
     expect(await missing()).toEqual(['flush.example', 'a.flush.example', 'b.a.flush.example']);
+  });
+
+  it('while a query is under way has its answer told, and not kept', async () => {
+    const { upstream } = forwarding();
+    const held = Promise.withResolvers<void>();
+    upstream.behaviour = async (query) => {
+      await held.promise;
+      return TTL_100(query);
+    };
+    const waiting = forwarding().ask('under-way.example A');
+    await waitFor('the query', () => (upstream.timesAsked('under-way.example') > 0 ? true : null));
+    expect(await post({ name: 'under-way.example' })).toEqual(flushed(0));
+    held.resolve();
+    expect((await waiting).answer).toEqual(['under-way.example. 100 IN A 192.0.2.1']);
+    upstream.behaviour = (query) => [replyTo(query, { answer: ['@ 100 IN A 192.0.2.2'] })];
+    expect((await forwarding().ask('under-way.example A')).answer).toEqual(['under-way.example. 100 IN A 192.0.2.2']);
   });
 
   it('says 0 of a name that is not there', async () => {

@@ -1,7 +1,9 @@
 /** CNAMEs that lead out of our zones, and back into them. */
 import { describe, expect, it } from 'vitest';
+import { askTcp, askUdp } from '../support/dns.ts';
 import { type Behaviour, questionOf, type ReplySpec, replyTo } from '../support/fake-upstream.ts';
 import { shareForwarding } from '../support/forwarding.ts';
+import { queryBytes, readReply } from '../support/message.ts';
 
 const SOA = 'outside.example. 300 IN SOA ns.outside.example. host.outside.example. 7 3600 600 86400 60';
 
@@ -15,6 +17,9 @@ const OUTSIDE: Readonly<Record<string, ReplySpec>> = {
   // As a resolver has it that follows the CNAME and knows nothing of our zones.
   'lost.outside.example': { rcode: 'NXDOMAIN', answer: ['@ 100 IN CNAME web.own.internal.'], authority: [SOA] },
   'empty.outside.example': { answer: [], authority: [SOA] },
+  'first.slow.example': { answer: ['@ 100 IN CNAME second.corp.example.'] },
+  'second.slow.example': { answer: ['@ 100 IN CNAME third.corp.example.'] },
+  'third.slow.example': { answer: ['@ 100 IN A 192.0.2.3'] },
   'loop.outside.example': { answer: ['@ 100 IN CNAME loop.own.internal.'] },
 };
 const KNOWN: Behaviour = (query) => [
@@ -49,6 +54,11 @@ const CONTENT = {
   records: [
     { name: 'printer.corp.example', type: 'A', value: '10.0.0.5', ttl: 60 },
     { name: 'static.corp.example', type: 'CNAME', value: 'www.outside.example' },
+    ...['first', 'second', 'third'].map((hop) => ({
+      name: `${hop}.corp.example`,
+      type: 'CNAME',
+      value: `${hop}.slow.example`,
+    })),
     { name: 'inside.corp.example', type: 'CNAME', value: 'web.own.internal' },
   ],
 };
@@ -191,5 +201,26 @@ describe('a static CNAME', () => {
       'web.own.internal. 10 IN A 10.0.0.7',
     ]);
     expect(asked()).toEqual([]);
+  });
+});
+
+describe('a chain through several names of a slow upstream', () => {
+  it.each(['UDP', 'TCP'])('has its reply over %s before a client gives up', async (transport) => {
+    const { daemon, upstream } = forwarding();
+    // One of these is in time, three are not.
+    upstream.behaviour = async (query, overTcp, seen) => {
+      await new Promise((resolve) => setTimeout(resolve, 2500));
+      return KNOWN(query, overTcp, seen);
+    };
+    const query = queryBytes(`${transport === 'UDP' ? 'first' : 'second'}.corp.example A`, { flags: 'RD' });
+    const timeoutMs = 4500;
+    const reply =
+      transport === 'UDP'
+        ? await askUdp(daemon.dnsPort, query, { timeoutMs })
+        : await Promise.race([
+            askTcp(daemon.dnsPort, [query]).then(([message]) => message),
+            new Promise<null>((resolve) => setTimeout(() => resolve(null), timeoutMs)),
+          ]);
+    expect(readReply(reply ?? expect.unreachable('no reply in time')).status).toBe('SERVFAIL RD RA');
   });
 });

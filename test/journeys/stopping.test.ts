@@ -2,13 +2,17 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { ListNamespacesCommand } from '@aws-sdk/client-servicediscovery';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { buildQuery } from '../support/dns.ts';
+import { type Behaviour, FakeUpstream, NEVER, replyTo } from '../support/fake-upstream.ts';
+import { ask } from '../support/forwarding.ts';
 import { Api } from '../support/journey-api.ts';
 import { expectServing, setUpJourney, waitFor } from '../support/journey-tools.ts';
 
 const journey = setUpJourney();
 const STOP_WITHIN_MS = 5000;
+/** As one that is far away. */
+const soon: Behaviour = (query) => new Promise((resolve) => setTimeout(() => resolve([replyTo(query)]), 300));
 
 describe('stopping', () => {
   const head = (length: number): string =>
@@ -102,6 +106,24 @@ describe('stopping', () => {
     const { endpoint } = await journey.start({ dataDir });
     const { Namespaces = [] } = await new Api(endpoint).sdk.send(new ListNamespacesCommand({}));
     expect(Namespaces.map(({ Name }) => Name)).toEqual(['under-way']);
+  });
+
+  it.each<[string, Behaviour, string, boolean]>([
+    ['SERVFAIL, where nobody answers', () => NEVER, 'SERVFAIL RD RA', false],
+    ['SERVFAIL over TCP, where nobody answers', () => NEVER, 'SERVFAIL RD RA', true],
+    ['the answer that comes soon', soon, 'NOERROR RD RA', false],
+    ['the answer that comes soon, over TCP', soon, 'NOERROR RD RA', true],
+  ])('tells who waits for an upstream %s', async (_, behaviour, status, overTcp) => {
+    const upstream = await FakeUpstream.open(behaviour);
+    onTestFinished(() => upstream.close());
+    const daemon = await journey.start({ settings: { STORE: 'memory', UPSTREAMS: upstream.endpoint } });
+    const waiting = ask(daemon.dnsPort, 'www.example A', { overTcp });
+    await waitFor('the query', () => (upstream.timesAsked('www.example') > 0 ? true : null));
+    const startedAt = performance.now();
+    const exited = daemon.stop('SIGTERM');
+    expect((await waiting).status).toBe(status);
+    expect(await exited).toBe(0);
+    expect(performance.now() - startedAt).toBeLessThan(STOP_WITHIN_MS);
   });
 
   it('frees the ports and the folder for the next one at once', async () => {

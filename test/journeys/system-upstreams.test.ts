@@ -49,8 +49,8 @@ async function runUpstream(network: TestNetwork, address: string, answer: string
 interface Inside {
   readonly network: TestNetwork;
   readonly stderr: () => string;
-  /** What a name is that was never asked for; empty: SERVFAIL, REFUSED or nothing. */
-  outside(): Promise<string>;
+  /** What a name is, one that was never asked for where none is given; empty: SERVFAIL, REFUSED or nothing. */
+  outside(name?: string): Promise<string>;
 }
 
 let names = 0;
@@ -60,9 +60,10 @@ async function startSystem(
   network: TestNetwork,
   etc: string,
   dns = '127.0.0.1:5353',
+  more: Readonly<Record<string, string>> = {},
 ): Promise<Inside> {
   const launcher = [...network.launcher, 'unshare', '--mount', 'sh', '-c', WITH_ETC, 'sh', etc];
-  const settings = { UPSTREAMS: 'system', DNS: dns };
+  const settings = { UPSTREAMS: 'system', DNS: dns, ...more };
   const { stderr } = await startInside(context, { ...network, launcher }, journey, OWN_ZONE, settings);
   const [, address, port] = /^(.+):(\d+)$/.exec(dns.replace('0.0.0.0', '127.0.0.1')) as unknown as [
     string,
@@ -73,7 +74,7 @@ async function startSystem(
     (await network.run('dig', `@${address}`, '-p', port, '+short', '+tries=1', '+time=6', name, 'A')).trim();
   // Whatever becomes of the outside.
   expect(await dig('web.own.internal')).toBe('10.0.0.7');
-  return { network, stderr, outside: () => dig(`n${names++}.outside.example`) };
+  return { network, stderr, outside: (name = `n${names++}.outside.example`) => dig(name) };
 }
 
 const [FIRST, SECOND] = ['127.0.0.101', '127.0.0.102'];
@@ -146,6 +147,25 @@ describe('resolv.conf', () => {
     expect(await outside()).toBe('');
     writeFileSync(join(etc, 'resolv.conf'), resolvConf(...unreachable, FIRST));
     await waitFor('the nameserver', async () => ((await outside()) === '192.0.2.1' ? true : null));
+  });
+});
+
+describe('CLOUDMAPD_SINGLE_LABEL_UPSTREAMS=system', () => {
+  it.for<[string, Record<string, string>, string]>([
+    ['as other names do', {}, '192.0.2.2'],
+    ['though other names do not', { UPSTREAMS: `${FIRST}:53` }, '192.0.2.1'],
+  ])('has names of one label follow resolv.conf, %s', async ([, more, others], context) => {
+    const network = await makeServedNetwork(context);
+    const etc = makeEtc(FIRST);
+    const { outside } = await startSystem(context, network, etc, undefined, {
+      SINGLE_LABEL_UPSTREAMS: 'system',
+      ...more,
+    });
+    expect(await outside('first')).toBe('192.0.2.1');
+    writeFileSync(join(etc, 'resolv.conf'), resolvConf(SECOND));
+    let n = 0;
+    await waitFor('the second nameserver', async () => ((await outside(`web${n++}`)) === '192.0.2.2' ? true : null));
+    expect(await outside()).toBe(others);
   });
 });
 

@@ -1,9 +1,9 @@
 /** Which of several upstreams is asked: the one that answers and answers fast; those that failed are tried again. */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { buildQuery, readAnswer } from '../support/dns.ts';
-import { type Behaviour, NEVER, replyTo } from '../support/fake-upstream.ts';
+import { type Behaviour, NEVER, questionOf, replyTo } from '../support/fake-upstream.ts';
 import { shareForwarding } from '../support/forwarding.ts';
 import { waitFor } from '../support/journey-tools.ts';
 
@@ -56,6 +56,42 @@ describe('of two upstreams', () => {
       if (upstream === undefined) throw new Error('two upstreams are expected');
       upstream.behaviour = answering(SECOND);
       expect(await whoAnswers()).toBe(SECOND);
+    }
+  });
+});
+
+describe('beside an upstream that is known to be down', () => {
+  const FAILING: Behaviour = (query, overTcp, seen) =>
+    questionOf(query).name.startsWith('bad')
+      ? [replyTo(query, { rcode: 'SERVFAIL', records: 0 })]
+      : answering(FIRST)(query, overTcp, seen);
+  const forwarding = shareForwarding({ behaviours: [FAILING, SILENT] });
+  const statusOf = async (name: string): Promise<string> => (await forwarding().ask(`${name}.example A`)).status;
+
+  beforeAll(async () => {
+    // Until it is known to be down.
+    for (let i = 0; i < 5; i++) await statusOf(`first${i}`);
+    await statusOf('bad-first');
+  });
+
+  it('a name that the live one fails at is SERVFAIL without its being asked', async () => {
+    const [, silent] = forwarding().upstreams;
+    for (let i = 0; i < 20; i++) {
+      expect(await statusOf(`bad${i}`)).toBe('SERVFAIL RD RA');
+      // One that failed at several in a row would be taken for ill itself.
+      expect(await statusOf(`good${i}`)).toBe('NOERROR RD RA');
+    }
+    // Now and then it is tried beside the live one, whatever the name.
+    const asked = Array.from({ length: 20 }, (_, i) => silent?.timesAsked(`bad${i}.example`) ?? 0);
+    expect(asked.filter((times) => times > 0).length).toBeLessThan(8);
+  });
+
+  it('and without its being waited for, though the live one fails at all', async () => {
+    for (let i = 100; i < 110; i++) {
+      const startedAtMs = performance.now();
+      expect(await statusOf(`bad${i}`)).toBe('SERVFAIL RD RA');
+      // One is waited for 0.9 s and asked once more.
+      expect(performance.now() - startedAtMs).toBeLessThan(900);
     }
   });
 });

@@ -194,6 +194,25 @@ describe('an answer that is asked for often', () => {
     expect(await asking.ask()).toBe('192.0.2.1 since 55 s');
     expect(asking.known()).toBe('192.0.2.1 since 55 s');
   });
+
+  it('is asked for again a few times at most where the upstream fails, however often clients ask', async () => {
+    const asking = await Asking.of(address(1));
+    await asking.ask();
+    for (let i = 0; i < 3; i++) asking.known();
+    pass(55);
+    asking.server.behaviour = refuse;
+    for (let i = 0; i < 300; i++) {
+      expect(asking.known()).toBe('192.0.2.1 since 55 s');
+      // What the upstream has replied is heard in between.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await vi.waitFor(() => expect(asking.times).toBeGreaterThan(1));
+    for (let i = 0; i < 300; i++) {
+      asking.known();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(asking.times).toBeLessThan(5);
+  });
 });
 
 describe('an answer that has ended (RFC 8767)', () => {
@@ -307,6 +326,17 @@ describe('too many at once', () => {
     expect(counts.busy).toBe(5 + 7);
     asking.resolver.close();
   });
+
+  it('and are given what is stale all the same', async () => {
+    const asking = await Asking.of(address(1));
+    await asking.ask();
+    pass(61);
+    asking.server.behaviour = () => NEVER;
+    for (let n = 0; n < 4000; n++) void asking.ask(`n${n}.example.com`);
+    expect(await asking.ask('unknown.example.com')).toBe('busy');
+    expect(await asking.ask()).toBe('192.0.2.1 since 61 s, stale');
+    asking.resolver.close();
+  });
 });
 
 describe('flush', () => {
@@ -317,6 +347,42 @@ describe('flush', () => {
     expect([asking.known('a.x'), asking.known('b.a.x')]).toEqual([null, '192.0.2.1 since 0 s']);
     expect(asking.resolver.flush('x', true)).toBe(2);
     expect(asking.resolver.flush(null, false)).toBe(0);
+  });
+
+  it.each<[string, string | null, boolean]>([
+    ['everything', null, false],
+    ['the name', 'www.example.com', false],
+    ['what is above it with all below', 'example.com', true],
+  ])('of %s has what is under way told to who waits, and not kept', async (_, name, isBelow) => {
+    const held = Promise.withResolvers<void>();
+    const asking = await Asking.of(async (query, overTcp, seen) => {
+      await held.promise;
+      return address(1)(query, overTcp, seen);
+    });
+    const waiting = [asking.ask(), asking.ask()];
+    await vi.waitFor(() => expect(asking.times).toBe(1));
+    asking.resolver.flush(name, isBelow);
+    held.resolve();
+    expect(await Promise.all(waiting)).toEqual(['192.0.2.1 since 0 s', '192.0.2.1 since 0 s']);
+    expect(asking.known()).toBeNull();
+    asking.server.behaviour = address(2);
+    expect(await asking.ask()).toBe('192.0.2.2 since 0 s');
+    expect(asking.known()).toBe('192.0.2.2 since 0 s');
+  });
+
+  it('of other names keeps what is under way', async () => {
+    const held = Promise.withResolvers<void>();
+    const asking = await Asking.of(async (query, overTcp, seen) => {
+      await held.promise;
+      return address(1)(query, overTcp, seen);
+    });
+    const waiting = asking.ask();
+    await vi.waitFor(() => expect(asking.times).toBe(1));
+    for (const name of ['example.com', 'a.www.example.com', 'ww.example.com']) asking.resolver.flush(name, false);
+    asking.resolver.flush('a.www.example.com', true);
+    held.resolve();
+    await waiting;
+    expect(asking.known()).toBe('192.0.2.1 since 0 s');
   });
 });
 
