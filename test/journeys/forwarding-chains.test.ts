@@ -17,11 +17,18 @@ const OUTSIDE: Readonly<Record<string, ReplySpec>> = {
   // As a resolver has it that follows the CNAME and knows nothing of our zones.
   'lost.outside.example': { rcode: 'NXDOMAIN', answer: ['@ 100 IN CNAME web.own.internal.'], authority: [SOA] },
   'empty.outside.example': { answer: [], authority: [SOA] },
-  'first.slow.example': { answer: ['@ 100 IN CNAME second.corp.example.'] },
-  'second.slow.example': { answer: ['@ 100 IN CNAME third.corp.example.'] },
-  'third.slow.example': { answer: ['@ 100 IN A 192.0.2.3'] },
+  ...slowChain('udp'),
+  ...slowChain('tcp'),
   'loop.outside.example': { answer: ['@ 100 IN CNAME loop.own.internal.'] },
 };
+/** `udp1.corp.example` leads to `udp1.slow.example`, that to `udp2.corp.example`, and so on. */
+function slowChain(chain: string): Record<string, ReplySpec> {
+  return {
+    [`${chain}1.slow.example`]: { answer: [`@ 100 IN CNAME ${chain}2.corp.example.`] },
+    [`${chain}2.slow.example`]: { answer: [`@ 100 IN CNAME ${chain}3.corp.example.`] },
+    [`${chain}3.slow.example`]: { answer: ['@ 100 IN A 192.0.2.3'] },
+  };
+}
 const KNOWN: Behaviour = (query) => [
   replyTo(query, OUTSIDE[questionOf(query).name] ?? { rcode: 'NXDOMAIN', answer: [], authority: [SOA] }),
 ];
@@ -54,11 +61,13 @@ const CONTENT = {
   records: [
     { name: 'printer.corp.example', type: 'A', value: '10.0.0.5', ttl: 60 },
     { name: 'static.corp.example', type: 'CNAME', value: 'www.outside.example' },
-    ...['first', 'second', 'third'].map((hop) => ({
-      name: `${hop}.corp.example`,
-      type: 'CNAME',
-      value: `${hop}.slow.example`,
-    })),
+    ...['udp', 'tcp'].flatMap((chain) =>
+      [1, 2, 3].map((hop) => ({
+        name: `${chain}${hop}.corp.example`,
+        type: 'CNAME',
+        value: `${chain}${hop}.slow.example`,
+      })),
+    ),
     { name: 'inside.corp.example', type: 'CNAME', value: 'web.own.internal' },
   ],
 };
@@ -205,17 +214,17 @@ describe('a static CNAME', () => {
 });
 
 describe('a chain through several names of a slow upstream', () => {
-  it.each(['UDP', 'TCP'])('has its reply over %s before a client gives up', async (transport) => {
+  it.each(['udp', 'tcp'])('has its reply over %s before a client gives up', async (transport) => {
     const { daemon, upstream } = forwarding();
     // One of these is in time, three are not.
     upstream.behaviour = async (query, overTcp, seen) => {
       await new Promise((resolve) => setTimeout(resolve, 2500));
       return KNOWN(query, overTcp, seen);
     };
-    const query = queryBytes(`${transport === 'UDP' ? 'first' : 'second'}.corp.example A`, { flags: 'RD' });
+    const query = queryBytes(`${transport}1.corp.example A`, { flags: 'RD' });
     const timeoutMs = 4500;
     const reply =
-      transport === 'UDP'
+      transport === 'udp'
         ? await askUdp(daemon.dnsPort, query, { timeoutMs })
         : await Promise.race([
             askTcp(daemon.dnsPort, [query]).then(([message]) => message),
