@@ -12,7 +12,7 @@ import { findEc2Addresses } from './declared/ec2-addresses.ts';
 import { watchOverrides } from './declared/overrides.ts';
 import type { DeclaredContent } from './declared/schema.ts';
 import { createEc2Lookup } from './ec2.ts';
-import { followSystem, forwardingOf, settingOf } from './forwarding.ts';
+import { followSystem, forwardingOf, settingOf, systemServers } from './forwarding.ts';
 import { scheduleAliasTargets } from './health/alias-targets.ts';
 import { scheduleCustomHealth } from './health/custom-health.ts';
 import { logTransitions } from './health/log.ts';
@@ -89,7 +89,8 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     closers.push(() => listeners.close(DRAIN_TIMEOUT_MS));
 
     const warn = (line: string): void => log.warn(line);
-    const forwarding = forwardingOf(settings, settings.dns, warn);
+    const system = systemServers(settings);
+    const forwarding = forwardingOf(settings, settings.dns, system, warn);
     const local = localOptions(settings, content);
     const publisher = await Publisher.start(
       {
@@ -118,7 +119,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     const resolver = new Resolver({ ...forwarding, cacheBytes: 0 }, null);
     closers.push(() => resolver.close());
     closers.push(
-      followSystem(settings, settings.dns, warn, (upstreams, which) => {
+      followSystem(settings, settings.dns, system, warn, (upstreams, which) => {
         log.info(
           `the ${which === 'default' ? '' : 'single-label '}upstreams are now ${upstreams.map(formatAddress).join(', ') || 'none'} (/etc/resolv.conf)`,
         );

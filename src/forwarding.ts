@@ -16,11 +16,25 @@ const SINGLE_LABEL = 'single-label';
 const LOCALHOST = 'localhost';
 const RFC_6303 = 'rfc6303';
 
-/** @param dns addresses of our own listeners. @param warn told of upstreams that are left out */
-export function forwardingOf(settings: Settings, dns: readonly Endpoint[], warn: (line: string) => void): Forwarding {
+/** The servers that the system names now; none where the settings do not say `system`. */
+export function systemServers({ upstreams, singleLabelUpstreams }: Settings): Endpoint[] {
+  return upstreams === 'system' || singleLabelUpstreams === 'system' ? readResolvConf(RESOLV_CONF) : [];
+}
+
+/**
+ * @param dns addresses of our own listeners
+ * @param system the servers that the system names
+ * @param warn told of upstreams that are left out
+ */
+export function forwardingOf(
+  settings: Settings,
+  dns: readonly Endpoint[],
+  system: readonly Endpoint[],
+  warn: (line: string) => void,
+): Forwarding {
   const asking = (upstreams: readonly Endpoint[] | 'system', setting: string): RuleAction => ({
     kind: 'ask',
-    upstreams: withoutSelf(upstreams === 'system' ? readResolvConf(RESOLV_CONF) : upstreams, dns, setting, warn),
+    upstreams: withoutSelf(upstreams === 'system' ? system : upstreams, dns, setting, warn),
   });
   const { upstreams, singleLabelUpstreams, specialUseNames } = settings;
   const rules = [
@@ -34,7 +48,7 @@ export function forwardingOf(settings: Settings, dns: readonly Endpoint[], warn:
       : specialUseNames.includes(SINGLE_LABEL)
         ? ({ kind: 'nxdomain' } as const)
         : null;
-  const current = currentUpstreams(settings, dns, warn);
+  const current = currentUpstreams(settings, dns, system, warn);
   // The system may name some later; of those that the setting names none is left.
   const hasUpstreams = upstreams === 'system' || current.length > 0;
   return {
@@ -47,17 +61,18 @@ export function forwardingOf(settings: Settings, dns: readonly Endpoint[], warn:
   };
 }
 
-/** Follows the system's upstreams where the settings say `system`. @returns stops */
+/** Follows the system's upstreams where the settings say `system`. @param system as known so far. @returns stops */
 export function followSystem(
   settings: Settings,
   dns: readonly Endpoint[],
+  system: readonly Endpoint[],
   warn: (line: string) => void,
   onChange: (upstreams: Endpoint[], which: 'default' | 'single-label') => void,
 ): () => void {
   const { upstreams, singleLabelUpstreams } = settings;
   if (upstreams !== 'system' && singleLabelUpstreams !== 'system') return () => undefined;
-  return watchResolvConf(RESOLV_CONF, (servers) => {
-    if (upstreams === 'system') onChange(currentUpstreams(settings, dns, warn), 'default');
+  return watchResolvConf(RESOLV_CONF, system, (servers) => {
+    if (upstreams === 'system') onChange(currentUpstreams(settings, dns, servers, warn), 'default');
     if (singleLabelUpstreams !== 'system') return;
     onChange(withoutSelf(servers, dns, 'CLOUDMAPD_SINGLE_LABEL_UPSTREAMS', warn), 'single-label');
   });
@@ -69,9 +84,14 @@ export function settingOf(names: LoopNames): string {
   return names.suffix === null ? 'CLOUDMAPD_SINGLE_LABEL_UPSTREAMS' : 'CLOUDMAPD_FORWARD';
 }
 
-function currentUpstreams({ upstreams }: Settings, dns: readonly Endpoint[], warn: (line: string) => void): Endpoint[] {
+function currentUpstreams(
+  { upstreams }: Settings,
+  dns: readonly Endpoint[],
+  system: readonly Endpoint[],
+  warn: (line: string) => void,
+): Endpoint[] {
   if (upstreams === 'none') return [];
-  const wanted = upstreams === 'system' ? readResolvConf(RESOLV_CONF) : upstreams;
+  const wanted = upstreams === 'system' ? system : upstreams;
   if (wanted.length === 0) {
     warn(`CLOUDMAPD_UPSTREAMS: ${RESOLV_CONF} names no nameserver, so names outside the namespaces are not resolved`);
   }

@@ -2,7 +2,7 @@ import { networkInterfaces } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import type { Forwarding } from '../src/answers/thread-protocol.ts';
 import { loadConfiguration } from '../src/config.ts';
-import { forwardingOf } from '../src/forwarding.ts';
+import { forwardingOf, systemServers } from '../src/forwarding.ts';
 import { isWildcard } from '../src/listener-addresses.ts';
 import { LOCALLY_SERVED_ZONES } from '../src/resolver/rules.ts';
 
@@ -10,7 +10,10 @@ import { LOCALLY_SERVED_ZONES } from '../src/resolver/rules.ts';
 function forwarding(flags: Readonly<Record<string, string>> = {}): { forwarding: Forwarding; warnings: string[] } {
   const { settings } = loadConfiguration({ dns: '127.0.0.1:1053', ...flags }, {});
   const warnings: string[] = [];
-  return { forwarding: forwardingOf(settings, settings.dns, (line) => warnings.push(line)), warnings };
+  return {
+    forwarding: forwardingOf(settings, settings.dns, systemServers(settings), (line) => warnings.push(line)),
+    warnings,
+  };
 }
 
 /** Suffix -> what becomes of it: `ask 10.0.0.1#53`, `refuse`, `nxdomain`, `localhost`; the first of each. */

@@ -1,5 +1,5 @@
 /** The system's own resolvers, as resolv.conf(5) names them, followed as the file changes. */
-import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import type { Address } from './upstreams.ts';
 
@@ -25,16 +25,23 @@ export function readResolvConf(file: string): Address[] {
   return found;
 }
 
-/** @param onChange told when the file names other servers. @returns stops */
-export function watchResolvConf(file: string, onChange: (servers: Address[]) => void): () => void {
-  let known = JSON.stringify(readResolvConf(file));
-  const look = (): void => {
+/**
+ * @param known what the file was read to name before; a change since then counts
+ * @param onChange told when the file names other servers. @returns stops
+ */
+export function watchResolvConf(
+  file: string,
+  known: readonly Address[],
+  onChange: (servers: Address[]) => void,
+): () => void {
+  let before = JSON.stringify(known);
+  // Its content, not its time: what replaces it may be older, and reading it takes microseconds.
+  const timer = setInterval(() => {
     const servers = readResolvConf(file);
     const now = JSON.stringify(servers);
-    if (now === known) return;
-    known = now;
+    if (now === before) return;
+    before = now;
     onChange(servers);
-  };
-  watchFile(file, { interval: WATCH_INTERVAL_MS, persistent: false }, look);
-  return () => unwatchFile(file, look);
+  }, WATCH_INTERVAL_MS).unref();
+  return () => clearInterval(timer);
 }

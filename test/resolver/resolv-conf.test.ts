@@ -37,7 +37,9 @@ describe('watchResolvConf', () => {
   it('tells of other servers, whether the file is rewritten, replaced, removed or new, and of nothing else', async () => {
     writeFileSync(file, 'nameserver 10.0.0.1\n');
     const told: string[] = [];
-    const stop = watchResolvConf(file, (servers) => told.push(servers.map(({ address }) => address).join(' ')));
+    const stop = watchResolvConf(file, readResolvConf(file), (servers) =>
+      told.push(servers.map(({ address }) => address).join(' ')),
+    );
     const expectTold = (...expected: string[]): Promise<void> =>
       vi.waitFor(() => expect(told).toEqual(expected), { timeout: 10_000 });
     try {
