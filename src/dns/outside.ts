@@ -109,6 +109,9 @@ export class Outside {
     const group = resolver.groupOf(route);
     if (group === null) return this.#leave(isFirst, flags, FIXED_ERRORS.notForwarded);
 
+    // RFC 7871 s6.
+    if (screen.edns.hasBrokenSubnet) return writer.finishEmpty(RCODE.FORMERR, 0);
+
     const bits = (asked & (FLAG.AD | FLAG.CD)) | (screen.edns.dnssecOk ? DNSSEC_OK : 0);
     const told = find(tellings, message, at, name.end - at);
     if (told !== null) {

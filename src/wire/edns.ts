@@ -47,6 +47,8 @@ export class EdnsView {
   /** Where the client subnet option's data stands (RFC 7871 s6); 0: there is none. */
   subnetAt = 0;
   subnetLength = 0;
+  /** There is one that is none (RFC 7871 s6): nothing to us, but not to be sent on. */
+  hasBrokenSubnet = false;
 
   /**
    * Looks for the OPT of a message that is refused for what its header says, behind as many questions as it counts:
@@ -67,7 +69,7 @@ export class EdnsView {
    * Walks `records` resource records that start at `at` and must end exactly at `limit`, where the last
    * `additionals` of them are the additional section.
    * @returns false when the section overruns, bytes trail, there is more than one OPT, its owner is not the root,
-   * or one of its options overruns RDLENGTH (RFC 6891 s6.1.1, s6.1.2) or is no client subnet though it says so
+   * or one of its options overruns RDLENGTH (RFC 6891 s6.1.1, s6.1.2)
    */
   read(bytes: Uint8Array, at: number, limit: number, records: number, additionals: number): boolean {
     this.present = false;
@@ -75,6 +77,7 @@ export class EdnsView {
     this.payloadBytes = MIN_UDP_BYTES;
     this.dnssecOk = false;
     this.subnetAt = 0;
+    this.hasBrokenSubnet = false;
     let i = at;
     for (let record = 0; record < records; record++) {
       const ownerIsRoot = bytes[i] === 0;
@@ -104,8 +107,9 @@ export class EdnsView {
       if (i + OPTION_HEADER_BYTES > end) return false;
       const length = readU16(bytes, i + 2);
       if (readU16(bytes, i) === OPTION.clientSubnet) {
-        if (!isSubnet(bytes, i + OPTION_HEADER_BYTES, length, end)) return false;
-        this.subnetAt = i + OPTION_HEADER_BYTES;
+        const isWhole = isSubnet(bytes, i + OPTION_HEADER_BYTES, length, end);
+        this.hasBrokenSubnet ||= !isWhole;
+        this.subnetAt = isWhole ? i + OPTION_HEADER_BYTES : 0;
         this.subnetLength = length;
       }
       i += OPTION_HEADER_BYTES + length;

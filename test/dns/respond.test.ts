@@ -626,6 +626,20 @@ describe('fitting the transport', () => {
   });
 });
 
+describe('a client subnet that is none', () => {
+  /** As many octets as /24 does not have. */
+  const OPTION = [0, 8, 0, 8, 0, 1, 24, 0, 192, 0, 2, 1];
+  const withOption = (name: string): Uint8Array => {
+    const query = buildQuery(name, 'A', { rd: true, edns: 1232 });
+    return Uint8Array.from([...query.subarray(0, -1), OPTION.length, ...OPTION]);
+  };
+
+  it('is nothing to our own names, and not sent on for others (RFC 7871 s6)', () => {
+    expect(headerOf(forwarding.send(withOption('web.corp.internal')))).toBe('0 QR AA RD RA 1/1/0/1');
+    expect(headerOf(forwarding.send(withOption('www.example.com')))).toBe('1 QR RD RA 1/0/0/1');
+  });
+});
+
 describe('refuse', () => {
   it('gives a forwarded query a reply with SERVFAIL, whatever came between', () => {
     const query = buildQuery('www.Example.com', 'A', { rd: true, edns: 1232 });
