@@ -12,7 +12,7 @@ import { makeQuestion, type Question, QuestionMap, questionEnd } from './questio
 import { SecureRandom } from './random.ts';
 import { Reply } from './reply.ts';
 import { type Action, type Route, type Rule, Rules } from './rules.ts';
-import { SocketBudget } from './sockets.ts';
+import { SocketBudget } from './socket-budget.ts';
 import { type Address, type GroupNames, Upstream, UpstreamGroup } from './upstreams.ts';
 
 export interface ResolverOptions {
@@ -214,10 +214,6 @@ export class Resolver {
       flight.isFlushed ||= wire === null || matches(flight.exchange.question.name, wire, isBelow);
     }
     return this.#cache.flush(wire, isBelow);
-  }
-
-  get cacheSizeBytes(): number {
-    return this.#cache.sizeBytes;
   }
 
   /** Whether clients wait for upstreams. */

@@ -4,14 +4,13 @@
  * a socket is renewed after some queries.
  */
 import { createSocket, type Socket } from 'node:dgram';
-import { readFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { readU16 } from '../wire/bytes.ts';
 import { FLAG, HEADER_BYTES, RCODE } from '../wire/header.ts';
 import { equalNames } from '../wire/names.ts';
 import type { SecureRandom } from './random.ts';
+import { FEW_SOCKETS, POOL_SOCKETS, type SocketBudget, type SocketPool } from './socket-budget.ts';
 
-export const POOL_SOCKETS = 512;
 /** Queries after which a socket makes place for one on another port; opening one costs some ten queries' work. */
 export const RENEW_AFTER_QUERIES = 200;
 /** Datagrams that are no reply to a query: more than duplicates explain, and somebody may be guessing. */
@@ -58,44 +57,7 @@ interface Ticket {
   id: number;
 }
 
-/** Descriptors that are left to clients, probes and the store. */
-const RESERVED_FILES = 424;
-const MIN_BUDGET = 64;
-/** Four full pools; upstreams beyond share. */
-const MAX_BUDGET = 4 * POOL_SOCKETS;
-/** An upstream that has so many sockets makes do with them where the budget is spent. */
-const FEW_SOCKETS = 16;
-
-/** The sockets that upstreams may have open together: a process may often open 1,024 files, or fewer. */
-export class SocketBudget {
-  readonly pools = new Set<UpstreamSockets>();
-  limit: number;
-  /** Those under way to be closed count too. */
-  open = 0;
-
-  /** @param files that the process may have open */
-  constructor(files = filesAllowed()) {
-    this.limit = Math.max(MIN_BUDGET, Math.min(MAX_BUDGET, files - RESERVED_FILES));
-  }
-
-  /** The system has refused to open one more. */
-  shrink(): void {
-    this.limit = Math.max(FEW_SOCKETS, Math.min(this.limit, this.open - FEW_SOCKETS));
-  }
-}
-
-/** The soft limit, which Node raises to the hard one as it starts; 1,024 where it cannot be read. */
-function filesAllowed(): number {
-  try {
-    const line = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'));
-    return line === null ? Number.MAX_SAFE_INTEGER : Number(line[1]);
-  } catch {
-    // Not Linux.
-    return 1024;
-  }
-}
-
-export class UpstreamSockets {
+export class UpstreamSockets implements SocketPool {
   readonly #address: string;
   readonly #port: number;
   readonly #random: SecureRandom;
@@ -155,27 +117,20 @@ export class UpstreamSockets {
     const pool = this.#pool;
     const { open, limit } = this.#budget;
     if (pool.length < POOL_SOCKETS && open < limit) return this.#open();
-    if (pool.length < FEW_SOCKETS && this.#takeFromAnother()) return this.#open();
+    if (pool.length < FEW_SOCKETS && this.#budget.takeFor(this)) return this.#open();
     // The first one of an upstream is opened whatever there is.
     if (pool.length === 0) return this.#open();
     return pool[this.#random.below(pool.length)] as Pooled;
   }
 
-  /** Closes an idle socket of the upstream that has most. @returns whether there is one */
-  #takeFromAnother(): boolean {
-    let largest: UpstreamSockets | null = null;
-    for (const other of this.#budget.pools) {
-      if (other !== this && (largest === null || other.#pool.length > largest.#pool.length)) largest = other;
-    }
-    const idle = largest?.idle;
-    if (largest === null || idle === undefined) return false;
-    largest.#retire(idle);
-    return true;
+  get size(): number {
+    return this.#pool.length;
   }
 
-  /** A socket without a query under way. */
-  get idle(): Pooled | undefined {
-    return this.#pool.find(({ sent }) => sent.size === 0);
+  closeIdle(): boolean {
+    const idle = this.#pool.find(({ sent }) => sent.size === 0);
+    if (idle !== undefined) this.#retire(idle);
+    return idle !== undefined;
   }
 
   #open(): Pooled {

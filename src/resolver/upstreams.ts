@@ -3,7 +3,8 @@
  * those of `performance.now()`.
  */
 import type { SecureRandom } from './random.ts';
-import { type SocketBudget, UpstreamSockets } from './sockets.ts';
+import type { SocketBudget } from './socket-budget.ts';
+import { UpstreamSockets } from './sockets.ts';
 
 export interface Address {
   readonly address: string;

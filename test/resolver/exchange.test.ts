@@ -5,7 +5,7 @@ import { Exchange, type ExchangeResult, isFailure } from '../../src/resolver/exc
 import { DNSSEC_OK, makeQuestion, questionEnd } from '../../src/resolver/question.ts';
 import { SecureRandom } from '../../src/resolver/random.ts';
 import { Reply } from '../../src/resolver/reply.ts';
-import { SocketBudget } from '../../src/resolver/sockets.ts';
+import { SocketBudget } from '../../src/resolver/socket-budget.ts';
 import { type Address, Upstream, UpstreamGroup } from '../../src/resolver/upstreams.ts';
 import { toWireName } from '../../src/wire/names.ts';
 import { type Behaviour, closedPort, FakeUpstream, NEVER, replyTo } from '../support/fake-upstream.ts';

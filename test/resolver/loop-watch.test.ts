@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LoopWatch } from '../../src/resolver/loop-watch.ts';
 import { SecureRandom } from '../../src/resolver/random.ts';
-import { SocketBudget } from '../../src/resolver/sockets.ts';
+import { SocketBudget } from '../../src/resolver/socket-budget.ts';
 import { type GroupNames, Upstream, UpstreamGroup } from '../../src/resolver/upstreams.ts';
 import { toTextName, toWireName } from '../../src/wire/names.ts';
 import { type Behaviour, FakeUpstream, NEVER, replyTo } from '../support/fake-upstream.ts';

@@ -1,13 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { buildQuery, makeQuestion, questionEnd } from '../../src/resolver/question.ts';
 import { SecureRandom } from '../../src/resolver/random.ts';
-import {
-  matchQuestion,
-  POOL_SOCKETS,
-  RENEW_AFTER_QUERIES,
-  SocketBudget,
-  UpstreamSockets,
-} from '../../src/resolver/sockets.ts';
+import { POOL_SOCKETS, SocketBudget } from '../../src/resolver/socket-budget.ts';
+import { matchQuestion, RENEW_AFTER_QUERIES, UpstreamSockets } from '../../src/resolver/sockets.ts';
 import { toWireName } from '../../src/wire/names.ts';
 import { type Behaviour, closedPort, FakeUpstream, NEVER, replyTo } from '../support/fake-upstream.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SecureRandom } from '../../src/resolver/random.ts';
-import { SocketBudget } from '../../src/resolver/sockets.ts';
+import { SocketBudget } from '../../src/resolver/socket-budget.ts';
 import { MAX_TIMEOUT_MS, Upstream, UpstreamGroup } from '../../src/resolver/upstreams.ts';
 
 const random = new SecureRandom();
