@@ -84,6 +84,6 @@ describe('a delta', () => {
   });
 
   it('is refused where it has a change of an unknown kind', () => {
-    expect(() => read(Uint8Array.of(9, 0))).toThrow('unknown kind 9');
+    expect(() => read(Uint8Array.of(99, 0))).toThrow('unknown kind 99');
   });
 });

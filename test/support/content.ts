@@ -14,7 +14,7 @@ import type {
 import type { AppliedChange } from '../../src/registry/registry.ts';
 import { serialChanges } from '../../src/registry/serials.ts';
 import { State } from '../../src/registry/state.ts';
-import type { CompileOptions } from '../../src/synthesis/compile.ts';
+import type { CompileOptions } from '../../src/synthesis/compile-options.ts';
 import { Synthesizer } from '../../src/synthesis/synthesizer.ts';
 import { Asker } from './answering.ts';
 
@@ -167,7 +167,7 @@ export class Content {
   constructor(changes: readonly Change[] = [], options: Partial<CompileOptions> = {}, seed = 1) {
     this.#apply(changes);
     this.#synthesizer = new Synthesizer(this.state, { ...COMPILE_OPTIONS, ...options });
-    this.zones.apply(this.#synthesizer.snapshot());
+    for (const part of this.#synthesizer.snapshot()) this.zones.apply(part);
     this.asker = new Asker(this.zones, { seed });
   }
 
