@@ -21,15 +21,18 @@ export class NameShard {
   /** How many of the first bits of its names' places are the same. @see NameTable */
   readonly depth: number;
   /** The arena. Replaced when it grows or is compacted: never keep it across a change. */
-  bytes = new Uint8Array(MIN_BYTES);
+  bytes: Uint8Array;
   size = 0;
-  #slots = new Uint32Array(MIN_SLOTS);
+  #slots: Uint32Array;
   #used = 0;
   #end = FIRST_ENTRY;
   #garbageBytes = 0;
 
-  constructor(depth = 0) {
+  /** @param sizeBytes of its names and values, and @param names how many, that are expected */
+  constructor(depth = 0, sizeBytes = 0, names = 0) {
     this.depth = depth;
+    this.bytes = new Uint8Array(capacityFor(sizeBytes));
+    this.#slots = new Uint32Array(slotsFor(names));
   }
 
   /** The entry of the name at `at` (`length` octets, any case, `hash` as NameView gives it), or 0. */
@@ -86,14 +89,17 @@ export class NameShard {
     if (isMostlyGarbage && this.bytes.length >= SHRINKS_FROM_BYTES) this.#compact(0);
   }
 
-  /** Puts each name into one of two shards. @param isFirst whether a name with this hash goes into the first */
-  splitInto(first: NameShard, second: NameShard, isFirst: (hash: number) => boolean): void {
+  /** @param isFirst whether a name with this hash goes into the first of two shards */
+  split(isFirst: (hash: number) => boolean): [NameShard, NameShard] {
+    const half = (): NameShard => new NameShard(this.depth + 1, this.#end / 2, this.size / 2);
+    const [first, second] = [half(), half()];
     const entries = this.#slots.filter((entry) => entry > REMOVED);
     // In the order of memory, which both keep.
     for (const entry of entries.sort()) {
       const shard = isFirst(readU32(this.bytes, entry)) ? first : second;
       shard.#take(this.bytes, entry, this.#entryBytes(entry));
     }
+    return [first, second];
   }
 
   /** A whole entry of another shard, whose name is not here. */
@@ -159,9 +165,8 @@ export class NameShard {
 
   #rehash(): void {
     const old = this.#slots;
-    let length = MIN_SLOTS;
-    while (length < (this.size + 1) * 2) length *= 2;
-    this.#slots = new Uint32Array(length);
+    this.#slots = new Uint32Array(slotsFor(this.size + 1));
+    const { length } = this.#slots;
     this.#used = 0;
     for (const entry of old) {
       if (entry <= REMOVED) continue;
@@ -179,7 +184,12 @@ export class NameShard {
   /** Moves what is alive together, into memory with room for `more` octets and some to spare. */
   #compact(more: number): void {
     const live = this.#end - this.#garbageBytes;
-    const next = new Uint8Array(Math.max(MIN_BYTES, Math.ceil(((live + more) * 1.25) / MIN_BYTES) * MIN_BYTES));
+    const next = new Uint8Array(capacityFor(live + more));
+    if (this.#garbageBytes === 0) {
+      next.set(this.bytes.subarray(0, this.#end));
+      this.bytes = next;
+      return;
+    }
     let end = FIRST_ENTRY;
     for (let slot = 0; slot < this.#slots.length; slot++) {
       const entry = this.#slots[slot] as number;
@@ -193,4 +203,14 @@ export class NameShard {
     this.#end = end;
     this.#garbageBytes = 0;
   }
+}
+
+function capacityFor(sizeBytes: number): number {
+  return Math.max(MIN_BYTES, Math.ceil((sizeBytes * 1.5) / MIN_BYTES) * MIN_BYTES);
+}
+
+function slotsFor(names: number): number {
+  let length = MIN_SLOTS;
+  while (length < names * 2) length *= 2;
+  return length;
 }

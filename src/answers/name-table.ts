@@ -91,8 +91,7 @@ export class NameTable {
       this.#directory = this.#directory.flatMap((each) => [each, each]);
       this.#depth = depth;
     }
-    const [zeros, ones] = [new NameShard(depth), new NameShard(depth)];
-    shard.splitInto(zeros, ones, (each) => (firstBits(each, depth) & 1) === 0);
+    const [zeros, ones] = shard.split((each) => (firstBits(each, depth) & 1) === 0);
     const length = 2 ** (this.#depth - depth);
     const start = firstBits(hash, shard.depth) * 2 * length;
     this.#directory.fill(zeros, start, start + length);

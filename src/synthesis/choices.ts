@@ -60,11 +60,39 @@ export function choiceOfAlias(
   return { answers: [...tails.values()], additionals: [] };
 }
 
-/** Equal for choices with the same answers, of which an RRset has one alone (RFC 2181 s5). */
-export function keyOfChoice({ answers }: Choice): string {
-  const [only] = answers;
-  const bytes = answers.length === 1 && only !== undefined ? only : Buffer.concat(answers);
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+/** So many are compared with each other; of more each has a key made. */
+const MAX_COMPARED = 32;
+
+/** One choice per distinct RDATA: an RRset has no record twice (RFC 2181 s5). */
+export function withoutRepeats(choices: Choice[]): Choice[] {
+  if (choices.length <= MAX_COMPARED)
+    return choices.filter((choice, i) => {
+      for (let j = 0; j < i; j++) if (haveSameAnswers(choices[j] as Choice, choice)) return false;
+      return true;
+    });
+  const byAnswers = new Map<string, Choice>();
+  for (const choice of choices) {
+    const key = choice.answers.map(textOf).join('');
+    if (!byAnswers.has(key)) byAnswers.set(key, choice);
+  }
+  return byAnswers.size === choices.length ? choices : [...byAnswers.values()];
+}
+
+function haveSameAnswers({ answers: a }: Choice, { answers: b }: Choice): boolean {
+  return a.length === b.length && a.every((tail, i) => areEqual(tail, b[i] as Uint8Array));
+}
+
+function areEqual(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  // From the end: records of one RRset begin with the same octets.
+  for (let i = a.length - 1; i >= 0; i--) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+/** Octets as a string, which can be a key. */
+export function textOf(bytes: Uint8Array): string {
+  // Not by Buffer: V8 would have to move each of these small arrays out of its heap.
+  return String.fromCharCode.apply(null, bytes as unknown as number[]);
 }
 
 /** The addresses of an SRV record's target, which stands directly below the owner name. */

@@ -12,7 +12,7 @@ import { absoluteName, ownerOfService } from '../registry/owner-names.ts';
 import type { State } from '../registry/state.ts';
 import { TYPE } from '../wire/header.ts';
 import { toWireName } from '../wire/names.ts';
-import { choicesOfRecords } from './choices.ts';
+import { choicesOfRecords, textOf } from './choices.ts';
 import type { CompileOptions } from './compile-options.ts';
 import { isHealthy } from './eligible.ts';
 import { policyOf } from './service-rrsets.ts';
@@ -156,11 +156,6 @@ export class LargeServices {
     if (!isDone) this.forget(service.id);
     return isDone;
   }
-}
-
-// A string has its octets once, and can be a key.
-function textOf(choice: Uint8Array): string {
-  return Buffer.from(choice.buffer, choice.byteOffset, choice.length).toString('latin1');
 }
 
 function bytesOf(choice: string): Uint8Array {

@@ -3,7 +3,7 @@ import type { Choice, Rrset } from '../answers/answer-set.ts';
 import { type AliasTarget, aliasNameOf, type Instance, type Namespace, type Service } from '../registry/model.ts';
 import type { State } from '../registry/state.ts';
 import { TYPE } from '../wire/header.ts';
-import { choiceOfAlias, choicesOfRecords, keyOfChoice } from './choices.ts';
+import { choiceOfAlias, choicesOfRecords, withoutRepeats } from './choices.ts';
 import type { CompileOptions } from './compile-options.ts';
 import { selectEligible } from './eligible.ts';
 import { fallbackNote } from './notes.ts';
@@ -50,15 +50,4 @@ function chosen(choices: readonly Choice[], able: readonly Instance[], eligible:
     next++;
     return true;
   });
-}
-
-/** One choice per distinct RDATA: an RRset has no record twice (RFC 2181 s5). */
-function withoutRepeats(choices: Choice[]): Choice[] {
-  if (choices.length === 1) return choices;
-  const byAnswers = new Map<string, Choice>();
-  for (const choice of choices) {
-    const key = keyOfChoice(choice);
-    if (!byAnswers.has(key)) byAnswers.set(key, choice);
-  }
-  return byAnswers.size === choices.length ? choices : [...byAnswers.values()];
 }

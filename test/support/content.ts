@@ -162,6 +162,8 @@ export class Content {
   /** Epoch ms. */
   now = 1_700_000_000_000;
   readonly #synthesizer: Synthesizer;
+  /** What DNS was told last. */
+  delta: Uint8Array | null = null;
 
   /** What is put before the first snapshot. */
   constructor(changes: readonly Change[] = [], options: Partial<CompileOptions> = {}, seed = 1) {
@@ -173,9 +175,14 @@ export class Content {
 
   /** One batch of changes. @returns whether DNS was told anything */
   change(...changes: readonly Change[]): boolean {
-    const delta = this.#synthesizer.delta(this.#apply(changes));
-    if (delta !== null) this.zones.apply(delta);
-    return delta !== null;
+    this.delta = this.#synthesizer.delta(this.#apply(changes));
+    if (this.delta !== null) this.zones.apply(this.delta);
+    return this.delta !== null;
+  }
+
+  /** The parts of a snapshot for another thread. */
+  snapshot(): Generator<Uint8Array> {
+    return this.#synthesizer.snapshot();
   }
 
   /** As the registry does: the serials go with the changes. */
