@@ -6,7 +6,7 @@
  */
 
 import { readU32, writeU32 } from '../wire/bytes.ts';
-import { equalNames, FOLD } from '../wire/names.ts';
+import { FOLD } from '../wire/names.ts';
 
 const ENTRY_HEADER_BYTES = 13;
 /** Entry offsets start behind it, so that 0 says "none" and 1 says "removed" in a slot. */
@@ -137,11 +137,11 @@ export class NameShard {
   }
 
   #matches(entry: number, hash: number, name: Uint8Array, at: number, length: number): boolean {
-    return (
-      (readU32(this.bytes, entry) | 0) === (hash | 0) &&
-      this.bytes[entry + 12] === length &&
-      equalNames(this.bytes, entry + ENTRY_HEADER_BYTES, name, at, length)
-    );
+    const { bytes } = this;
+    if ((readU32(bytes, entry) | 0) !== (hash | 0) || bytes[entry + 12] !== length) return false;
+    const start = entry + ENTRY_HEADER_BYTES;
+    for (let i = 0; i < length; i++) if (bytes[start + i] !== FOLD[name[at + i] as number]) return false;
+    return true;
   }
 
   /** The slot of a name that is known to be there. */

@@ -53,15 +53,9 @@ export class Selection {
       return n;
     }
     const n = Math.min(count, MULTIVALUE_RECORDS);
-    // Floyd's sampling: n distinct values without a table of `count` entries.
-    for (let i = 0; i < n; i++) {
-      const top = count - n + i;
-      const candidate = this.#random(top + 1);
-      let taken = false;
-      for (let j = 0; j < i; j++) taken ||= picked[j] === candidate;
-      picked[i] = taken ? top : candidate;
-    }
-    // Floyd's order is not uniform, and clients mostly take the first address: shuffle.
+    if (n === count) for (let i = 0; i < n; i++) picked[i] = i;
+    else this.#sample(n, count);
+    // Sampling's order is not uniform, and clients mostly take the first address: shuffle.
     for (let i = n - 1; i > 0; i--) {
       const j = this.#random(i + 1);
       const swap = picked[i] as number;
@@ -69,5 +63,17 @@ export class Selection {
       picked[j] = swap;
     }
     return n;
+  }
+
+  /** Floyd's: n distinct values below `count` without a table of `count` entries. */
+  #sample(n: number, count: number): void {
+    const { picked } = this;
+    for (let i = 0; i < n; i++) {
+      const top = count - n + i;
+      const candidate = this.#random(top + 1);
+      let taken = false;
+      for (let j = 0; j < i; j++) taken ||= picked[j] === candidate;
+      picked[i] = taken ? top : candidate;
+    }
   }
 }

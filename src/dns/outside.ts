@@ -103,7 +103,7 @@ export class Outside {
     if (kind === 'localhost') return answerLocalhost(writer, tails, name, route.label, localFlags);
     if (kind === 'nxdomain') {
       // A name that leads to one of our zones exists all the same (RFC 8020 s2).
-      const isAbove = ours.some((zones) => zones.isAboveZone(message, name));
+      const isAbove = isAboveZone(ours, message, name);
       return denySpecialUse(writer, tails, name, route.label, localFlags, isAbove);
     }
     const group = resolver.groupOf(route);
@@ -253,6 +253,11 @@ export class Outside {
     const left = ageSeconds < 0 ? STALE_TTL_SECONDS : Math.max(0, ttl - ageSeconds);
     return Math.min(left, this.#maxTtl);
   }
+}
+
+// Not a closure in `answer`: for what it refers to, each call would allocate a context.
+function isAboveZone(ours: readonly ZoneSet[], message: Uint8Array, name: NameView): boolean {
+  return ours.some((zones) => zones.isAboveZone(message, name));
 }
 
 function find(tellings: readonly Told[], message: Uint8Array, at: number, length: number): Outcome | null {

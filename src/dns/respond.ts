@@ -77,7 +77,8 @@ export class Responder {
   #flags = 0;
   #drawn = 0;
   /** Of the CNAMEs followed so far, which choice was drawn. */
-  readonly #picks: number[] = [];
+  readonly #picks = new Int32Array(MAX_CHAIN);
+  #picked = 0;
   #local: Uint8Array | null = null;
   /** The names that the chain has gone through: their sets. */
   readonly #chainBytes: (Uint8Array | null)[] = Array.from({ length: MAX_CHAIN }, () => null);
@@ -126,7 +127,7 @@ export class Responder {
 
   /** What the upstreams are to be asked when `respond` says FORWARD. Taken at once: it is of the query just screened. */
   takeWanted(): Wanted & { readonly picks: readonly number[] } {
-    return { ...this.#outside.takeWanted(), picks: this.#picks.slice() };
+    return { ...this.#outside.takeWanted(), picks: [...this.#picks.subarray(0, this.#picked)] };
   }
 
   /** A reply without records, to a query that was screened before. @returns the reply's length */
@@ -145,7 +146,7 @@ export class Responder {
   #answer(query: Uint8Array, reply: Uint8Array, client: Client, tellings: readonly Told[]): number {
     const { qtype } = this.#screen;
     const writer = this.#writer;
-    this.#picks.length = 0;
+    this.#picked = 0;
     const before = tellings.at(-1)?.picks;
     // Where the name being answered stands in the reply, for owners to point to, and its labels.
     let ownerAt = HEADER_BYTES;
@@ -179,7 +180,7 @@ export class Responder {
       if (rrset === 0) return this.#negative(RCODE.NOERROR, zone, name, apexLabel);
       this.#noteRrset(bytes, rrset);
       const cnameAt = writer.at;
-      const pick = follows ? (before?.[this.#picks.length] ?? -1) : -1;
+      const pick = follows ? (before?.[this.#picked] ?? -1) : -1;
       if (!this.#copyRrset(zone, bytes, rrset, ownerAt, reply, pick)) return this.#fit(RCODE.NOERROR, reply.length + 1);
       if (!follows) {
         const answersEnd = writer.at;
@@ -187,7 +188,7 @@ export class Responder {
         return this.#fit(RCODE.NOERROR, answersEnd);
       }
       // The CNAME's target stands uncompressed in the reply, behind a two-octet owner and the fixed fields.
-      this.#picks.push(this.#selection.picked[0] as number);
+      this.#picks[this.#picked++] = this.#selection.picked[0] as number;
       const targetAt = cnameAt + 2 + RDATA_AT;
       ownerAt = targetAt;
       name = this.#target;
@@ -254,21 +255,26 @@ export class Responder {
     const source = table === null ? bytes : table.bytes;
     const count = table === null ? choiceCount(bytes, rrset) : table.count;
     this.#drawn = this.#selection.draw(policy, count);
-    if (this.#drawn === 1 && pick >= 0 && pick < count) this.#selection.picked[0] = pick;
+    const { picked } = this.#selection;
+    if (this.#drawn === 1 && pick >= 0 && pick < count) picked[0] = pick;
+    const writer = this.#writer;
+    let { at, answers } = writer;
     for (let i = 0; i < this.#drawn; i++) {
-      const index = this.#selection.picked[i] as number;
+      const index = picked[i] as number;
       const choice = table === null ? choiceAt(bytes, rrset, index) : table.at(index);
       let from = choice + CHOICE_HEADER_BYTES;
       for (let left = readU16(source, choice); left > 0; left--) {
         const length = readU16(source, from);
-        if (this.#writer.at + 2 + length > reply.length) return false;
-        writeU16(reply, this.#writer.at, POINTER | ownerAt);
-        copyBytes(source, from + 2, length, reply, this.#writer.at + 2);
-        this.#writer.at += 2 + length;
-        this.#writer.answers++;
+        if (at + 2 + length > reply.length) return false;
+        writeU16(reply, at, POINTER | ownerAt);
+        copyBytes(source, from + 2, length, reply, at + 2);
+        at += 2 + length;
+        answers++;
         from += 2 + length;
       }
     }
+    writer.at = at;
+    writer.answers = answers;
     return true;
   }
 
@@ -309,6 +315,7 @@ export class Responder {
     for (let i = 0; i < this.#drawn; i++) {
       const index = this.#selection.picked[i] as number;
       const choice = table === null ? choiceAt(bytes, rrset, index) : table.at(index);
+      if (source[choice + 2] === 0) continue;
       let from = choice + CHOICE_HEADER_BYTES;
       for (let left = readU16(source, choice); left > 0; left--) from += 2 + readU16(source, from);
       for (let left = source[choice + 2] as number; left > 0; left--) {
