@@ -118,7 +118,7 @@ describe('the answering thread', () => {
       await waitFor('queries and registrations', () =>
         hammer.acknowledged >= acknowledged + 20 && hammer.right >= right + 20 ? true : null,
       );
-      await daemon.publisher.thread?.terminate();
+      await daemon.publisher.threads[0]?.terminate();
       expect(daemon.publisher.isReady).toBe(false);
       expect(await readiness()).toBe(503);
       const atLoss = hammer.acknowledged;
@@ -140,9 +140,9 @@ describe('the answering thread', () => {
   it('is replaced once more where it dies before it was filled', async () => {
     const hammer = new Hammer();
     await waitFor('registrations', () => (hammer.acknowledged >= 20 ? true : null));
-    const first = daemon.publisher.thread;
+    const [first] = daemon.publisher.threads;
     await first?.terminate();
-    const second = await waitFor('the next thread', () => daemon.publisher.thread);
+    const second = await waitFor('the next thread', () => daemon.publisher.threads[0] ?? null);
     expect(second).not.toBe(first);
     await second.terminate();
     await waitFor('readiness', async () => ((await readiness()) === 200 ? true : null));

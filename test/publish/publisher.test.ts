@@ -47,17 +47,18 @@ it('a thread that is being started when the upstreams change asks the new ones',
       localTails: compileLocalTails(LOCAL),
       maxTtlSeconds: null,
       seed: 1,
+      threads: 1,
     },
     EVENTS,
   );
   closers.push(() => publisher.close());
-  await publisher.fill(() => deltaOf({}));
+  await publisher.fill(() => [deltaOf({})]);
   const port = publisher.addresses[0]?.port as number;
   expect((await ask(port, 'www.example A')).answer).toEqual(['www.example. 30 IN A 192.0.2.1']);
 
-  await publisher.thread?.terminate();
+  await publisher.threads[0]?.terminate();
   for (let turn = 0; turn < TURNS; turn++) await nextTurn();
-  expect(publisher.thread).toBeNull();
+  expect(publisher.threads).toEqual([]);
   publisher.setUpstreams([second], 'default');
   await waitFor('the next thread', () => (publisher.isReady ? true : null));
   expect((await ask(port, 'www.example A')).answer).toEqual(['www.example. 30 IN A 192.0.2.2']);

@@ -78,7 +78,7 @@ describe('UpstreamSockets', () => {
   });
 
   it('are bounded together, those under way included, and idle ones of one upstream make room for another', async () => {
-    const budget = new SocketBudget(1024);
+    const budget = new SocketBudget(1, 1024);
     expect(budget.limit).toBe(600);
     const [silent, other, idle] = [await serve(() => NEVER), await serve(good), await serve(good)];
     const before = openSockets();
