@@ -10,10 +10,10 @@ import { ZoneSet } from '../answers/zone-set.ts';
 import { Resolver } from '../resolver/resolver.ts';
 import { Clients } from './clients.ts';
 import { isWildcardAddress } from './local-address.ts';
-import { expectFreeUdp, holdTcp, insist } from './port-claim.ts';
+import { holdTcp, insist } from './port-claim.ts';
 import { createRelay } from './relay.ts';
 import { Responder } from './respond.ts';
-import { listenTcp, TcpConnections } from './tcp.ts';
+import { listenTcp, TcpConnections, type TcpListener } from './tcp.ts';
 import type { ListenUdp, UdpListener } from './udp.ts';
 import { chooseUdpSockets, type UdpSockets } from './udp-sockets.ts';
 import { listenUdpWildcard } from './udp-wildcard.ts';
@@ -99,33 +99,36 @@ async function bindAll(): Promise<void> {
 }
 
 async function bind(wanted: ListenAddress, listenUdp: ListenUdp): Promise<ListenAddress | 'no-ipv6' | 'failed'> {
-  const isShared = options.sharing !== 'alone';
-  const isFirst = options.sharing === 'first';
   const { address } = wanted;
   for (let attempt = 1; ; attempt++) {
     let transport: 'UDP' | 'TCP' = 'UDP';
-    let { port } = wanted;
-    const opened: Closable[] = [];
+    const opened = new Set<Closable>();
+    const open = async <T extends Closable>(of: 'UDP' | 'TCP', listen: () => Promise<T>): Promise<T> => {
+      transport = of;
+      const listener = await listen();
+      opened.add(listener);
+      return listener;
+    };
+    const letGo = (listener: Closable): Promise<void> => {
+      opened.delete(listener);
+      return listener.close();
+    };
     try {
-      let held: Closable | null = null;
-      if (isFirst) {
-        transport = 'TCP';
-        const claim = await holdTcp(address, port);
-        held = claim;
-        opened.push(held);
-        port = claim.port;
-        transport = 'UDP';
-        await expectFreeUdp(address, port, options.isReplacement);
+      const isJoining = options.sharing === 'join';
+      const udp = await open('UDP', () => bindUdp(wanted, listenUdp, isJoining));
+      const { port } = udp;
+      if (options.sharing === 'first') {
+        // See `port-claim.ts`.
+        const tcp = await open('TCP', () => holdTcp(address, port));
+        await letGo(udp);
+        await open('UDP', () => insist(() => bindUdp({ address, port }, listenUdp, true)));
+        await letGo(tcp);
+        await open('TCP', () => insist(() => bindTcp({ address, port }, true)));
+      } else {
+        await open('TCP', () => bindTcp({ address, port }, isJoining));
       }
-      const bindUdp = (): Promise<UdpListener> => bindUdpAt(address, port, isShared, listenUdp);
-      const udp = isFirst ? await insist(bindUdp) : await bindUdp();
-      opened.push(udp);
-      transport = 'TCP';
-      await held?.close();
-      const bindTcp = () => listenTcp(address, udp.port, responder, relay, clients, connections, isShared);
-      const tcp = isFirst ? await insist(bindTcp) : await bindTcp();
-      listeners.push(udp, tcp);
-      return { address, port: udp.port };
+      listeners.push(...opened);
+      return { address, port };
     } catch (error) {
       for (const listener of opened) await listener.close();
       const { code = '', message } = error as NodeJS.ErrnoException;
@@ -138,7 +141,7 @@ async function bind(wanted: ListenAddress, listenUdp: ListenUdp): Promise<Listen
   }
 }
 
-function bindUdpAt(address: string, port: number, isShared: boolean, listenUdp: ListenUdp): Promise<UdpListener> {
+function bindUdp({ address, port }: ListenAddress, listenUdp: ListenUdp, isShared: boolean): Promise<UdpListener> {
   if (!isWildcardAddress(address)) return listenUdp(address, port, responder, relay, clients, isShared);
   return listenUdpWildcard(
     address,
@@ -152,6 +155,10 @@ function bindUdpAt(address: string, port: number, isShared: boolean, listenUdp: 
     options.isReplacement,
     (...args) => listenUdp(args[0], args[1], args[2], args[3], args[4], isShared),
   );
+}
+
+function bindTcp({ address, port }: ListenAddress, isShared: boolean): Promise<TcpListener> {
+  return listenTcp(address, port, responder, relay, clients, connections, isShared);
 }
 
 async function close(): Promise<void> {

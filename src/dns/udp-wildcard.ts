@@ -104,7 +104,7 @@ export async function listenUdpWildcard(
 }
 
 /** The machine's addresses of the wildcard's family, link-local ones with their zone (RFC 4007 s11). */
-export function localAddresses(wildcard: string): string[] {
+function localAddresses(wildcard: string): string[] {
   const family = isIPv6(wildcard) ? 'IPv6' : 'IPv4';
   return Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
     addresses

@@ -184,7 +184,7 @@ export class ThreadPool {
 }
 
 /** Each thread's own, the first one's the seed itself. */
-function seedOf(seed: number, place: number): number {
+export function seedOf(seed: number, place: number): number {
   // 2^32 by the golden ratio: the seeds of any number of threads lie far apart.
   return (seed + Math.imul(place, 0x9e37_79b9)) >>> 0;
 }
