@@ -27,7 +27,19 @@ describe('A', () => {
     expect(hex(aRdata(address))).toBe(expected);
   });
 
-  it.each(['10.0.0', '10.0.0.256', '::1', 'localhost', ''])('refuses "%s"', (address) => {
+  it.each([
+    '10.0.0',
+    '10.0.0.256',
+    '10.0.0.1.2',
+    '10..0.1',
+    '10.0.0.1.',
+    '.10.0.0.1',
+    '10.0.0.1 ',
+    '10.0.0.-1',
+    '::1',
+    'localhost',
+    '',
+  ])('refuses "%s"', (address) => {
     expect(() => aRdata(address)).toThrow();
   });
 });
