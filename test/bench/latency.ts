@@ -15,7 +15,7 @@ import { type Latency, latencyRows, measureLatency } from './dnsperf.ts';
 import { startDaemon } from './peers/cloudmapd.ts';
 import { nsd } from './peers/nsd.ts';
 import type { Server } from './peers/peer.ts';
-import { type BenchOptions, type Row, type Section } from './report.ts';
+import type { BenchOptions, Row, Section } from './report.ts';
 import { CLIENT_CORE, folder, isInstalled, ROOT, startOn } from './support.ts';
 
 const NAMES = 1000;

@@ -14,12 +14,16 @@ import { benchLatency } from './latency.ts';
 import { describeMachine, machineLine } from './machine.ts';
 import { benchPropagation } from './propagation.ts';
 import { type BenchOptions, printSection, type Section, writeJson } from './report.ts';
+import { benchScale } from './scale.ts';
+import { benchStart } from './start.ts';
 import { CLIENT_CORE, pin, removeFolder, stopAll } from './support.ts';
 
 const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<Section[]>>> = {
   dns: benchDns,
+  scale: benchScale,
   latency: benchLatency,
   propagation: benchPropagation,
+  start: benchStart,
   forward: benchForward,
   api: benchApi,
   health: benchHealth,
