@@ -8,18 +8,17 @@
  * forwarder's bill. Together the two cost some 20 us an answer, which bounds the rate of `uncached` near 50,000.
  */
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Figure, measure, printFigures, runDnsperf } from './dnsperf.ts';
-import { CLIENT_CORE, cpuSeconds, folder, isInstalled, ROOT, startOn, startPinned } from './support.ts';
+import { costRows, type Figure, FULL_LOAD, measure, runDnsperf } from './dnsperf.ts';
+import { SERVE } from './peers/cloudmapd.ts';
+import { asRoot } from './peers/peer.ts';
+import { type BenchOptions, CLOUDMAPD, type Section } from './report.ts';
+import { CLIENT_CORE, cpuSeconds, folder, isInstalled, makeHome, startOn, startPinned } from './support.ts';
 
 const NAMES = 1000;
-const ROUNDS = 3;
-const SECONDS = 3;
-/** Of a round's `uncached`: more than any of them answers in its time. */
-const FRESH_NAMES = 300_000;
-/** A socket's receive buffer (Linux, by default) has room for some 160 queries; what is beyond it is lost. */
-const CACHED_OUTSTANDING = 150;
+/** Of a second of `uncached`: more than any of them answers in it. */
+const FRESH_NAMES = 100_000;
 /** Fewer, as they wait in the NSD's buffer too while dnsperf has the core. */
 const UNCACHED_OUTSTANDING = 100;
 const NSD_PORT = 15310;
@@ -37,49 +36,50 @@ interface Peer {
 
 type Started = Peer & { readonly pid: number };
 
-export async function benchForward(): Promise<void> {
+export async function benchForward({ isQuick }: BenchOptions): Promise<Section[]> {
+  const [rounds, seconds] = isQuick ? [3, 1] : [3, 3];
+  const title = `${NAMES} names x 3 A over UDP in front of one NSD, ${rounds} rounds of ${seconds} s; in brackets cloudmapd's cost as a part of it`;
   const missing = ['dnsperf', 'nsd'].filter((command) => !isInstalled(command));
   if (missing.length > 0) {
-    console.log(`forward: left out, ${missing.join(' and ')} not installed (Debian: apt-get install dnsperf nsd)`);
-    return;
+    const note = `left out, ${missing.join(' and ')} not installed (Debian: apt-get install dnsperf nsd)`;
+    return [{ bench: 'forward', title, rows: [], notes: [note] }];
   }
   const all = [cloudmapd(), dnsmasq(15312, 10_000), dnsmasq(15313, 150), unbound()];
   const nsdPid = (await startNsd()).pid as number;
   const peers: Started[] = [];
+  const notes: string[] = [];
   for (const peer of all) {
     if (isInstalled(peer.command)) peers.push({ ...peer, pid: (await peer.start()).pid as number });
-    else console.log(`forward: ${peer.name} left out, it is not installed (Debian: apt-get install ${peer.debian})`);
+    else notes.push(`${peer.name} left out, it is not installed (Debian: apt-get install ${peer.debian})`);
   }
 
   const known = writeQueries('known', NAMES, (i) => `c${i}`);
-  const fresh = Array.from({ length: ROUNDS }, (_, round) => {
-    return writeQueries(`fresh-${round}`, FRESH_NAMES, (i) => `u${round}-${i}`);
+  const fresh = Array.from({ length: rounds }, (_, round) => {
+    return writeQueries(`fresh-${round}`, FRESH_NAMES * seconds, (i) => `u${round}-${i}`);
   });
   const caching = peers.filter((peer) => peer.isCaching);
   const cached = new Map<string, Figure[]>(caching.map(({ name }) => [name, []]));
   const uncached = new Map<string, Figure[]>(peers.map(({ name }) => [name, []]));
   const asksAgain = new Set<string>();
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < rounds; round++) {
     for (const { name, pid, port } of caching) {
-      runDnsperf(port, { queries: known, seconds: SECONDS, outstanding: UNCACHED_OUTSTANDING, isAskedOnce: true });
+      runDnsperf(port, { queries: known, seconds, outstanding: UNCACHED_OUTSTANDING, isAskedOnce: true });
       const before = cpuSeconds(nsdPid);
-      const figure = measure(pid, port, { queries: known, seconds: SECONDS, outstanding: CACHED_OUTSTANDING });
+      const figure = measure(pid, port, { queries: known, seconds, outstanding: FULL_LOAD });
       cached.get(name)?.push(figure);
       // A tenth of a microsecond for an answer is an NSD that sleeps; a query costs it some five.
       if ((cpuSeconds(nsdPid) - before) * 1e6 > figure.answers * 0.1) asksAgain.add(name);
     }
     for (const { name, pid, port } of peers) {
       const queries = fresh[round] as string;
-      const load = { queries, seconds: SECONDS, outstanding: UNCACHED_OUTSTANDING, isAskedOnce: true };
+      const load = { queries, seconds, outstanding: UNCACHED_OUTSTANDING, isAskedOnce: true };
       uncached.get(name)?.push(measure(pid, port, load));
     }
   }
-
-  console.log(`forward, cached: ${NAMES} names x 3 A over UDP, ${ROUNDS} rounds of ${SECONDS} s, in front of one NSD`);
-  printFigures(cached);
-  for (const name of asksAgain) console.log(`  ${name} asks the NSD again for names that it was asked before`);
-  console.log(`forward, uncached: a name of its own in each query, ${UNCACHED_OUTSTANDING} under way`);
-  printFigures(uncached);
+  for (const name of asksAgain) notes.push(`${name} asks the NSD again for names that it was asked before`);
+  const parts = [costRows('cached', cached, null), costRows('uncached, each name once', uncached, null)];
+  const rows = parts.flatMap((part) => part.rows);
+  return [{ bench: 'forward', title, rows, notes: [...notes, ...parts.flatMap((part) => part.notes)] }];
 }
 
 function writeQueries(file: string, count: number, label: (i: number) => string): string {
@@ -107,13 +107,13 @@ function startNsd(): Promise<ChildProcess> {
 
 function cloudmapd(): Peer {
   return {
-    name: 'cloudmapd',
+    name: CLOUDMAPD,
     command: process.execPath,
     debian: 'none',
     port: 15311,
     isCaching: true,
     start: () =>
-      startPinned(process.execPath, [join(ROOT, 'src/main.ts'), 'serve'], 'cloudmapd is ready', {
+      startPinned(process.execPath, SERVE, 'cloudmapd is ready', {
         CLOUDMAPD_HTTP: '127.0.0.1:0',
         CLOUDMAPD_DNS: '127.0.0.1:15311',
         CLOUDMAPD_STORE: 'memory',
@@ -148,7 +148,6 @@ function dnsmasq(port: number, cacheSize: number): Peer {
     debian: 'dnsmasq-base',
     port,
     isCaching: cacheSize > 3 * NAMES,
-    // Root's privileges would be given up for a user that need not be there.
     start: () => startPinned('dnsmasq', [...args, ...asRoot('--user=root')], 'started, version', {}),
   };
 }
@@ -169,14 +168,4 @@ function unbound(): Peer {
     isCaching: true,
     start: () => startPinned('unbound', ['-d', '-c', config], 'start of service', {}),
   };
-}
-
-function asRoot(argument: string): string[] {
-  return process.getuid?.() === 0 ? [argument] : [];
-}
-
-function makeHome(name: string): string {
-  const home = join(folder, name);
-  mkdirSync(home);
-  return home;
 }

@@ -1,27 +1,66 @@
 /**
- * `npm run bench [name]`: figures as ratios against something real in the same run. Machines differ and are noisy, so
- * each pair is measured in turn, several times, and the median of the ratios is printed.
+ * `npm run bench -- [name...] [--quick] [--json FILE]`: figures, as ratios against something real in the same run
+ * wherever there is such a thing. Machines differ and are noisy, so all of a comparison are measured in turn, several
+ * times, and the median of the ratios counts. `--quick` takes fewer rounds and smaller sizes, under five minutes in all.
  */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { benchApi } from './api.ts';
 import { benchDns } from './dns.ts';
 import { benchForward } from './forward.ts';
 import { benchHealth } from './health.ts';
-import { cleanUp } from './support.ts';
+import { benchLatency } from './latency.ts';
+import { describeMachine, machineLine } from './machine.ts';
+import { benchPropagation } from './propagation.ts';
+import { type BenchOptions, printSection, type Section, writeJson } from './report.ts';
+import { benchScale } from './scale.ts';
+import { benchStart } from './start.ts';
+import { CLIENT_CORE, pin, removeFolder, stopAll } from './support.ts';
 
-const benches: Readonly<Record<string, () => Promise<void>>> = {
+const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<Section[]>>> = {
   dns: benchDns,
+  scale: benchScale,
+  latency: benchLatency,
+  propagation: benchPropagation,
+  start: benchStart,
   forward: benchForward,
   api: benchApi,
   health: benchHealth,
 };
-const wanted = process.argv.slice(2);
-const unknown = wanted.find((name) => !Object.hasOwn(benches, name));
-if (unknown !== undefined) {
-  console.error(`there is no bench "${unknown}"; there is ${Object.keys(benches).join(', ')}`);
-  process.exit(2);
+
+function readArguments(): { names: string[]; isQuick: boolean; json: string } {
+  try {
+    const options = { quick: { type: 'boolean' }, json: { type: 'string' } } as const;
+    const { values, positionals } = parseArgs({ options, allowPositionals: true });
+    const unknown = positionals.find((name) => !Object.hasOwn(BENCHES, name));
+    if (unknown !== undefined)
+      throw new Error(`there is no bench "${unknown}"; there is ${Object.keys(BENCHES).join(', ')}`);
+    const json = values.json ?? join(tmpdir(), `cloudmapd-bench-${Date.now()}.json`);
+    return { names: positionals, isQuick: values.quick === true, json };
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exit(2);
+  }
 }
+
+const { names, isQuick, json } = readArguments();
+const sections: Section[] = [];
+// What asks from here is a client too.
+pin(process.pid, CLIENT_CORE);
+console.log(machineLine(describeMachine()));
 try {
-  for (const [name, bench] of Object.entries(benches)) if (wanted.length === 0 || wanted.includes(name)) await bench();
+  for (const [name, bench] of Object.entries(BENCHES)) {
+    if (names.length > 0 && !names.includes(name)) continue;
+    for (const section of await bench({ isQuick })) {
+      printSection(section);
+      sections.push(section);
+    }
+    await stopAll();
+  }
 } finally {
-  cleanUp();
+  await stopAll();
+  removeFolder();
+  writeJson(json, sections, isQuick);
+  console.log(`\nevery figure, with the machine: ${json}`);
 }

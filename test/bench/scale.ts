@@ -1,0 +1,203 @@
+/**
+ * `scale`: from 100 to 1,000,000 instances. A daemon starts from a store that has them already, on all cores as it would
+ * for anyone: how long until DNS is answered from it, and until the API is ready; what each instance costs in memory.
+ * Then, on one core, what an answer costs when any name may be asked for, and how much more that is than with 100
+ * instances, beside NSD with the same names. The servers with 100 instances are measured again in each round, so that
+ * what the machine does meanwhile is in both. Of a name's ten addresses cloudmapd answers eight, as Cloud Map does with
+ * MULTIVALUE; NSD all.
+ */
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { costRows, type Figure, FULL_LOAD, measure } from './dnsperf.ts';
+import { SERVE } from './peers/cloudmapd.ts';
+import { nsd } from './peers/nsd.ts';
+import type { Server } from './peers/peer.ts';
+import { untilDnsAnswers, untilHttpOk } from './polling.ts';
+import { type BenchOptions, CLOUDMAPD, type Row, type Section, type Target } from './report.ts';
+import { PER_SERVICE, scaleZones } from './scale-content.ts';
+import {
+  ALL_CORES,
+  folder,
+  freePort,
+  isInstalled,
+  makeHome,
+  pin,
+  ROOT,
+  residentBytes,
+  SERVER_CORE,
+  shuffled,
+  sleep,
+  startOn,
+  stop,
+} from './support.ts';
+
+const SMALLEST = 100;
+/** From here on what a process holds anyway is lost in the noise no more. */
+const LARGE = 100_000;
+const LARGEST = 1_000_000;
+/** Of a name's addresses (Cloud Map: RoutingPolicy, MULTIVALUE). */
+const ANSWERED = 8;
+
+interface Started {
+  readonly server: Server;
+  /** From the start of the process, in s. */
+  readonly answersAfter: number;
+  readonly apiAfter: number;
+}
+
+export async function benchScale({ isQuick }: BenchOptions): Promise<Section[]> {
+  const sizes = isQuick ? [SMALLEST, LARGE] : [SMALLEST, 1000, 10_000, LARGE, LARGEST];
+  const [rounds, seconds] = isQuick ? [3, 1] : [5, 3];
+  const title = `${sizes.join(', ')} instances, ${PER_SERVICE} to a name, ${rounds} rounds of ${seconds} s; in brackets cloudmapd's as a part of it`;
+  const missing = ['dnsperf', 'nsd'].filter((command) => !isInstalled(command));
+  if (missing.length > 0) {
+    const note = `left out, ${missing.join(' and ')} not installed (Debian: apt-get install dnsperf nsd)`;
+    return [{ bench: 'scale', title, rows: [], notes: [note] }];
+  }
+  const empty = await settledBytes(await start(makeStore(0), []), isQuick);
+  const rows: Row[] = [];
+  const notes: string[] = [];
+  let smallest: Side[] = [];
+  for (const size of sizes) {
+    const home = makeStore(size);
+    const held = threadBytes(home);
+    const own = await startSeveral(home, size, isQuick || size < LARGEST ? 1 : 3);
+    const { server } = own.at(-1) as Started;
+    const resident = await settledBytes(own.at(-1) as Started, isQuick);
+    pin(server.pid, SERVER_CORE);
+    const queries = writeNames(size);
+    const peer = await nsd().start(scaleZones(size));
+    const sides: Side[] = [server, peer].map((one) => ({ server: one, queries }));
+    if (size === SMALLEST) smallest = sides;
+
+    const figures = measureSides(size === SMALLEST ? sides : [...sides, ...smallest], rounds, seconds);
+    const [ownNow, peerNow, ownSmall, peerSmall] = figures as [Figure[], Figure[], Figure[], Figure[]];
+    const cost = costRows(
+      `${size}: A`,
+      new Map([
+        [CLOUDMAPD, ownNow],
+        [peer.name, peerNow],
+      ]),
+      null,
+    );
+    rows.push(...cost.rows);
+    notes.push(...cost.notes);
+    if (size > SMALLEST) {
+      const series = { [CLOUDMAPD]: growth(ownNow, ownSmall), [peer.name]: growth(peerNow, peerSmall) };
+      const target = { atMost: 1, of: [peer.name] };
+      rows.push({ name: `${size}: A, against ${SMALLEST}`, unit: 'times', series, target });
+    }
+    const isLarge = size >= LARGE;
+    rows.push(
+      ownRow(
+        `${size}: DNS answered`,
+        's',
+        own.map((one) => one.answersAfter),
+        size === LARGEST ? { atMost: 2.5 } : null,
+      ),
+      ownRow(
+        `${size}: API ready`,
+        's',
+        own.map((one) => one.apiAfter),
+        size === LARGEST ? { atMost: 6 } : null,
+      ),
+      ownRow(`${size}: an answering thread`, 'B/instance', [held / size], isLarge ? { atMost: 250 } : null),
+      ownRow(`${size}: the process`, 'B/instance', [(resident - empty) / size], isLarge ? { atMost: 1000 } : null),
+    );
+    if (size > SMALLEST) await Promise.all(sides.map((side) => stop(side.server.child)));
+  }
+  return [{ bench: 'scale', title, rows, notes }];
+}
+
+interface Side {
+  readonly server: Server;
+  readonly queries: string;
+}
+
+/** Each in turn, round after round; the first is not counted, in which code is still being compiled. */
+function measureSides(sides: readonly Side[], rounds: number, seconds: number): Figure[][] {
+  const figures: Figure[][] = sides.map(() => []);
+  for (let round = 0; round <= rounds; round++) {
+    for (const [i, { server, queries }] of sides.entries()) {
+      const figure = measure(server.pid, server.port, { queries, seconds, outstanding: FULL_LOAD });
+      if (round > 0) figures[i]?.push(figure);
+    }
+  }
+  return figures;
+}
+
+function growth(now: readonly Figure[], before: readonly Figure[]): number[] {
+  return now.map((figure, i) => figure.cpuMicrosecondsPerAnswer / (before[i] as Figure).cpuMicrosecondsPerAnswer);
+}
+
+function ownRow(name: string, unit: string, figures: readonly number[], target: Target | null): Row {
+  return { name, unit, series: { [CLOUDMAPD]: figures }, target };
+}
+
+/** @returns the folder of a store with so many instances */
+function makeStore(size: number): string {
+  const home = makeHome(`scale-${size}`);
+  execFileSync(process.execPath, [join(ROOT, 'test/bench/scale-store.ts'), home, String(size)]);
+  return home;
+}
+
+/** One after the other; the last one runs on. */
+async function startSeveral(home: string, size: number, count: number): Promise<Started[]> {
+  const hosts = scaleZones(size).flatMap((zone) => [zone.hosts[0], zone.hosts.at(-1)]);
+  const names = hosts.flatMap((host) => (host === undefined ? [] : [host.name]));
+  const started: Started[] = [];
+  for (let i = 0; i < count; i++) {
+    const last = started.at(-1);
+    if (last !== undefined) await stop(last.server.child);
+    started.push(await start(home, names));
+  }
+  return started;
+}
+
+/** @param names of which each must be answered */
+async function start(dataDir: string, names: readonly string[]): Promise<Started> {
+  const [http, port] = [await freePort(), await freePort()];
+  const startedAt = performance.now();
+  const child = await startOn(ALL_CORES, process.execPath, SERVE, '', {
+    CLOUDMAPD_HTTP: `127.0.0.1:${http}`,
+    CLOUDMAPD_DNS: `127.0.0.1:${port}`,
+    CLOUDMAPD_DATA_DIR: dataDir,
+  });
+  const secondsAfter = async (event: Promise<void>): Promise<number> => {
+    await event;
+    return (performance.now() - startedAt) / 1000;
+  };
+  const [answersAfter, apiAfter] = await Promise.all([
+    secondsAfter(untilDnsAnswers(child, port, names, ANSWERED)),
+    secondsAfter(untilHttpOk(child, http, '/readyz')),
+  ]);
+  return { server: { name: CLOUDMAPD, child, pid: child.pid as number, port }, answersAfter, apiAfter };
+}
+
+/** What the process holds once that has stopped falling, or after half a minute. */
+async function settledBytes({ server: { pid } }: Started, isQuick: boolean): Promise<number> {
+  const [calm, most] = isQuick ? [4, 10] : [10, 30];
+  let [least, since] = [residentBytes(pid), 0];
+  for (let second = 0; second < most && since < calm; second++, since++) {
+    await sleep(1000);
+    const now = residentBytes(pid);
+    if (now < least * 0.99) since = 0;
+    least = Math.min(least, now);
+  }
+  return least;
+}
+
+/** Before a daemon holds the store. */
+function threadBytes(home: string): number {
+  const args = ['--expose-gc', '--max-old-space-size=8192', join(ROOT, 'test/bench/thread-memory.ts'), home];
+  return Number(execFileSync(process.execPath, args, { encoding: 'utf8' }));
+}
+
+/** In an order that has nothing to do with how they are kept. */
+function writeNames(size: number): string {
+  const path = join(folder, `scale-names-${size}`);
+  const names = scaleZones(size).flatMap(({ hosts }) => hosts.map(({ name }) => `${name} A`));
+  writeFileSync(path, `${shuffled(names).join('\n')}\n`);
+  return path;
+}
