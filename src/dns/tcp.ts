@@ -20,6 +20,10 @@ const MAX_CONNECTIONS_PER_CLIENT = 100;
 const MAX_RELAYED_PER_CONNECTION = 64;
 /** Replies that a client does not read pile up to this, then its queries are left unread. */
 const MAX_UNSENT_BYTES = 256 * 1024;
+/** Replies that go out together: a system call for each would cost more than all else that a query does. */
+const BATCH_BYTES = 16 * 1024;
+const LENGTH_BYTES = 2;
+const NOTHING = Buffer.alloc(0);
 
 /** The open connections of a thread, the longest idle first, over all of its listeners. */
 export class TcpConnections {
@@ -64,6 +68,59 @@ export class TcpConnections {
 }
 
 /**
+ * What the connections of a listener work in, each in its turn: nothing is left in it for the next one, and no query
+ * takes memory of its own.
+ */
+class Scratch {
+  /** The query that is being answered, and its reply. */
+  readonly query = new Uint8Array(MAX_MESSAGE_BYTES);
+  readonly reply = new Uint8Array(MAX_MESSAGE_BYTES);
+  /** The same memory: between buffers it is copied without a view for each copy. */
+  readonly #reply = Buffer.from(this.reply.buffer);
+  /** Replies behind each other, as they are sent. */
+  #batch = Buffer.allocUnsafeSlow(BATCH_BYTES);
+  /** Octets in it. */
+  filled = 0;
+
+  /** Puts the reply behind the others, or sends it with them where they fill a batch. */
+  add(length: number, socket: Socket): void {
+    const end = this.filled + LENGTH_BYTES + length;
+    if (end > BATCH_BYTES) {
+      this.send(socket);
+      if (LENGTH_BYTES + length > BATCH_BYTES) {
+        socket.write(framed(this.reply, length));
+        return;
+      }
+    }
+    writeU16(this.#batch, this.filled, length);
+    this.#reply.copy(this.#batch, this.filled + LENGTH_BYTES, 0, length);
+    this.filled += LENGTH_BYTES + length;
+  }
+
+  send(socket: Socket): void {
+    const { filled } = this;
+    if (filled === 0) return;
+    this.filled = 0;
+    // A copy, where it will wait for what does.
+    if (socket.writableLength > 0) {
+      socket.write(Buffer.from(this.#batch.subarray(0, filled)));
+      return;
+    }
+    socket.write(this.#batch.subarray(0, filled));
+    // Node has offered it to the system already, which mostly takes all of it; `writableLength` is what it did not take,
+    // and that the system reads later from where it is.
+    if (socket.writableLength > 0) this.#batch = Buffer.allocUnsafeSlow(BATCH_BYTES);
+  }
+}
+
+function framed(message: Uint8Array, length: number): Uint8Array {
+  const bytes = new Uint8Array(LENGTH_BYTES + length);
+  writeU16(bytes, 0, length);
+  bytes.set(message.subarray(0, length), LENGTH_BYTES);
+  return bytes;
+}
+
+/**
  * Listens on one address.
  * @param isShared siblings listen there too, and the system gives each connection to one of them
  * @throws the socket's error where the address cannot be bound
@@ -77,11 +134,10 @@ export async function listenTcp(
   connections: TcpConnections,
   isShared = false,
 ): Promise<TcpListener> {
-  const reply = new Uint8Array(2 + MAX_MESSAGE_BYTES);
-  const body = reply.subarray(2);
+  const scratch = new Scratch();
   const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     connections.add(socket);
-    serve(socket, responder, relay, clients, connections, reply, body);
+    serve(socket, responder, relay, clients, connections, scratch);
   });
   await bindTcp(server, address, port, isShared);
   // Accepting can fail for want of descriptors; the next connection may succeed.
@@ -110,13 +166,12 @@ function serve(
   relay: Relay,
   clients: Clients,
   connections: TcpConnections,
-  reply: Uint8Array,
-  body: Uint8Array,
+  scratch: Scratch,
 ): void {
   const local = addressOctets(socket.localAddress ?? '');
   const from = new AddressedClient(clients);
   from.address = socket.remoteAddress ?? '';
-  let unread: Buffer = Buffer.alloc(0);
+  let unread: Buffer = NOTHING;
   let relayed = 0;
   /** Whole queries wait in `unread` until replies have gone out. */
   let isBusy = false;
@@ -137,39 +192,43 @@ function serve(
   });
 
   function answerUnread(): void {
+    const wasBusy = isBusy;
     let at = 0;
     isBusy = false;
-    while (unread.length - at >= 2) {
-      isBusy = relayed >= MAX_RELAYED_PER_CONNECTION || socket.writableLength > MAX_UNSENT_BYTES;
-      const end = at + 2 + readU16(unread, at);
+    while (unread.length - at >= LENGTH_BYTES) {
+      isBusy = relayed >= MAX_RELAYED_PER_CONNECTION || socket.writableLength + scratch.filled > MAX_UNSENT_BYTES;
+      const length = readU16(unread, at);
+      const end = at + LENGTH_BYTES + length;
       if (isBusy || end > unread.length) break;
-      answer(unread.subarray(at + 2, end));
+      unread.copy(scratch.query, 0, at + LENGTH_BYTES, end);
+      answer(length);
       at = end;
     }
-    unread = unread.subarray(at);
+    if (at > 0) {
+      scratch.send(socket);
+      unread = at === unread.length ? NOTHING : unread.subarray(at);
+      connections.touch(socket);
+      deadline.refresh();
+    }
     if (isBusy) socket.pause();
-    else socket.resume();
+    else if (wasBusy) socket.resume();
     endWhenDone();
   }
 
-  function answer(query: Buffer): void {
-    connections.touch(socket);
-    deadline.refresh();
-    const length = responder.respond(query, query.length, body, true, local, from);
+  /** @param queryLength of the query in `scratch` */
+  function answer(queryLength: number): void {
+    const { query, reply } = scratch;
+    const length = responder.respond(query, queryLength, reply, true, local, from);
     if (length === DROP) return;
     if (length !== FORWARD) {
-      writeU16(reply, 0, length);
-      socket.write(reply.slice(0, 2 + length));
+      scratch.add(length, socket);
       return;
     }
     relayed++;
-    relay.relay(Buffer.from(query), true, local, (answered) => {
+    relay.relay(query.slice(0, queryLength), true, local, (answered) => {
       relayed--;
       if (socket.destroyed) return;
-      const framed = new Uint8Array(2 + answered.length);
-      writeU16(framed, 0, answered.length);
-      framed.set(answered, 2);
-      socket.write(framed);
+      socket.write(framed(answered, answered.length));
       answerUnread();
     });
   }

@@ -6,16 +6,19 @@ import { createRandom } from '../../src/answers/selection.ts';
 import { createRelay } from '../../src/dns/relay.ts';
 import { Responder } from '../../src/dns/respond.ts';
 import { listenTcp, TcpConnections } from '../../src/dns/tcp.ts';
-import { rrset, tailOf, zoneSetOf } from '../support/answering.ts';
+import { Asker, rrset, tailOf, zoneSetOf } from '../support/answering.ts';
 import { buildQuery, readAnswer } from '../support/dns.ts';
 import { bytesInUse } from '../support/memory.ts';
 import { LOCAL_CLIENTS, makeResolver, outside } from '../support/resolving.ts';
 import { framed, TcpClient } from '../support/tcp-client.ts';
 
+const addresses = (count: number, block: string): string[] =>
+  Array.from({ length: count }, (_, i) => `60 IN A ${block}.${i}`);
 const ZONES = zoneSetOf({
   'corp.internal': {
     web: [rrset(['60 IN A 10.0.0.1'])],
-    many: [rrset(Array.from({ length: 200 }, (_, i) => `60 IN A 10.1.0.${i}`))],
+    ...Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`n${i}`, [rrset(addresses(200, `10.2.${i}`))]])),
+    many: [rrset(addresses(200, '10.1.0'))],
     // 16 choices of 250 records each, 64,000 octets in all.
     huge: [
       {
@@ -280,6 +283,59 @@ describe('the caps on connections (RFC 7766 s6.2.2)', () => {
     for (const client of [clients[0] as TcpClient, ...clients.slice(5), newest, ...more, last])
       await expectServed(client);
     expect(connections.open).toBe(1000);
+  });
+});
+
+describe('queries that come together', () => {
+  const queryOf = (n: number): Uint8Array => buildQuery(`n${n % 50}.corp.internal`, 'A', { id: n });
+  const numbers = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
+  /** Octet by octet, in their order. */
+  const expectReplies = (replies: readonly Buffer[], count: number): void => {
+    const asker = new Asker(ZONES);
+    const expected = numbers(50).map((n) => Buffer.from(asker.send(queryOf(n), true) as Uint8Array));
+    expect(replies).toHaveLength(count);
+    const wrong = replies.findIndex((reply, n) => {
+      const right = expected[n % 50] as Buffer;
+      right.writeUInt16BE(n);
+      return !reply.equals(right);
+    });
+    expect(wrong).toBe(-1);
+  };
+
+  it('get their replies together', async () => {
+    const client = await openClient();
+    const server = await connections.at(0);
+    const writes = vi.spyOn(server, 'write');
+    client.socket.write(framed(...numbers(100).map(() => WEB)));
+    expect(new Set((await client.take(100)).map((reply) => readAnswer(reply).answer.join()))).toEqual(
+      new Set(['web.corp.internal. 60 IN A 10.0.0.1']),
+    );
+    expect(writes).toHaveBeenCalledTimes(1);
+    // A reply that is longer than what is sent at once is sent by itself, in its place.
+    client.socket.write(framed(queryOf(0), HUGE, queryOf(1)));
+    const replies = await client.take(3);
+    expect(replies[1]).toHaveLength(HUGE_BYTES);
+    expectReplies([replies[0] as Buffer, replies[2] as Buffer], 2);
+    expect(writes).toHaveBeenCalledTimes(4);
+  });
+
+  it('get each their own replies, where clients that read late keep the system from taking them', async () => {
+    // More than their share of memory on both sides holds.
+    const count = 5000;
+    const clients = await Promise.all(numbers(3).map(() => openClient()));
+    for (const client of clients) {
+      client.socket.pause();
+      client.socket.write(framed(...numbers(count).map(queryOf)));
+    }
+    for (const [i] of clients.entries()) {
+      const server = await connections.at(i);
+      while (!server.isPaused()) await once(server, 'pause');
+    }
+    const other = await openClient();
+    other.socket.write(framed(...numbers(500).map(queryOf)));
+    expectReplies(await other.take(500), 500);
+    for (const client of clients) client.socket.resume();
+    for (const client of clients) expectReplies(await client.take(count), count);
   });
 });
 
