@@ -51,8 +51,11 @@ import { bindUdp, type ListenUdp, type ServedSocket, serveUdp } from './udp.ts';
 const BATCH = 32;
 /** One more than a batch has, for the datagram that libuv has read. */
 const SLOTS = BATCH + 1;
-/** So many batches are taken before others of the thread have their turn: connections, deltas, other sockets. */
-const MAX_ROUNDS = 4;
+/**
+ * So many batches are taken before others of the thread have their turn: connections, deltas, other sockets. It takes
+ * some three milliseconds; each datagram that libuv reads costs what several in a batch do.
+ */
+const MAX_ROUNDS = 16;
 
 /** struct mmsghdr, which begins with struct msghdr (recvmsg(2)), and struct iovec, where pointers have 64 bits. */
 export const HEADER = { bytes: 64, name: 0, nameLength: 8, vectors: 16, vectorCount: 24, length: 56 } as const;
