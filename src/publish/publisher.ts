@@ -10,8 +10,8 @@ import { News } from './news.ts';
 import { type PoolOptions, ThreadPool } from './thread-pool.ts';
 
 const ACKNOWLEDGE_TIMEOUT_MS = 1000;
-/** A chunk of a snapshot, and what comes behind it, may take longer than a delta. */
-const CHUNK_TIMEOUT_MS = 30_000;
+/** A chunk of a snapshot, and what comes behind it, may take longer than a delta: the thread grows meanwhile. */
+const CHUNK_TIMEOUT_MS = 5000;
 /** Chunks that were sent and not yet taken in, whose memory waits with the thread. */
 const MAX_CHUNKS_UNDER_WAY = 2;
 

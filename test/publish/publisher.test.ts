@@ -1,6 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
-import { deltaOf } from '../support/answering.ts';
+import { DeltaWriter } from '../../src/answers/delta.ts';
+import { toWireName } from '../../src/wire/names.ts';
+import { deltaOf, rrset } from '../support/answering.ts';
 import { FakeUpstream, onlyAddress } from '../support/fake-upstream.ts';
 import { ask } from '../support/forwarding.ts';
 import { waitFor } from '../support/journey-tools.ts';
@@ -36,4 +38,21 @@ it('a thread that is being started when the upstreams change asks the new ones',
   publisher.setUpstreams([second], 'default');
   await waitFor('the next thread', () => (publisher.isReady ? true : null));
   expect((await ask(port, 'www.example A')).answer).toEqual(['www.example. 30 IN A 192.0.2.2']);
+});
+
+it('a thread answers nothing before a snapshot is complete, whatever else comes in between', async () => {
+  const publisher = await startPublisher();
+  closers.push(() => publisher.close());
+  const whole = deltaOf({ 'corp.internal': { web: [rrset(['60 IN A 10.0.0.1'])] } });
+  // The last change is the mark of the end.
+  await publisher.fill(() => [whole.subarray(0, whole.length - 2).slice()]);
+  const other = new DeltaWriter();
+  other.putZone(toWireName('other.internal'));
+  await publisher.publish(other.finish());
+  const port = publisher.addresses[0]?.port as number;
+  expect((await ask(port, 'web.corp.internal A')).rcode).toBe('SERVFAIL');
+  const end = new DeltaWriter();
+  end.complete();
+  await publisher.publish(end.finish());
+  expect((await ask(port, 'web.corp.internal A')).answer).toEqual(['web.corp.internal. 60 IN A 10.0.0.1']);
 });
