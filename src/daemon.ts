@@ -1,11 +1,8 @@
 /** Joins all parts in the order in which they depend on each other, and stops them in reverse. */
 import { randomInt } from 'node:crypto';
-import { registerFlush } from './admin/flush.ts';
-import { type Readiness, registerProbes } from './admin/probes.ts';
+import type { Readiness } from './admin/probes.ts';
 import type { SocketKind } from './answers/thread-protocol.ts';
-import { createApp, HttpBindError, listenHttp } from './api/server.ts';
-import { createThrottle } from './api/throttle.ts';
-import { registerApi } from './api/wire.ts';
+import { HttpBindError } from './api/listen.ts';
 import { type Configuration, registryOptions, SettingError, type Settings } from './config.ts';
 import { checkContent, declare } from './declared/declare.ts';
 import { findEc2Addresses } from './declared/ec2-addresses.ts';
@@ -75,29 +72,11 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     let served: Registry | null = null;
     let readiness: Readiness = { isReady: false, reason: 'the listeners are being bound', ...NOWHERE };
 
-    const { ownName } = settings;
-    const app = createApp(ownName === null ? [] : [ownName, `data-${ownName}`]);
-    const throttles = new Map([
-      ['DiscoverInstances', createThrottle(settings.quotaDiscoverInstances, clock)],
-      ['DiscoverInstancesRevision', createThrottle(settings.quotaDiscoverInstancesRevision, clock)],
-    ]);
-    registerApi(app, () => served, throttles, { ec2 }, log);
-    registerProbes(app, () => {
-      if (!readiness.isReady) return readiness;
-      if (!publisher.isReady) return { ...readiness, isReady: false, reason: 'no thread answers DNS' };
-      // A replaced thread may have other ones, and one that is being replaced does not answer.
-      const threads = publisher.threads.filter(({ isFilled }) => isFilled).length;
-      return { ...readiness, sockets: publisher.sockets, ...(publisher.threadCount > 1 && { threads }) };
-    });
-    registerFlush(app, () => publisher);
-    const listeners = await listenHttp(app, settings.http);
-    closers.push(() => listeners.close(DRAIN_TIMEOUT_MS));
-
     const warn = (line: string): void => log.warn(line);
     const system = systemServers(settings);
     const forwarding = forwardingOf(settings, settings.dns, system, warn);
     const local = localOptions(settings, content);
-    const publisher = await Publisher.start(
+    const starting = Publisher.start(
       {
         listen: settings.dns,
         sockets: settings.dnsSockets,
@@ -120,7 +99,22 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
         onLoop: (upstream, names, isLoop) => log.warn(loopLine(settingOf(names), upstream, isLoop)),
       },
     );
-    closers.push(() => publisher.close());
+    // A failure of its own is told below, once HTTP is bound; where that fails, it may have started all the same.
+    const started = starting.catch(() => null);
+    closers.push(async () => (await started)?.close());
+    // Loaded and bound while the thread loads what it needs.
+    const { serveHttp } = await import('./http.ts');
+    const readinessNow = (): Readiness => {
+      if (!readiness.isReady) return readiness;
+      if (!publisher.isReady) return { ...readiness, isReady: false, reason: 'no thread answers DNS' };
+      // A replaced thread may have other ones, and one that is being replaced does not answer.
+      const threads = publisher.threads.filter(({ isFilled }) => isFilled).length;
+      return { ...readiness, sockets: publisher.sockets, ...(publisher.threadCount > 1 && { threads }) };
+    };
+    const parts = { registry: () => served, publisher: () => starting, readiness: readinessNow };
+    const listeners = await serveHttp(settings, parts, { ec2 }, clock, log);
+    closers.push(() => listeners.close(DRAIN_TIMEOUT_MS));
+    const publisher = await starting;
     // Of the main thread's own, for aliases; it keeps nothing, since each look-up is one of an ended TTL.
     const resolver = new Resolver({ ...forwarding, cacheBytes: 0 }, null);
     closers.push(() => resolver.close());

@@ -1,6 +1,6 @@
 /** The daemon's log: JSON lines on stderr, pretty on a terminal. */
-import { type Logger, pino } from 'pino';
-import pretty from 'pino-pretty';
+import { createRequire } from 'node:module';
+import { type DestinationStream, type Logger, pino } from 'pino';
 
 export type Log = Logger;
 
@@ -11,8 +11,12 @@ const STDERR = 2;
 
 export function createLog(level: LogLevel): Log {
   // Written at once: what a crash was about must not be lost in a buffer.
-  const stream = process.stderr.isTTY
-    ? pretty({ destination: STDERR, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' })
-    : pino.destination({ dest: STDERR, sync: true });
+  const stream = process.stderr.isTTY ? prettyStream() : pino.destination({ dest: STDERR, sync: true });
   return pino({ level, base: null }, stream);
+}
+
+/** Loaded for a terminal alone. */
+function prettyStream(): DestinationStream {
+  const pretty: typeof import('pino-pretty') = createRequire(import.meta.url)('pino-pretty');
+  return pretty({ destination: STDERR, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' });
 }

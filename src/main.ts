@@ -9,5 +9,8 @@ if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
 }
 // Until `serve` has something to finish, a signal just ends it; loading it takes most of the start.
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(0));
+// Before anything large is loaded.
+const { keepCompiled } = await import('./compile-cache.ts');
+keepCompiled(process.env);
 const { run } = await import('./cli/program.ts');
 await run(process.argv);

@@ -10,7 +10,7 @@ const body = z.strictObject({
 });
 
 /** `{}`: all; `{"name": "example.com", "below": true}`: that name and those below it. Answers `{"flushed": 3}`. */
-export function registerFlush(app: FastifyInstance, publisher: () => Publisher): void {
+export function registerFlush(app: FastifyInstance, publisher: () => Promise<Publisher>): void {
   app.post('/admin/flush', async (request, reply) => {
     const wanted = body.safeParse(parseJson(request.body));
     if (!wanted.success) {
@@ -18,7 +18,7 @@ export function registerFlush(app: FastifyInstance, publisher: () => Publisher):
       return reply.code(400).send({ error: `${issue?.path.join('.') || 'body'}: ${issue?.message}` });
     }
     const { name = null, below } = wanted.data;
-    return { flushed: await publisher().flush(name, below) };
+    return { flushed: await (await publisher()).flush(name, below) };
   });
 }
 

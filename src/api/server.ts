@@ -1,40 +1,15 @@
-/** The HTTP server that the API and the admin routes share: its addresses, and what it refuses whoever asks. */
+/** The HTTP server that the API and the admin routes share: what it refuses whoever asks. */
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { isIP, isIPv6 } from 'node:net';
+import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
-
-export interface HttpAddress {
-  readonly address: string;
-  readonly port: number;
-}
-
-/** An HTTP listener could not be bound. */
-export class HttpBindError extends Error {
-  override readonly name = 'HttpBindError';
-  readonly address: HttpAddress;
-  /** The system's error code, such as EADDRINUSE. */
-  readonly code: string;
-
-  constructor(address: HttpAddress, cause: NodeJS.ErrnoException) {
-    super(cause.message, { cause });
-    this.address = address;
-    this.code = cause.code ?? '';
-  }
-}
-
-export interface HttpListeners {
-  readonly addresses: readonly HttpAddress[];
-  /** Wildcard IPv6 addresses that the machine has no IPv6 for. */
-  readonly skipped: readonly HttpAddress[];
-  /** Stops accepting and waits for requests under way, at most `timeoutMs`. */
-  close(timeoutMs: number): Promise<void>;
-}
 
 /** @param ownNames host names under which the daemon's own pages may be asked for, besides localhost and addresses */
 export function createApp(ownNames: readonly string[] = []): FastifyInstance {
   const app = fastify({
     logger: false,
+    // No route has a schema for fastify to check or to write by, so its compilers of schemas need not be loaded.
+    schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
     // A client behind a proxy setting sends the whole URL (RFC 9112 s3.2.2); the path alone routes.
     // Before any route is looked for: a path that cannot be decoded.
     frameworkErrors: (error, _request, reply) => {
@@ -56,6 +31,10 @@ export function createApp(ownNames: readonly string[] = []): FastifyInstance {
     return refuse(reply, 403, 'AccessDeniedException', 'Requests that a browser sends from another site are refused.');
   });
   return app;
+}
+
+function noSchemas(): never {
+  throw new Error('routes have no schemas');
 }
 
 /** Of an operation's name in X-Amz-Target. */
@@ -112,55 +91,4 @@ function isFromAnotherSite(headers: Readonly<Record<string, string | string[] | 
   if (site !== undefined) return site !== 'same-origin' && site !== 'none';
   const { origin, host } = headers;
   return origin !== undefined && origin !== `http://${String(host)}`;
-}
-
-/**
- * Binds every address, exclusively.
- * @throws HttpBindError; then none stays bound
- */
-export async function listenHttp(app: FastifyInstance, wanted: readonly HttpAddress[]): Promise<HttpListeners> {
-  await app.ready();
-  const servers: Server[] = [];
-  const addresses: HttpAddress[] = [];
-  const skipped: HttpAddress[] = [];
-  for (const address of wanted) {
-    const server = createServer({ requireHostHeader: false }, (request, response) => app.routing(request, response));
-    // A tunnel is a proxy's business too.
-    server.on('connect', (_request, socket) => socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n'));
-    try {
-      addresses.push({ address: address.address, port: await bind(server, address) });
-      servers.push(server);
-    } catch (cause) {
-      const { code = '' } = cause as NodeJS.ErrnoException;
-      if (address.address === '::' && (code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL')) {
-        skipped.push(address);
-        continue;
-      }
-      for (const bound of servers) bound.close();
-      throw new HttpBindError(address, cause as NodeJS.ErrnoException);
-    }
-  }
-  return {
-    addresses,
-    skipped,
-    close: async (timeoutMs) => {
-      const timer = setTimeout(() => {
-        for (const server of servers) server.closeAllConnections();
-      }, timeoutMs);
-      // close() ends idle connections itself and waits for the others.
-      await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
-      clearTimeout(timer);
-      await app.close();
-    },
-  };
-}
-
-function bind(server: Server, { address, port }: HttpAddress): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ port, host: address, ipv6Only: isIPv6(address), exclusive: true }, () => {
-      server.off('error', reject);
-      resolve((server.address() as { port: number }).port);
-    });
-  });
 }

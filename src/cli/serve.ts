@@ -3,6 +3,7 @@ import { loadConfiguration, SettingError } from '../config.ts';
 import { type Daemon, startDaemon } from '../daemon.ts';
 import { ConfigFileError } from '../declared/yaml.ts';
 import { createLog } from '../log.ts';
+import { tidyAfterStart } from './after-start.ts';
 import { EXIT_USAGE } from './exit-codes.ts';
 import { startLines } from './start-lines.ts';
 
@@ -35,4 +36,5 @@ export async function serve(
     return;
   }
   process.stdout.write(`${startLines(daemon).join('\n')}\n`);
+  tidyAfterStart();
 }

@@ -1,5 +1,6 @@
 /** A YAML file whose values know the line that they stand on. */
-import { isNode, isScalar, LineCounter, type ParsedNode, parseDocument, visit } from 'yaml';
+import { createRequire } from 'node:module';
+import type { ParsedNode } from 'yaml';
 
 /** A mistake in a configuration file: which file, line and key, and what is wrong. */
 export class ConfigFileError extends Error {
@@ -22,6 +23,7 @@ export interface YamlFile {
 
 /** @throws ConfigFileError where the text is no YAML, or a mapping has a key twice */
 export function parseYaml(file: string, text: string): YamlFile {
+  const { isNode, isScalar, LineCounter, parseDocument, visit } = loadYaml();
   const lines = new LineCounter();
   const document = parseDocument<ParsedNode>(text, { lineCounter: lines, prettyErrors: false });
   const lineOf = (offset: number): number => Math.max(1, lines.linePos(offset).line);
@@ -65,6 +67,11 @@ export function parseYaml(file: string, text: string): YamlFile {
     errorAt: (path, problem) =>
       new ConfigFileError(file, lineOf(nodeAt(path)?.range[0] ?? 0), formatPath(path), problem),
   };
+}
+
+/** Its seventy modules are loaded with the first file: most starts read none. */
+function loadYaml(): typeof import('yaml') {
+  return createRequire(import.meta.url)('yaml');
 }
 
 function formatPath(path: KeyPath): string {

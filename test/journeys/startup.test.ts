@@ -39,6 +39,12 @@ describe('a second daemon', () => {
     await expectServing(first());
   });
 
+  it('ends with 2 on both ports of the first, and names that of HTTP', async () => {
+    const settings = { HTTP: `127.0.0.1:${first().httpPort}`, DNS: `127.0.0.1:${first().dnsPort}` };
+    expectRefusal(await journey.runToEnd({ settings }), 'CLOUDMAPD_HTTP', `127.0.0.1:${first().httpPort}`, 'in use');
+    await expectServing(first());
+  });
+
   it('ends with 2 on the data folder of the first, and changes nothing there', async () => {
     const api = new Api(first().endpoint);
     await api.createNamespace('corp.internal');

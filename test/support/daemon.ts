@@ -27,6 +27,8 @@ export interface DaemonOptions {
   readonly settings?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
   readonly dataDir: string;
+  /** The command's entry, where it is not that of the sources. */
+  readonly main?: string;
   /** A command and its arguments that execute what follows them: the daemon's own command. */
   readonly launcher?: readonly string[];
   /** From the endpoint that the daemon prints to one that leads there from this process. */
@@ -39,7 +41,7 @@ export function makeFolder(): { path: string; remove: () => void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-export function spawnDaemon({ settings = {}, args = [], dataDir, launcher = [] }: DaemonOptions): {
+export function spawnDaemon({ settings = {}, args = [], dataDir, main = MAIN, launcher = [] }: DaemonOptions): {
   child: ChildProcess;
   stdout: () => string;
   stderr: () => string;
@@ -51,7 +53,7 @@ export function spawnDaemon({ settings = {}, args = [], dataDir, launcher = [] }
     CLOUDMAPD_DATA_DIR: dataDir,
   };
   for (const [key, value] of Object.entries(settings)) env[`CLOUDMAPD_${key}`] = value;
-  const [command, ...commandArgs] = [...launcher, process.execPath, MAIN, 'serve', ...args] as [string, ...string[]];
+  const [command, ...commandArgs] = [...launcher, process.execPath, main, 'serve', ...args] as [string, ...string[]];
   const child = spawn(command, commandArgs, {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, NODE_COMPILE_CACHE: COMPILE_CACHE, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

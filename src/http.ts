@@ -1,0 +1,40 @@
+/** What HTTP serves, joined: the API, the probes and the admin routes. It is loaded while the answering thread starts. */
+import { registerFlush } from './admin/flush.ts';
+import { type Readiness, registerProbes } from './admin/probes.ts';
+import type { Outside } from './api/action.ts';
+import { type HttpListeners, listenHttp } from './api/listen.ts';
+import { createApp } from './api/server.ts';
+import { createThrottle } from './api/throttle.ts';
+import { registerApi } from './api/wire.ts';
+import type { Settings } from './config.ts';
+import type { Log } from './log.ts';
+import type { Publisher } from './publish/publisher.ts';
+import type { Registry } from './registry/registry.ts';
+
+/** What is served, as far as it is there yet; each is asked at every request. */
+export interface Served {
+  /** Null while the state is not loaded. */
+  registry(): Registry | null;
+  publisher(): Promise<Publisher>;
+  readiness(): Readiness;
+}
+
+/** Binds every address and serves there. @throws HttpBindError; then none stays bound */
+export function serveHttp(
+  settings: Settings,
+  { registry, publisher, readiness }: Served,
+  outside: Outside,
+  clock: () => number,
+  log: Log,
+): Promise<HttpListeners> {
+  const { ownName } = settings;
+  const app = createApp(ownName === null ? [] : [ownName, `data-${ownName}`]);
+  const throttles = new Map([
+    ['DiscoverInstances', createThrottle(settings.quotaDiscoverInstances, clock)],
+    ['DiscoverInstancesRevision', createThrottle(settings.quotaDiscoverInstancesRevision, clock)],
+  ]);
+  registerApi(app, registry, throttles, outside, log);
+  registerProbes(app, readiness);
+  registerFlush(app, publisher);
+  return listenHttp(app, settings.http);
+}

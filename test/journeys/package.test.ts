@@ -1,0 +1,66 @@
+/** The JavaScript that is packed for npm: the same daemon from few files. */
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { makeFolder } from '../support/daemon.ts';
+import { Api } from '../support/journey-api.ts';
+import { expectRefusal, expectServing, runCommand, setUpJourney } from '../support/journey-tools.ts';
+import { readModules, recordingModules } from '../support/loaded-modules.ts';
+
+const ROOT = new URL('../../', import.meta.url).pathname;
+const EXAMPLE = join(ROOT, 'config/cloudmapd.example.yaml');
+const journey = setUpJourney();
+const folder = makeFolder();
+const main = join(folder.path, 'dist/main.js');
+
+beforeAll(async () => {
+  const built = await runCommand(process.execPath, [join(ROOT, 'config/build.ts'), join(folder.path, 'dist')]);
+  expect(built).toMatchObject({ code: 0 });
+  copyFileSync(join(ROOT, 'package.json'), join(folder.path, 'package.json'));
+  symlinkSync(join(ROOT, 'node_modules'), join(folder.path, 'node_modules'));
+  return () => rmSync(folder.path, { recursive: true, force: true });
+});
+
+describe('the package', () => {
+  it('serves the API and DNS, and loads no file of a package that is in it', async () => {
+    const modules = journey.newPath('modules.json');
+    mkdirSync(join(modules, '..'), { recursive: true });
+    const daemon = await journey.start({ main, launcher: recordingModules(modules) });
+    await expectServing(daemon);
+    await new Api(daemon.endpoint).createNamespace('corp.internal');
+    expect(await daemon.stop()).toBe(0);
+    const hasLoaded = readModules(modules);
+    expect(hasLoaded('/dist/chunks/')).toBe(true);
+    expect(['/node_modules/', 'internal/deps/undici'].filter(hasLoaded)).toEqual([]);
+  });
+
+  it('reads a file, with the package that is installed beside it', async () => {
+    const { code, stdout, stderr } = await runCommand(process.execPath, [main, 'check', EXAMPLE]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/: ok: 2 namespaces, /);
+    await expectServing(await journey.start({ main, args: ['--config', EXAMPLE] }));
+  });
+
+  it('has the version of its package.json, and refuses as the sources do', async () => {
+    const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+    expect(await runCommand(process.execPath, [main, '--version'])).toMatchObject({ code: 0, stdout: `${version}\n` });
+    expectRefusal(await journey.runToEnd({ main, settings: { DNS: '192.0.2.1:0' } }), 'CLOUDMAPD_DNS');
+  });
+
+  it('has the licences of what is in it', () => {
+    const { dependencies, optionalDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+    const text = readFileSync(join(folder.path, 'dist/THIRD-PARTY-LICENSES.txt'), 'utf8');
+    for (const name of ['fastify', 'zod', 'pino', 'dns2', 'ip-address', 'commander']) {
+      expect(text).toMatch(new RegExp(`^${name} [\\d.]+ \\(MIT\\)\\n\\n[^-]`, 'm'));
+    }
+    // What is not in it has to be installed with it.
+    const imported = readdirSync(join(folder.path, 'dist'), { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.js'))
+      .flatMap((path) => [...readFileSync(join(folder.path, 'dist', path), 'utf8').matchAll(IMPORTED)])
+      .map((match) => match[1] as string);
+    expect([...new Set(imported)].sort()).toEqual(Object.keys({ ...dependencies, ...optionalDependencies }).sort());
+  });
+});
+
+/** Names of packages in `import` of any kind, and in `require` made for the module. */
+const IMPORTED = /(?:from |import\(|\(import\.meta\.url\)\()["']((?!node:)@?[a-z][^"']*)["']/g;
