@@ -58,7 +58,9 @@ describe('the package', () => {
       .filter((path) => path.endsWith('.js'))
       .flatMap((path) => [...readFileSync(join(folder.path, 'dist', path), 'utf8').matchAll(IMPORTED)])
       .map((match) => match[1] as string);
-    expect([...new Set(imported)].sort()).toEqual(Object.keys({ ...dependencies, ...optionalDependencies }).sort());
+    const dependencies = Object.keys({ ...dependencies, ...optionalDependencies });
+    for (const name of new Set(imported)) expect(dependencies).toContain(name);
+    expect(imported.length).toBeGreaterThan(0);
   });
 });
 
