@@ -4,14 +4,18 @@
  */
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import type { Store, StoreBatch, StoreChange } from './store.ts';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { Store, StoreBatch, StoreChange, StoredRecord } from './store.ts';
 import { StoreConflictError, StoreError } from './store.ts';
 
 export const SQLITE_FILE = 'cloudmapd.db';
 /** Marks the file as ours in its header, so that another program's database is not taken over. */
 const APPLICATION_ID = 0x636d6170;
 const SCHEMA_VERSION = 1;
+/** Some milliseconds of reading and taking in. */
+const PAGE_RECORDS = 500;
+/** To SQLite any blob is greater than any text. */
+const BEHIND_ALL = new Uint8Array(0);
 
 /**
  * Opens or makes `<dataDir>/cloudmapd.db`.
@@ -19,21 +23,28 @@ const SCHEMA_VERSION = 1;
  */
 export function openSqliteStore(dataDir: string): Store {
   const path = join(dataDir, SQLITE_FILE);
-  const { database, put, remove, advance, all, latest } = open(dataDir, path);
+  const { database, put, remove, advance, firstPage, nextPage, latest } = open(dataDir, path);
   const listeners: ((batch: StoreBatch) => void)[] = [];
   let revision = latest;
 
-  function* readAll(): Generator<{ key: string; value: string }> {
+  /** No statement stays open between pages: whoever reads may do so at leisure. */
+  function* readPages(first: readonly string[]): Generator<StoredRecord[]> {
     try {
-      yield* all.iterate() as Iterable<{ key: string; value: string }>;
+      for (const [from, to] of rangesOf(first)) {
+        let page = firstPage.all(from, to) as unknown as StoredRecord[];
+        for (let last = page.at(-1); last !== undefined; last = page.at(-1)) {
+          yield page;
+          page = nextPage.all(last[0], to) as unknown as StoredRecord[];
+        }
+      }
     } catch (cause) {
       throw new StoreError(`cannot read ${path}: ${(cause as Error).message}`, { cause });
     }
   }
 
   return {
-    async load() {
-      return { revision, records: readAll() };
+    async load(first = []) {
+      return { revision, pages: readPages(first) };
     },
     async commit(changes: readonly StoreChange[], basis: number) {
       if (basis !== revision) throw new StoreConflictError(`decided on revision ${basis}, the latest is ${revision}`);
@@ -71,9 +82,36 @@ function prepare(database: DatabaseSync) {
     ),
     remove: database.prepare('DELETE FROM record WHERE key = ?'),
     advance: database.prepare('UPDATE revision SET latest = ?'),
-    all: database.prepare('SELECT key, value FROM record ORDER BY key'),
+    firstPage: pageOf(database, '>='),
+    nextPage: pageOf(database, '>'),
     latest: (database.prepare('SELECT latest FROM revision').get() as { latest: number }).latest,
   };
+}
+
+/** Rows as arrays and many at once: reading a row as an object of its own takes as long again. */
+function pageOf(database: DatabaseSync, comparison: '>=' | '>'): StatementSync {
+  const page = database.prepare(
+    `SELECT key, value FROM record WHERE key ${comparison} ? AND key < ? ORDER BY key LIMIT ${PAGE_RECORDS}`,
+  );
+  page.setReturnArrays(true);
+  return page;
+}
+
+/** The keys' ranges, those of the prefixes first: from, and up to but without. */
+function rangesOf(prefixes: readonly string[]): (readonly [from: string, to: string | Uint8Array])[] {
+  const firsts = prefixes.map((prefix) => [prefix, successorOf(prefix)] as const);
+  const rests: (readonly [string, string | Uint8Array])[] = [];
+  let from = '';
+  for (const [start, end] of [...firsts].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    rests.push([from, start]);
+    from = end;
+  }
+  return [...firsts, ...rests, [from, BEHIND_ALL]];
+}
+
+/** What comes behind all keys with the prefix, which ends in an ASCII character. */
+function successorOf(prefix: string): string {
+  return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
 }
 
 function open(dataDir: string, path: string) {

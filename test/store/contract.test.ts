@@ -15,8 +15,8 @@ beforeEach(() => {
 afterEach(() => folder.remove());
 
 const records = async (store: Store) => {
-  const { records: all } = await store.load();
-  return Object.fromEntries([...all].map(({ key, value }) => [key, value]));
+  const { pages } = await store.load();
+  return Object.fromEntries([...pages].flat());
 };
 const put = (entries: Readonly<Record<string, string | null>>) =>
   Object.entries(entries).map(([key, value]) => ({ key, value }));
@@ -33,8 +33,8 @@ describe.each([
   afterEach(() => store.close());
 
   it('is empty at first', async () => {
-    const { revision, records: all } = await store.load();
-    expect({ revision, records: [...all] }).toEqual({ revision: 0, records: [] });
+    const { revision, pages } = await store.load();
+    expect({ revision, records: [...pages].flat() }).toEqual({ revision: 0, records: [] });
   });
 
   it('gives back what was committed', async () => {
@@ -144,8 +144,11 @@ describe('sqlite', () => {
     const second = await store.commit(put({ a: '2', b: null, c: '3' }), first);
     await store.close();
     store = opening();
-    const { revision, records: all } = await store.load();
-    expect({ revision, records: [...all] }).toEqual({ revision: second, records: put({ a: '2', c: '3' }) });
+    const { revision, pages } = await store.load();
+    expect({ revision, records: [...pages] }).toEqual({
+      revision: second,
+      records: [Object.entries({ a: '2', c: '3' })],
+    });
     await expect(store.commit(put({ a: '3' }), first)).rejects.toThrow(StoreConflictError);
     await store.commit(put({ a: '3' }), second);
     expect(await records(store)).toEqual({ a: '3', c: '3' });
