@@ -47,6 +47,22 @@ describe.each([
     });
   });
 
+  it('gives records in the order of their keys, those of the prefixes that are asked for first', async () => {
+    // More than a page of each, and names around the prefixes.
+    const keys = ['a/', 'b/', 'c/', 'd/'].flatMap((prefix) =>
+      Array.from({ length: 1100 }, (_, i) => `${prefix}${String(i).padStart(4, '0')}`),
+    );
+    keys.push('', 'a', 'b', 'c', 'b0', 'b.', 'c/\u{1f600}', '\u{1f600}');
+    await store.commit(put(Object.fromEntries(keys.map((key) => [key, `of ${key}`]))), 0);
+    const inOrder = keys.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    const read = async (first?: string[]) => [...(await store.load(first)).pages].flat();
+    expect(await read()).toEqual(inOrder.map((key) => [key, `of ${key}`]));
+    const under = (prefix: string) => inOrder.filter((key) => key.startsWith(prefix));
+    const others = inOrder.filter((key) => !key.startsWith('c/') && !key.startsWith('b/'));
+    expect((await read(['c/', 'b/'])).map(([key]) => key)).toEqual([...under('c/'), ...under('b/'), ...others]);
+    expect(await read(['e/'])).toEqual(await read());
+  });
+
   it('replaces and removes, in the order of the changes', async () => {
     const first = await store.commit(put({ a: '1', b: '1', c: '1' }), 0);
     const changes = [...put({ a: '2', b: null, missing: null, c: null }), { key: 'c', value: '3' }];
