@@ -30,7 +30,7 @@ import { Resolver } from './resolver/resolver.ts';
 import type { Endpoint } from './setting-forms.ts';
 import { openStore } from './store/open.ts';
 import { StoreError } from './store/store.ts';
-import type { CompileOptions } from './synthesis/compile.ts';
+import type { CompileOptions } from './synthesis/compile-options.ts';
 import { compileLocalNames, compileLocalTails, type LocalOptions } from './synthesis/local-names.ts';
 import { resolveOwn } from './synthesis/own-addresses.ts';
 import { Synthesizer } from './synthesis/synthesizer.ts';
@@ -161,7 +161,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
         log.error({ err: error }, 'a change could not be brought into DNS');
       }
     });
-    await publisher.fill(() => synthesizer.snapshot());
+    await publisher.fill(() => Buffer.concat([...synthesizer.snapshot()]));
     warnOfShadowedZones(registry, log);
     watchOverrides(registry, (key, isGone) => {
       log.info(

@@ -5,6 +5,7 @@
  *   set    := u8 rrsets, rrset...
  *   rrset  := u16 TYPE, u8 policy, u32 bodyBytes, body
  *   body   := u32 choices, u32 offset of each choice within the body, choice..., [note]
+ *           | u32 number of a table that has the choices, [note]; where the policy has the bit TABLED, see `outlineSet`
  *   choice := u16 answers, u8 additionals, answer..., additional...
  *   answer := u16 bytes, record tail (TYPE CLASS TTL RDLENGTH RDATA; its owner is the RRset's)
  *   additional := u8 bytes, labels in front of the RRset's owner name, u16 bytes, record tail
@@ -47,15 +48,19 @@ export interface RrsetNote {
 export interface Rrset {
   readonly type: number;
   readonly policy: Policy;
-  readonly choices: readonly Choice[];
+  /** Some may be encoded already. */
+  readonly choices: readonly (Choice | Uint8Array)[];
   readonly note?: RrsetNote | undefined;
+  /** Whether an answering thread keeps the choices in a table, since they will be changed one by one. */
+  readonly isTabled?: boolean | undefined;
 }
 
 const RRSET_HEADER_BYTES = 7;
 /** Octets of a choice in front of its first answer. */
 export const CHOICE_HEADER_BYTES = 3;
-/** Bit of the policy octet. */
+/** Bits of the policy octet. */
 const NOTED = 0x80;
+const TABLED = 0x40;
 /** Octets of a note besides its text. */
 const NOTE_BYTES = 5;
 
@@ -68,7 +73,7 @@ export function encodeAnswerSet(rrsets: readonly Rrset[]): Uint8Array {
   let at = 1;
   for (const rrset of rrsets) {
     writeU16(out, at, rrset.type);
-    out[at + 2] = POLICY[rrset.policy] | (rrset.note === undefined ? 0 : NOTED);
+    out[at + 2] = POLICY[rrset.policy] | (rrset.note === undefined ? 0 : NOTED) | (rrset.isTabled ? TABLED : 0);
     writeU32(out, at + 3, bodyBytes(rrset));
     const body = at + RRSET_HEADER_BYTES;
     writeU32(out, body, rrset.choices.length);
@@ -84,8 +89,18 @@ export function encodeAnswerSet(rrsets: readonly Rrset[]): Uint8Array {
   return out;
 }
 
-function writeChoice(out: Uint8Array, start: number, choice: Choice): number {
+export function encodeChoice(choice: Choice): Uint8Array {
+  const out = new Uint8Array(sizeOfChoice(choice));
+  writeChoice(out, 0, choice);
+  return out;
+}
+
+function writeChoice(out: Uint8Array, start: number, choice: Choice | Uint8Array): number {
   let at = start;
+  if (choice instanceof Uint8Array) {
+    out.set(choice, at);
+    return at + choice.length;
+  }
   writeU16(out, at, choice.answers.length);
   out[at + 2] = choice.additionals.length;
   at += CHOICE_HEADER_BYTES;
@@ -113,12 +128,16 @@ function writeNote(out: Uint8Array, at: number, { text, lastHealthySeconds }: Rr
 
 function bodyBytes(rrset: Rrset): number {
   let size = 4 + 4 * rrset.choices.length;
-  for (const choice of rrset.choices) {
-    size += CHOICE_HEADER_BYTES;
-    for (const tail of choice.answers) size += 2 + tail.length;
-    for (const additional of choice.additionals) size += 3 + additional.prefix.length + additional.tail.length;
-  }
+  for (const choice of rrset.choices) size += sizeOfChoice(choice);
   if (rrset.note !== undefined) size += NOTE_BYTES + rrset.note.text.length;
+  return size;
+}
+
+function sizeOfChoice(choice: Choice | Uint8Array): number {
+  if (choice instanceof Uint8Array) return choice.length;
+  let size = CHOICE_HEADER_BYTES;
+  for (const tail of choice.answers) size += 2 + tail.length;
+  for (const additional of choice.additionals) size += 3 + additional.prefix.length + additional.tail.length;
   return size;
 }
 
@@ -151,7 +170,7 @@ export function nextRrset(bytes: Uint8Array, rrset: number): number {
 }
 
 export function rrsetPolicy(bytes: Uint8Array, rrset: number): number {
-  return (bytes[rrset + 2] as number) & ~NOTED;
+  return (bytes[rrset + 2] as number) & ~(NOTED | TABLED);
 }
 
 /** Where the RRset's note ends, or 0 where it has none: text length in the octet before, the text before that. */
@@ -177,4 +196,71 @@ export function choiceCount(bytes: Uint8Array, rrset: number): number {
 export function choiceAt(bytes: Uint8Array, rrset: number, index: number): number {
   const body = rrset + RRSET_HEADER_BYTES;
   return body + readU32(bytes, body + 4 + 4 * index);
+}
+
+/** Octets of the choice at `choice`. */
+export function choiceBytes(bytes: Uint8Array, choice: number): number {
+  let at = choice + CHOICE_HEADER_BYTES;
+  for (let left = readU16(bytes, choice); left > 0; left--) at += 2 + readU16(bytes, at);
+  for (let left = bytes[choice + 2] as number; left > 0; left--) {
+    const tail = at + 1 + (bytes[at] as number);
+    at = tail + 2 + readU16(bytes, tail);
+  }
+  return at - choice;
+}
+
+export function isTabled(bytes: Uint8Array, rrset: number): boolean {
+  return ((bytes[rrset + 2] as number) & TABLED) !== 0;
+}
+
+/** The number of the table that has the choices of an RRset that `outlineSet` has made. */
+export function tableNumber(bytes: Uint8Array, rrset: number): number {
+  return readU32(bytes, rrset + RRSET_HEADER_BYTES);
+}
+
+/**
+ * A set whose tabled RRsets have the number of a table in the place of their choices.
+ * @param set as `encodeAnswerSet` makes it; @param tableOf takes the choices of the RRset in and gives the number
+ * @returns the set itself where it has no such RRset
+ */
+export function outlineSet(set: Uint8Array, tableOf: (rrset: number) => number): Uint8Array {
+  let size = 1;
+  let hasTabled = false;
+  forEachRrset(set, 0, (rrset) => {
+    hasTabled ||= isTabled(set, rrset);
+    size += isTabled(set, rrset) ? RRSET_HEADER_BYTES + 4 + noteBytes(set, rrset) : nextRrset(set, rrset) - rrset;
+  });
+  if (!hasTabled) return set;
+  const out = new Uint8Array(size);
+  out[0] = set[0] as number;
+  let at = 1;
+  forEachRrset(set, 0, (rrset) => {
+    const next = nextRrset(set, rrset);
+    if (!isTabled(set, rrset)) {
+      out.set(set.subarray(rrset, next), at);
+      at += next - rrset;
+      return;
+    }
+    const note = set.subarray(next - noteBytes(set, rrset), next);
+    out.set(set.subarray(rrset, rrset + RRSET_HEADER_BYTES), at);
+    writeU32(out, at + 3, 4 + note.length);
+    writeU32(out, at + RRSET_HEADER_BYTES, tableOf(rrset));
+    out.set(note, at + RRSET_HEADER_BYTES + 4);
+    at += RRSET_HEADER_BYTES + 4 + note.length;
+  });
+  return out;
+}
+
+/** Calls with the offset of each RRset of the set at `set`. */
+export function forEachRrset(bytes: Uint8Array, set: number, visit: (rrset: number) => void): void {
+  let rrset = firstRrset(set);
+  for (let left = bytes[set] as number; left > 0; left--) {
+    visit(rrset);
+    rrset = nextRrset(bytes, rrset);
+  }
+}
+
+function noteBytes(bytes: Uint8Array, rrset: number): number {
+  const end = noteEnd(bytes, rrset);
+  return end === 0 ? 0 : NOTE_BYTES + noteLength(bytes, end);
 }

@@ -1,165 +1,112 @@
 /**
- * Owner names to values, both bytes, in one block of memory: open addressing over an arena. Nothing here is an
- * object per name, so that a million names cost the garbage collector nothing and a look-up allocates nothing.
- *
- *   entry := u32 hash, u32 children, u32 value bytes, u8 name bytes, name (wire form, lower case), value
+ * Owner names to values, both bytes. The names are spread over shards by their hashes, and a shard that has grown large
+ * is split in two (extendible hashing), so that no change ever moves more than one shard's names, however many there
+ * are: queries wait behind a change.
  */
+import { NameShard } from './name-shard.ts';
 
-import { readU32, writeU32 } from '../wire/bytes.ts';
-import { equalNames, FOLD } from '../wire/names.ts';
-
-const ENTRY_HEADER_BYTES = 13;
-/** Entry offsets start behind it, so that 0 says "none" and 1 says "removed" in a slot. */
-const FIRST_ENTRY = 8;
-const REMOVED = 1;
-const MIN_SLOTS = 8;
+/** A shard with so many names, or so large, is split: some hundred microseconds of work. */
+const SPLIT_NAMES = 2048;
+const SPLIT_BYTES = 256 * 1024;
+/** Fewer are not worth it, however large their values. */
+const MIN_SPLIT_NAMES = 64;
+/** Names that share this many bits stay together: somebody has chosen them. */
+const MAX_DEPTH = 16;
 
 export class NameTable {
-  /** The arena. Replaced when it grows or is compacted: never keep it across a change. */
-  bytes = new Uint8Array(256);
+  /** The memory that the entry found or put last is in. Replaced by changes: never keep it across one. */
+  bytes: Uint8Array;
   size = 0;
-  #slots = new Uint32Array(MIN_SLOTS);
-  #used = 0;
-  #end = FIRST_ENTRY;
-  #garbageBytes = 0;
+  #shard = new NameShard();
+  /** The first bits of a name's place to its shard; one of a lesser depth stands there several times. */
+  #directory: NameShard[] = [this.#shard];
+  #depth = 0;
+
+  constructor() {
+    this.bytes = this.#shard.bytes;
+  }
 
   /** The entry of the name at `at` (`length` octets, any case, `hash` as NameView gives it), or 0. */
   find(hash: number, name: Uint8Array, at: number, length: number): number {
-    const mask = this.#slots.length - 1;
-    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const entry = this.#slots[slot] as number;
-      if (entry === 0) return 0;
-      if (entry !== REMOVED && this.#matches(entry, hash, name, at, length)) return entry;
-    }
+    const shard = this.#directory[firstBits(hash, this.#depth)] as NameShard;
+    this.#shard = shard;
+    this.bytes = shard.bytes;
+    return shard.find(hash, name, at, length);
   }
 
   /** Sets the value of a name and returns its entry; entries got before are void afterwards. */
   put(hash: number, name: Uint8Array, at: number, length: number, value: Uint8Array): number {
-    const found = this.find(hash, name, at, length);
-    if (found !== 0 && this.valueLength(found) >= value.length) {
-      // In place: the table is read by the one thread that changes it, never in the middle of this call.
-      this.#garbageBytes += this.valueLength(found) - value.length;
-      writeU32(this.bytes, found + 8, value.length);
-      this.bytes.set(value, this.valueAt(found));
-      return found;
-    }
-    const children = found === 0 ? 0 : this.children(found);
-    this.#reserve(ENTRY_HEADER_BYTES + length + value.length);
-    const entry = this.#end;
-    this.#end += ENTRY_HEADER_BYTES + length + value.length;
-    const { bytes } = this;
-    writeU32(bytes, entry, hash);
-    writeU32(bytes, entry + 4, children);
-    writeU32(bytes, entry + 8, value.length);
-    bytes[entry + 12] = length;
-    for (let i = 0; i < length; i++) bytes[entry + ENTRY_HEADER_BYTES + i] = FOLD[name[at + i] as number] as number;
-    bytes.set(value, entry + ENTRY_HEADER_BYTES + length);
-    if (found !== 0) {
-      // Looked up again: reserving may have compacted the arena and moved the old entry.
-      const slot = this.#slotOf(hash, name, at, length);
-      this.#garbageBytes += this.#entryBytes(this.#slots[slot] as number);
-      this.#slots[slot] = entry;
-    } else {
-      this.#insert(hash, entry);
-      this.size++;
-    }
+    this.find(hash, name, at, length);
+    while (isLarge(this.#shard)) this.#split(hash);
+    const shard = this.#shard;
+    const before = shard.size;
+    const entry = shard.put(hash, name, at, length, value);
+    this.size += shard.size - before;
+    this.bytes = shard.bytes;
     return entry;
   }
 
   /** Takes the name out; nothing happens where it is not there. */
   remove(hash: number, name: Uint8Array, at: number, length: number): void {
     if (this.find(hash, name, at, length) === 0) return;
-    const slot = this.#slotOf(hash, name, at, length);
-    this.#garbageBytes += this.#entryBytes(this.#slots[slot] as number);
-    this.#slots[slot] = REMOVED;
+    this.#shard.remove(hash, name, at, length);
     this.size--;
+    this.bytes = this.#shard.bytes;
+    if (this.size > 0 || this.#depth === 0) return;
+    // What it has grown to is not kept for nothing.
+    this.#shard = new NameShard();
+    this.#directory = [this.#shard];
+    this.#depth = 0;
+    this.bytes = this.#shard.bytes;
   }
 
+  // Of the entry found or put last:
+
   valueAt(entry: number): number {
-    return entry + ENTRY_HEADER_BYTES + (this.bytes[entry + 12] as number);
+    return this.#shard.valueAt(entry);
   }
 
   valueLength(entry: number): number {
-    return readU32(this.bytes, entry + 8);
+    return this.#shard.valueLength(entry);
   }
 
   nameAt(entry: number): number {
-    return entry + ENTRY_HEADER_BYTES;
+    return this.#shard.nameAt(entry);
   }
 
   /** How many names of the table lie directly below this one. */
   children(entry: number): number {
-    return readU32(this.bytes, entry + 4);
+    return this.#shard.children(entry);
   }
 
   setChildren(entry: number, children: number): void {
-    writeU32(this.bytes, entry + 4, children);
+    this.#shard.setChildren(entry, children);
   }
 
-  #entryBytes(entry: number): number {
-    return ENTRY_HEADER_BYTES + (this.bytes[entry + 12] as number) + this.valueLength(entry);
-  }
-
-  #matches(entry: number, hash: number, name: Uint8Array, at: number, length: number): boolean {
-    return (
-      (readU32(this.bytes, entry) | 0) === (hash | 0) &&
-      this.bytes[entry + 12] === length &&
-      equalNames(this.bytes, entry + ENTRY_HEADER_BYTES, name, at, length)
-    );
-  }
-
-  /** The slot of a name that is known to be there. */
-  #slotOf(hash: number, name: Uint8Array, at: number, length: number): number {
-    const mask = this.#slots.length - 1;
-    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const entry = this.#slots[slot] as number;
-      if (entry > REMOVED && this.#matches(entry, hash, name, at, length)) return slot;
+  /** Splits the shard at hand; it is the one of the name with this hash, and so is the one afterwards. */
+  #split(hash: number): void {
+    const shard = this.#shard;
+    const depth = shard.depth + 1;
+    if (depth > this.#depth) {
+      this.#directory = this.#directory.flatMap((each) => [each, each]);
+      this.#depth = depth;
     }
+    const [zeros, ones] = shard.split((each) => (firstBits(each, depth) & 1) === 0);
+    const length = 2 ** (this.#depth - depth);
+    const start = firstBits(hash, shard.depth) * 2 * length;
+    this.#directory.fill(zeros, start, start + length);
+    this.#directory.fill(ones, start + length, start + 2 * length);
+    this.#shard = this.#directory[firstBits(hash, this.#depth)] as NameShard;
   }
+}
 
-  #insert(hash: number, entry: number): void {
-    // Removed slots count as used: a probe must walk over them, so enough empty ones have to stay.
-    if ((this.#used + 1) * 4 > this.#slots.length * 3) this.#rehash();
-    const mask = this.#slots.length - 1;
-    let slot = hash & mask;
-    while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
-    this.#slots[slot] = entry;
-    this.#used++;
-  }
+function isLarge({ size, bytes, depth }: NameShard): boolean {
+  if (size < MIN_SPLIT_NAMES || depth === MAX_DEPTH) return false;
+  return size >= SPLIT_NAMES || bytes.length >= SPLIT_BYTES;
+}
 
-  #rehash(): void {
-    const old = this.#slots;
-    let length = MIN_SLOTS;
-    while (length < (this.size + 1) * 2) length *= 2;
-    this.#slots = new Uint32Array(length);
-    this.#used = 0;
-    for (const entry of old) {
-      if (entry <= REMOVED) continue;
-      let slot = readU32(this.bytes, entry) & (length - 1);
-      while (this.#slots[slot] !== 0) slot = (slot + 1) & (length - 1);
-      this.#slots[slot] = entry;
-      this.#used++;
-    }
-  }
-
-  /** Makes room for `more` octets at the end, by compacting where half of the arena is garbage, else by growing. */
-  #reserve(more: number): void {
-    if (this.#end + more <= this.bytes.length) return;
-    const live = this.#end - this.#garbageBytes;
-    let capacity = this.bytes.length;
-    while (capacity < (live + more) * 1.5) capacity *= 2;
-    const next = new Uint8Array(capacity);
-    let end = FIRST_ENTRY;
-    for (let slot = 0; slot < this.#slots.length; slot++) {
-      const entry = this.#slots[slot] as number;
-      if (entry <= REMOVED) continue;
-      const length = this.#entryBytes(entry);
-      next.set(this.bytes.subarray(entry, entry + length), end);
-      this.#slots[slot] = end;
-      end += length;
-    }
-    this.bytes = next;
-    this.#end = end;
-    this.#garbageBytes = 0;
-  }
+/** A name's place is its hash, mixed once more: shards use the low bits of the hash themselves. */
+function firstBits(hash: number, count: number): number {
+  // Two steps, as a shift by 32 is one by 0.
+  return (Math.imul(hash, 0x9e3779b1) >>> 1) >>> (31 - count);
 }

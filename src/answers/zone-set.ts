@@ -5,6 +5,17 @@
  */
 import { readU32, writeU32 } from '../wire/bytes.ts';
 import { NameView } from '../wire/names.ts';
+import {
+  choiceAt,
+  choiceBytes,
+  choiceCount,
+  findRrset,
+  forEachRrset,
+  isTabled,
+  outlineSet,
+  tableNumber,
+} from './answer-set.ts';
+import { ChoiceTable } from './choice-table.ts';
 import { readDelta } from './delta.ts';
 import { NameTable } from './name-table.ts';
 
@@ -14,7 +25,9 @@ export interface Lookup {
   zone: Zone | null;
   /** Which label of the name the zone's apex starts at. */
   apexLabel: number;
-  /** Offset of the name's answer set in `zone.names.bytes`, or 0: the name does not exist. */
+  /** What the name's answer set is in. */
+  bytes: Uint8Array;
+  /** Offset of the name's answer set in `bytes`, or 0: the name does not exist. */
   set: number;
 }
 
@@ -29,6 +42,9 @@ export class Zone {
   readonly #apexHash: number;
   readonly #apexLabels: number;
   readonly #view = OWNER_VIEW;
+  /** By the numbers that answer sets give. */
+  readonly #tables: (ChoiceTable | null)[] = [];
+  readonly #freeTables: number[] = [];
 
   /** Names below the apex are not in it. */
   readonly isOfOneName: boolean;
@@ -43,7 +59,7 @@ export class Zone {
     this.names.put(this.#apexHash, apex, 0, apex.length, EMPTY_SET);
   }
 
-  /** Offset of the apex's own answer set. */
+  /** Offset of the apex's own answer set in `names.bytes`. */
   apexSet(): number {
     return this.names.valueAt(this.names.find(this.#apexHash, this.apex, 0, this.apex.length));
   }
@@ -52,17 +68,35 @@ export class Zone {
   put(owner: Uint8Array, set: Uint8Array): void {
     this.#read(owner);
     this.#dropNote(owner);
-    const isNew = this.#entry(owner, 0) === 0;
-    this.#put(owner, 0, set);
+    const isNew = !this.#dropTables(owner);
+    this.#put(
+      owner,
+      0,
+      outlineSet(set, (rrset) => this.#addTable(set, rrset)),
+    );
     if (isNew) this.#adopt(owner);
+  }
+
+  /** Nothing happens where there is no such RRset: it is still to come, with this choice. */
+  putChoice(owner: Uint8Array, type: number, index: number, choice: Uint8Array): void {
+    this.#tableFor(owner, type)?.put(index, choice);
+  }
+
+  dropChoice(owner: Uint8Array, type: number, index: number): void {
+    this.#tableFor(owner, type)?.drop(index);
+  }
+
+  /** The choices of the RRset at `rrset` of `names`; null: they are in the RRset itself. */
+  choicesOf(bytes: Uint8Array, rrset: number): ChoiceTable | null {
+    return isTabled(bytes, rrset) ? (this.#tables[tableNumber(bytes, rrset)] as ChoiceTable) : null;
   }
 
   /** Takes the owner's records away; the name stays while names lie below it. */
   drop(owner: Uint8Array): void {
     this.#read(owner);
     this.#dropNote(owner);
+    if (!this.#dropTables(owner)) return;
     const entry = this.#entry(owner, 0);
-    if (entry === 0) return;
     if (this.names.children(entry) > 0 || this.#view.count === this.#apexLabels) this.#put(owner, 0, EMPTY_SET);
     else this.#prune(owner);
   }
@@ -78,6 +112,41 @@ export class Zone {
     if (this.notes.size === 0) return 0;
     const start = view.offsets[0] as number;
     return this.notes.find(view.hashes[0] as number, message, start, view.end - start);
+  }
+
+  #tableFor(owner: Uint8Array, type: number): ChoiceTable | null {
+    this.#read(owner);
+    const entry = this.#entry(owner, 0);
+    if (entry === 0) return null;
+    const { bytes } = this.names;
+    const rrset = findRrset(bytes, this.names.valueAt(entry), type);
+    return rrset === 0 ? null : this.choicesOf(bytes, rrset);
+  }
+
+  /** @returns the number of a table of the choices that the RRset of `set` has */
+  #addTable(set: Uint8Array, rrset: number): number {
+    const table = new ChoiceTable();
+    for (let index = 0; index < choiceCount(set, rrset); index++) {
+      const at = choiceAt(set, rrset, index);
+      table.put(index, set.subarray(at, at + choiceBytes(set, at)));
+    }
+    const number = this.#freeTables.pop() ?? this.#tables.length;
+    this.#tables[number] = table;
+    return number;
+  }
+
+  /** Those of the name in `#view`, whose set is to be replaced. @returns whether it has a set at all */
+  #dropTables(owner: Uint8Array): boolean {
+    const entry = this.#entry(owner, 0);
+    if (entry === 0) return false;
+    const { bytes } = this.names;
+    forEachRrset(bytes, this.names.valueAt(entry), (rrset) => {
+      if (!isTabled(bytes, rrset)) return;
+      const number = tableNumber(bytes, rrset);
+      this.#tables[number] = null;
+      this.#freeTables.push(number);
+    });
+    return true;
   }
 
   #dropNote(owner: Uint8Array): void {
@@ -127,7 +196,7 @@ export class Zone {
 const EMPTY_SET = Uint8Array.of(0);
 
 export class ZoneSet {
-  /** False until the first snapshot: nothing that would be said before it could be true. */
+  /** False until the first snapshot is complete: nothing that would be said before it could be true. */
   isFilled = false;
   // The value of an apex is its u32 index into `#zones`.
   readonly #apexes = new NameTable();
@@ -136,7 +205,9 @@ export class ZoneSet {
   readonly #zones: (Zone | null)[] = [];
   readonly #free: number[] = [];
   readonly #view = new NameView();
-  readonly #lookup: Lookup = { zone: null, apexLabel: 0, set: 0 };
+  readonly #lookup: Lookup = { zone: null, apexLabel: 0, bytes: EMPTY_SET, set: 0 };
+  /** Between a reset and the end of the snapshot that it began. */
+  #isIncomplete = false;
 
   /** The longest zone of the name in `view` (read from `message`), and its entry in it. */
   find(message: Uint8Array, view: NameView): Lookup {
@@ -153,6 +224,7 @@ export class ZoneSet {
       const found = zone.names.find(view.hashes[0] as number, message, start, view.end - start);
       lookup.zone = zone;
       lookup.apexLabel = label;
+      lookup.bytes = zone.names.bytes;
       lookup.set = found === 0 ? 0 : zone.names.valueAt(found);
       break;
     }
@@ -184,6 +256,10 @@ export class ZoneSet {
       switch (change.kind) {
         case 'reset':
           this.#reset();
+          this.#isIncomplete = true;
+          break;
+        case 'complete':
+          this.#isIncomplete = false;
           break;
         case 'put-zone':
           if (this.#zoneAt(change.apex) === null) this.#putZone(change.apex, false);
@@ -203,9 +279,15 @@ export class ZoneSet {
         case 'put-note':
           this.#zoneAt(change.apex)?.putNote(change.owner, change.text);
           break;
+        case 'put-choice':
+          this.#zoneAt(change.apex)?.putChoice(change.owner, change.type, change.index, change.choice);
+          break;
+        case 'drop-choice':
+          this.#zoneAt(change.apex)?.dropChoice(change.owner, change.type, change.index);
+          break;
       }
     }
-    this.isFilled = true;
+    this.isFilled = !this.#isIncomplete;
   }
 
   #reset(): void {

@@ -79,8 +79,8 @@ export class Responder {
   /** Of the CNAMEs followed so far, which choice was drawn. */
   readonly #picks: number[] = [];
   #local: Uint8Array | null = null;
-  /** The names that the chain has gone through: their zones and sets. */
-  readonly #chainZones: (Zone | null)[] = Array.from({ length: MAX_CHAIN }, () => null);
+  /** The names that the chain has gone through: their sets. */
+  readonly #chainBytes: (Uint8Array | null)[] = Array.from({ length: MAX_CHAIN }, () => null);
   readonly #chainSets = new Int32Array(MAX_CHAIN);
 
   constructor({ zones, locals, random, resolver, tails, maxTtlSeconds = null, clock = Date.now }: ResponderOptions) {
@@ -152,11 +152,11 @@ export class Responder {
     let name = this.#screen.qname;
     let message = query;
     for (let links = 0; ; links++) {
-      const { zone, set, apexLabel } = this.#find(message, name);
+      const { zone, bytes, set, apexLabel } = this.#find(message, name);
       if (links === 0) this.#flags = zone === null ? 0 : FLAG.AA;
       if (zone === null) {
         if (links === MAX_CHAIN) return this.#fit(RCODE.NOERROR);
-        this.#chainZones[links] = null;
+        this.#chainBytes[links] = null;
         const end = this.#outside.answer(message, name, links === 0, this.#flags, client, tellings);
         if (end !== GO_ON) return end;
         ownerAt = this.#outside.ownerAt;
@@ -166,8 +166,7 @@ export class Responder {
         continue;
       }
       // A chain that leads back to where it was ends where the client's resolver goes on.
-      if (this.#isLoop(links, zone, set)) return this.#fit(RCODE.NOERROR);
-      const { bytes } = zone.names;
+      if (this.#isLoop(links, bytes, set)) return this.#fit(RCODE.NOERROR);
       if (set === 0 || isEmptySet(bytes, set)) this.#noteName(message, name, zone);
       if (set === 0) {
         // A name that only leads to a nested zone exists all the same (RFC 8020 s2).
@@ -181,10 +180,10 @@ export class Responder {
       this.#noteRrset(bytes, rrset);
       const cnameAt = writer.at;
       const pick = follows ? (before?.[this.#picks.length] ?? -1) : -1;
-      if (!this.#copyRrset(bytes, rrset, ownerAt, reply, pick)) return this.#fit(RCODE.NOERROR, reply.length + 1);
+      if (!this.#copyRrset(zone, bytes, rrset, ownerAt, reply, pick)) return this.#fit(RCODE.NOERROR, reply.length + 1);
       if (!follows) {
         const answersEnd = writer.at;
-        this.#copyAdditionals(bytes, rrset, ownerAt, reply);
+        this.#copyAdditionals(zone, bytes, rrset, ownerAt, reply);
         return this.#fit(RCODE.NOERROR, answersEnd);
       }
       // The CNAME's target stands uncompressed in the reply, behind a two-octet owner and the fixed fields.
@@ -209,10 +208,10 @@ export class Responder {
   }
 
   /** Notes one more name of a chain. @returns whether it was there before, or the chain is too long */
-  #isLoop(links: number, zone: Zone, set: number): boolean {
+  #isLoop(links: number, bytes: Uint8Array, set: number): boolean {
     if (links === MAX_CHAIN) return true;
-    for (let i = 0; i < links; i++) if (this.#chainSets[i] === set && this.#chainZones[i] === zone) return true;
-    this.#chainZones[links] = zone;
+    for (let i = 0; i < links; i++) if (this.#chainSets[i] === set && this.#chainBytes[i] === bytes) return true;
+    this.#chainBytes[links] = bytes;
     this.#chainSets[links] = set;
     return false;
   }
@@ -245,23 +244,26 @@ export class Responder {
    * Draws from the RRset and copies what was drawn; false where it would overrun the reply's memory.
    * @param pick the one to take where one is drawn; -1: any
    */
-  #copyRrset(bytes: Uint8Array, rrset: number, ownerAt: number, reply: Uint8Array, pick: number): boolean {
+  #copyRrset(zone: Zone, bytes: Uint8Array, rrset: number, ownerAt: number, reply: Uint8Array, pick: number): boolean {
     const policy = rrsetPolicy(bytes, rrset);
     if ((policy === POLICY.asked || policy === POLICY.askedOnly) && this.#isAsked(bytes, rrset)) {
       this.#copyLocal(bytes, rrset, ownerAt, reply);
       return true;
     }
-    const count = choiceCount(bytes, rrset);
+    const table = zone.choicesOf(bytes, rrset);
+    const source = table === null ? bytes : table.bytes;
+    const count = table === null ? choiceCount(bytes, rrset) : table.count;
     this.#drawn = this.#selection.draw(policy, count);
     if (this.#drawn === 1 && pick >= 0 && pick < count) this.#selection.picked[0] = pick;
     for (let i = 0; i < this.#drawn; i++) {
-      const choice = choiceAt(bytes, rrset, this.#selection.picked[i] as number);
+      const index = this.#selection.picked[i] as number;
+      const choice = table === null ? choiceAt(bytes, rrset, index) : table.at(index);
       let from = choice + CHOICE_HEADER_BYTES;
-      for (let left = readU16(bytes, choice); left > 0; left--) {
-        const length = readU16(bytes, from);
+      for (let left = readU16(source, choice); left > 0; left--) {
+        const length = readU16(source, from);
         if (this.#writer.at + 2 + length > reply.length) return false;
         writeU16(reply, this.#writer.at, POINTER | ownerAt);
-        copyBytes(bytes, from + 2, length, reply, this.#writer.at + 2);
+        copyBytes(source, from + 2, length, reply, this.#writer.at + 2);
         this.#writer.at += 2 + length;
         this.#writer.answers++;
         from += 2 + length;
@@ -301,19 +303,22 @@ export class Responder {
   }
 
   /** The additional records of the choices just drawn, each one's end noted, so that whole ones can be dropped. */
-  #copyAdditionals(bytes: Uint8Array, rrset: number, ownerAt: number, reply: Uint8Array): void {
+  #copyAdditionals(zone: Zone, bytes: Uint8Array, rrset: number, ownerAt: number, reply: Uint8Array): void {
+    const table = zone.choicesOf(bytes, rrset);
+    const source = table === null ? bytes : table.bytes;
     for (let i = 0; i < this.#drawn; i++) {
-      const choice = choiceAt(bytes, rrset, this.#selection.picked[i] as number);
+      const index = this.#selection.picked[i] as number;
+      const choice = table === null ? choiceAt(bytes, rrset, index) : table.at(index);
       let from = choice + CHOICE_HEADER_BYTES;
-      for (let left = readU16(bytes, choice); left > 0; left--) from += 2 + readU16(bytes, from);
-      for (let left = bytes[choice + 2] as number; left > 0; left--) {
-        const prefix = bytes[from] as number;
+      for (let left = readU16(source, choice); left > 0; left--) from += 2 + readU16(source, from);
+      for (let left = source[choice + 2] as number; left > 0; left--) {
+        const prefix = source[from] as number;
         const tail = from + 1 + prefix;
-        const length = readU16(bytes, tail);
+        const length = readU16(source, tail);
         if (this.#writer.at + prefix + 2 + length > this.#writer.room) return;
-        copyBytes(bytes, from + 1, prefix, reply, this.#writer.at);
+        copyBytes(source, from + 1, prefix, reply, this.#writer.at);
         writeU16(reply, this.#writer.at + prefix, POINTER | ownerAt);
-        copyBytes(bytes, tail + 2, length, reply, this.#writer.at + prefix + 2);
+        copyBytes(source, tail + 2, length, reply, this.#writer.at + prefix + 2);
         this.#writer.at += prefix + 2 + length;
         this.#writer.additionals++;
         from = tail + 2 + length;
@@ -334,8 +339,9 @@ export class Responder {
    */
   #negative(rcode: number, zone: Zone, name: NameView, apexLabel: number): number {
     const writer = this.#writer;
+    const apexSet = zone.apexSet();
     const { bytes } = zone.names;
-    const soa = findRrset(bytes, zone.apexSet(), TYPE.SOA);
+    const soa = findRrset(bytes, apexSet, TYPE.SOA);
     const tail = choiceAt(bytes, soa, 0) + CHOICE_HEADER_BYTES;
     const length = readU16(bytes, tail);
     const end = writer.at + 2 + length;

@@ -13,10 +13,10 @@ export interface Eligible {
 }
 
 /** Without a check an instance is healthy; an alias is what its target is (Route 53: EvaluateTargetHealth). */
-function isHealthy(
+export function isHealthy(
   service: Service,
   instance: Instance,
-  aliasTarget: (name: string) => AliasTarget | undefined,
+  aliasTarget: (name: string) => AliasTarget | undefined = () => undefined,
 ): boolean {
   const alias = aliasNameOf(instance);
   if (alias !== null) return aliasTarget(alias)?.isHealthy ?? false;

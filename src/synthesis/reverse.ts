@@ -14,7 +14,8 @@ import type { State } from '../registry/state.ts';
 import { TYPE } from '../wire/header.ts';
 import { toWireName } from '../wire/names.ts';
 import { aaaaRdata, aRdata, ptrRdata, recordTail } from '../wire/rdata.ts';
-import { apexRrsets, type CompileOptions, cappedTtl } from './compile.ts';
+import { apexRrsets } from './compile.ts';
+import { type CompileOptions, cappedTtl } from './compile-options.ts';
 
 /** One name that an instance gives an address. */
 interface Pointer {
@@ -38,13 +39,16 @@ export class ReverseZones {
     this.#options = options;
   }
 
-  /** Everything, into a delta that has been reset. */
-  fill(delta: DeltaWriter): void {
+  /** Everything, for a snapshot; in steps, after each of which something may have changed. */
+  *fill(delta: () => DeltaWriter): Generator<void> {
     this.#given.clear();
     this.#pointers.clear();
     for (const service of this.#state.services())
       for (const instance of this.#state.instancesOf(service.id).values()) this.#put(service.id, instance.id);
-    for (const reverse of this.#pointers.keys()) this.#compile(delta, reverse);
+    for (const reverse of this.#pointers.keys()) {
+      this.#compile(delta(), reverse);
+      yield;
+    }
   }
 
   update(delta: DeltaWriter, changes: readonly AppliedChange[]): void {

@@ -2,14 +2,25 @@
  * RDATA of the record types that the daemon synthesises, in wire form, each name uncompressed, so that an answer is
  * copied byte for byte. A new record type is one function here and one entry in the registry's table of types.
  */
-import { Address4, Address6 } from 'ip-address';
+import { Address6 } from 'ip-address';
 import { writeU16, writeU32 } from './bytes.ts';
 import { encodeRdata } from './codec.ts';
 import { CLASS_IN } from './header.ts';
 
-/** @param address IPv4 literal; @returns four octets (RFC 1035 s3.4.1) */
+const DOT = 0x2e;
+const ZERO = 0x30;
+
+/** @param address IPv4 literal that was checked; @returns four octets (RFC 1035 s3.4.1) */
 export function aRdata(address: string): Uint8Array {
-  return Uint8Array.from(new Address4(address).toArray());
+  // By hand: the library's parsing took most of the time of compiling a million of them.
+  const out = new Uint8Array(4);
+  let octet = 0;
+  for (let i = 0; i < address.length; i++) {
+    const code = address.charCodeAt(i);
+    if (code === DOT) octet++;
+    else out[octet] = (out[octet] as number) * 10 + (code - ZERO);
+  }
+  return out;
 }
 
 /** @param address IPv6 literal in any form of RFC 4291 s2.2; @returns sixteen octets (RFC 3596 s2.2) */

@@ -10,9 +10,11 @@ function textOf(change: DeltaChange): string {
   const names = [
     'apex' in change ? toTextName(change.apex) : '',
     'owner' in change ? toTextName(change.owner) : '',
+    'index' in change ? `${change.type} ${change.index}` : '',
     'set' in change ? Buffer.from(change.set).toString('hex') : '',
+    'choice' in change ? Buffer.from(change.choice).toString('hex') : '',
   ];
-  return [change.kind, ...names].join(' ').trim();
+  return [change.kind, ...names.filter((name) => name !== '')].join(' ').trim();
 }
 
 function read(bytes: Uint8Array): string[] {
@@ -28,6 +30,9 @@ describe('a delta', () => {
     delta.dropSet(APEX, OWNER);
     delta.dropZone(APEX);
     delta.putSet(APEX, APEX, new Uint8Array(0));
+    delta.putChoice(APEX, OWNER, 33, 70_000, Uint8Array.of(4, 5));
+    delta.dropChoice(APEX, OWNER, 1, 2);
+    delta.complete();
     expect(read(delta.finish())).toEqual([
       'reset',
       'put-zone corp.internal.',
@@ -35,6 +40,9 @@ describe('a delta', () => {
       'drop-set corp.internal. web.corp.internal.',
       'drop-zone corp.internal.',
       'put-set corp.internal. corp.internal.',
+      'put-choice corp.internal. web.corp.internal. 33 70000 0405',
+      'drop-choice corp.internal. web.corp.internal. 1 2',
+      'complete',
     ]);
   });
 
@@ -84,6 +92,6 @@ describe('a delta', () => {
   });
 
   it('is refused where it has a change of an unknown kind', () => {
-    expect(() => read(Uint8Array.of(9, 0))).toThrow('unknown kind 9');
+    expect(() => read(Uint8Array.of(99, 0))).toThrow('unknown kind 99');
   });
 });

@@ -131,11 +131,38 @@ describe('NameTable', () => {
     expect(names.table.bytes.length).toBeLessThanOrEqual(4096);
   });
 
+  it('finds each of 50,000 names, in memory of no more than twice their size and of some hundred kilobytes at a time', () => {
+    const names = new TextTable();
+    const nameOf = (i: number): string => `n${i}.some-service.corp.internal`;
+    for (let i = 0; i < 50_000; i++) names.table.setChildren(names.put(nameOf(i), `value ${i}`), i);
+    expect(names.table.size).toBe(50_000);
+    const arenas = new Set<Uint8Array>();
+    for (let i = 0; i < 50_000; i++) {
+      const entry = names.find(nameOf(i));
+      if (names.table.children(entry) !== i) throw new Error(`${nameOf(i)} is not found`);
+      arenas.add(names.table.bytes);
+    }
+    for (let i = 0; i < 50_000; i += 7) expect(names.value(nameOf(i), `value ${i}`.length)).toBe(`value ${i}`);
+    // 13 octets, a name of 35 and a value of 11.
+    const sizes = [...arenas].map(({ length }) => length);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(2 * 50_000 * 59);
+    expect(Math.max(...sizes)).toBeLessThan(400_000);
+    for (let i = 0; i < 50_000; i++) names.remove(nameOf(i));
+    expect([names.table.size, names.find(nameOf(1)), names.table.bytes.length]).toEqual([0, 0, 256]);
+  });
+
+  it('keeps 3,000 names apart whose hashes somebody has made the same', () => {
+    const names = new TextTable(() => 7);
+    for (let i = 0; i < 3000; i++) names.put(`n${i}`, `v${i}`);
+    for (let i = 0; i < 3000; i += 100) expect(names.value(`n${i}`, `v${i}`.length)).toBe(`v${i}`);
+    expect(names.table.size).toBe(3000);
+  });
+
   it.each([1, 2, 3, 4])('does what a Map does over 20,000 random changes (seed %d)', (seed) => {
     const random = createRandom(seed);
     const names = new TextTable();
     const model = new Map<string, { value: string; children: number }>();
-    const nameOf = (): string => `${['a', 'task', 'Web', 'x-y'][random(4)]}${random(400)}.svc${random(3)}.corp`;
+    const nameOf = (): string => `${['a', 'task', 'Web', 'x-y'][random(4)]}${random(2500)}.svc${random(3)}.corp`;
     // Phases of growth and of decay, so that tables fill, rehash and compact.
     for (let step = 0; step < 20_000; step++) {
       const isGrowing = Math.floor(step / 2500) % 2 === 0;

@@ -52,9 +52,22 @@ describe('ZoneSet', () => {
 
   it('is filled by a snapshot without zones', () => {
     const zones = new ZoneSet();
-    change(zones, (delta) => delta.reset());
+    change(zones, (delta) => {
+      delta.reset();
+      delta.complete();
+    });
     expect(zones.isFilled).toBe(true);
     expect(look(zones, 'web.corp')).toBe('not ours');
+  });
+
+  it('is not filled before the last part of a snapshot, whatever comes in between', () => {
+    const zones = new ZoneSet();
+    change(zones, (delta) => delta.reset());
+    put(zones, 'corp', 'web.corp');
+    change(zones, (delta) => delta.putZone(toWireName('corp')));
+    expect(zones.isFilled).toBe(false);
+    change(zones, (delta) => delta.complete());
+    expect([zones.isFilled, look(zones, 'corp')]).toEqual([true, 'corp. empty']);
   });
 
   it('finds names in any case, and nothing else', () => {

@@ -12,14 +12,23 @@ function noise(random: Random, most: number): Uint8Array {
 
 function someChange(random: Random): DeltaChange {
   const [apex, owner] = [noise(random, 255), noise(random, 255)];
-  const kind = (['reset', 'put-zone', 'put-name-zone', 'drop-zone', 'put-set', 'drop-set'] as const)[random(6)];
+  const kinds = ['reset', 'put-zone', 'put-name-zone', 'drop-zone', 'put-set', 'drop-set'] as const;
+  const kind = ([...kinds, 'put-choice', 'drop-choice', 'complete'] as const)[random(9)];
   if (kind === 'put-set') return { kind, apex, owner, set: noise(random, random(10) === 0 ? 5000 : 100) };
   if (kind === 'drop-set') return { kind, apex, owner };
-  return kind === 'put-zone' || kind === 'put-name-zone' || kind === 'drop-zone' ? { kind, apex } : { kind: 'reset' };
+  const [type, index] = [random(0x1_0000), random(0x1_0000_0000)];
+  if (kind === 'put-choice') return { kind, apex, owner, type, index, choice: noise(random, 100) };
+  if (kind === 'drop-choice') return { kind, apex, owner, type, index };
+  if (kind === 'reset' || kind === 'complete') return { kind };
+  return { kind: kind ?? 'drop-zone', apex };
 }
 
 function write(writer: DeltaWriter, change: DeltaChange): void {
   if (change.kind === 'reset') writer.reset();
+  else if (change.kind === 'complete') writer.complete();
+  else if (change.kind === 'put-choice') {
+    writer.putChoice(change.apex, change.owner, change.type, change.index, change.choice);
+  } else if (change.kind === 'drop-choice') writer.dropChoice(change.apex, change.owner, change.type, change.index);
   else if (change.kind === 'put-zone') writer.putZone(change.apex);
   else if (change.kind === 'put-name-zone') writer.putNameZone(change.apex);
   else if (change.kind === 'drop-zone') writer.dropZone(change.apex);
@@ -42,7 +51,9 @@ function readAll(delta: Uint8Array): { changes: DeltaChange[]; error: unknown } 
 function linesOf(changes: readonly DeltaChange[]): string[] {
   return changes.map((change) =>
     Object.values(change)
-      .map((part: string | Uint8Array) => (typeof part === 'string' ? part : Buffer.from(part).toString('latin1')))
+      .map((part: string | number | Uint8Array) =>
+        part instanceof Uint8Array ? Buffer.from(part).toString('latin1') : String(part),
+      )
       .join('|'),
   );
 }

@@ -63,7 +63,7 @@ async function openShop() {
   const { id } = await registry.submit(serviceCommand(namespace?.id ?? '', 'shop', { dns }));
   const synthesizer = new Synthesizer(registry.state, COMPILE_OPTIONS);
   const zones = new ZoneSet();
-  zones.apply(synthesizer.snapshot());
+  for (const part of synthesizer.snapshot()) zones.apply(part);
   registry.subscribe(async (changes) => {
     const delta = synthesizer.delta(changes);
     if (delta !== null) zones.apply(delta);

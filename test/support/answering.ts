@@ -52,6 +52,7 @@ export function deltaOf(zones: Zones): Uint8Array {
       delta.putSet(zone, toWireName(owner === '' ? apex : `${owner}.${apex}`), encodeAnswerSet(own));
     }
   }
+  delta.complete();
   return delta.finish();
 }
 

@@ -14,7 +14,7 @@ import type {
 import type { AppliedChange } from '../../src/registry/registry.ts';
 import { serialChanges } from '../../src/registry/serials.ts';
 import { State } from '../../src/registry/state.ts';
-import type { CompileOptions } from '../../src/synthesis/compile.ts';
+import type { CompileOptions } from '../../src/synthesis/compile-options.ts';
 import { Synthesizer } from '../../src/synthesis/synthesizer.ts';
 import { Asker } from './answering.ts';
 
@@ -162,20 +162,27 @@ export class Content {
   /** Epoch ms. */
   now = 1_700_000_000_000;
   readonly #synthesizer: Synthesizer;
+  /** What DNS was told last. */
+  delta: Uint8Array | null = null;
 
   /** What is put before the first snapshot. */
   constructor(changes: readonly Change[] = [], options: Partial<CompileOptions> = {}, seed = 1) {
     this.#apply(changes);
     this.#synthesizer = new Synthesizer(this.state, { ...COMPILE_OPTIONS, ...options });
-    this.zones.apply(this.#synthesizer.snapshot());
+    for (const part of this.#synthesizer.snapshot()) this.zones.apply(part);
     this.asker = new Asker(this.zones, { seed });
   }
 
   /** One batch of changes. @returns whether DNS was told anything */
   change(...changes: readonly Change[]): boolean {
-    const delta = this.#synthesizer.delta(this.#apply(changes));
-    if (delta !== null) this.zones.apply(delta);
-    return delta !== null;
+    this.delta = this.#synthesizer.delta(this.#apply(changes));
+    if (this.delta !== null) this.zones.apply(this.delta);
+    return this.delta !== null;
+  }
+
+  /** The parts of a snapshot for another thread. */
+  snapshot(): Generator<Uint8Array> {
+    return this.#synthesizer.snapshot();
   }
 
   /** As the registry does: the serials go with the changes. */

@@ -121,7 +121,7 @@ export class World {
     life.prober.start();
     const synthesizer = new Synthesizer(registry.state, { ...COMPILE_OPTIONS, fallback });
     const zones = new ZoneSet();
-    zones.apply(synthesizer.snapshot());
+    for (const part of synthesizer.snapshot()) zones.apply(part);
     registry.subscribe(async (changes) => {
       this.batches++;
       const delta = synthesizer.delta(changes);

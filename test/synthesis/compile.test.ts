@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Change } from '../../src/registry/model.ts';
-import type { CompileOptions } from '../../src/synthesis/compile.ts';
+import type { CompileOptions } from '../../src/synthesis/compile-options.ts';
 import { selectEligible } from '../../src/synthesis/eligible.ts';
 import {
   Content,
