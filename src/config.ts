@@ -50,6 +50,11 @@ const SETTINGS = {
     default: 'auto',
     help: 'of DNS over UDP: batched (Linux, x64 and arm64), plain, or auto: batched where they can be had',
   },
+  dnsThreads: {
+    schema: number(z.int().min(1).max(64)),
+    default: 1,
+    help: 'threads that answer DNS, each with the answers in memory of its own and a cache of its own',
+  },
   dataDir: { schema: z.string().min(1), default: './data', help: 'where the embedded store keeps its file' },
   store: { schema: z.enum(STORE_KINDS), default: 'sqlite', help: 'sqlite or memory' },
   region: { schema: z.string().regex(/^[a-z0-9-]+$/), default: 'us-east-1', help: 'in ARNs' },

@@ -42,6 +42,8 @@ export interface Daemon {
   readonly http: readonly string[];
   readonly dns: readonly string[];
   readonly sockets: SocketKind;
+  /** So many answer DNS. */
+  readonly threads: number;
   /** The file that the declared content came from. */
   readonly configFile: string | null;
   /** Stops accepting, finishes what is in flight, closes the store. */
@@ -49,6 +51,8 @@ export interface Daemon {
 }
 
 const NOWHERE = { http: [], dns: [], sockets: 'plain' } as const;
+/** What binding a port that threads share ends in where the system knows nothing of that. */
+const NO_SHARING: readonly string[] = ['ENOTSUP', 'EOPNOTSUPP', 'ENOPROTOOPT'];
 /** HTTP requests under way get so long. */
 const DRAIN_TIMEOUT_MS = 2000;
 
@@ -81,8 +85,9 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     registerProbes(app, () => {
       if (!readiness.isReady) return readiness;
       if (!publisher.isReady) return { ...readiness, isReady: false, reason: 'no thread answers DNS' };
-      // A replaced thread may have other ones.
-      return { ...readiness, sockets: publisher.sockets };
+      // A replaced thread may have other ones, and one that is being replaced does not answer.
+      const threads = publisher.threads.filter(({ isFilled }) => isFilled).length;
+      return { ...readiness, sockets: publisher.sockets, ...(publisher.threadCount > 1 && { threads }) };
     });
     registerFlush(app, () => publisher);
     const listeners = await listenHttp(app, settings.http);
@@ -102,6 +107,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
         localTails: compileLocalTails(local),
         maxTtlSeconds: settings.dnsMaxTtl ?? null,
         seed: settings.seed ?? randomInt(2 ** 32),
+        threads: settings.dnsThreads,
       },
       {
         onReplaced: (reason) => log.error({ err: reason }, 'an answering thread was lost and is being replaced'),
@@ -196,7 +202,8 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     });
     // Requests under way still need the registry, so the listeners are the first to be closed.
     closers.push(() => listeners.close(DRAIN_TIMEOUT_MS));
-    return { registry, publisher, http, dns, sockets: publisher.sockets, configFile: yaml?.file ?? null, close };
+    const { sockets, threadCount: threads } = publisher;
+    return { registry, publisher, http, dns, sockets, threads, configFile: yaml?.file ?? null, close };
   } catch (error) {
     await close();
     throw asSettingError(error, settings);
@@ -206,6 +213,12 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
 /** What a person can mend by a setting, in one line that names it. */
 function asSettingError(error: unknown, settings: Settings): unknown {
   if (error instanceof HttpBindError) return bindProblem('CLOUDMAPD_HTTP', '--http', error, 'TCP');
+  if (error instanceof BindError && NO_SHARING.includes(error.code)) {
+    return new SettingError(
+      `CLOUDMAPD_DNS_THREADS: several threads cannot share a port here (${error.message}): set CLOUDMAPD_DNS_THREADS or --dns-threads to 1`,
+      { cause: error },
+    );
+  }
   if (error instanceof BindError) return bindProblem('CLOUDMAPD_DNS', '--dns', error, error.transport);
   if (error instanceof SocketsError) {
     return new SettingError(

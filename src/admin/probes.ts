@@ -10,13 +10,15 @@ export interface Readiness {
   readonly dns: readonly string[];
   /** Of DNS over UDP. */
   readonly sockets: 'batched' | 'plain';
+  /** So many threads answer now, where there are to be more than one. */
+  readonly threads?: number;
 }
 
 export function registerProbes(app: FastifyInstance, readiness: () => Readiness): void {
   app.get('/healthz', async () => ({ status: 'ok' }));
   app.get('/readyz', async (_request, reply) => {
-    const { isReady, reason, http, dns, sockets } = readiness();
+    const { isReady, reason, http, dns, sockets, threads } = readiness();
     if (!isReady) reply.code(503);
-    return isReady ? { status: 'ready', http, dns, sockets } : { status: 'not ready', reason };
+    return isReady ? { status: 'ready', http, dns, sockets, threads } : { status: 'not ready', reason };
   });
 }

@@ -34,11 +34,28 @@ export type SocketChoice = (typeof SOCKET_CHOICES)[number];
 /** What a looping upstream was asked: all names, those below a rule's suffix, or (null) those of one label. */
 export type LoopNames = 'all' | { readonly suffix: string | null };
 
+/**
+ * How a thread comes by its ports: `alone` nobody else can bind them; of several threads, whose sockets share each port,
+ * the `first` makes sure that nobody else is there, and the others `join` those that are.
+ */
+export type PortSharing = 'alone' | 'first' | 'join';
+
+/** What threads that answer on the same ports have in common. */
+export interface Siblings {
+  /** All of them. */
+  readonly count: number;
+  /** Makes one know the questions by which another looks for loops. */
+  readonly loopKey: Uint8Array;
+}
+
 /** Given to a thread when it starts. */
 export interface ThreadOptions {
   readonly listen: readonly ListenAddress[];
-  /** Whether a thread before it listened there. */
+  /** Whether a thread before or beside it listens there. */
   readonly isReplacement: boolean;
+  readonly sharing: PortSharing;
+  /** Null: it is the only thread. */
+  readonly siblings: Siblings | null;
   readonly forwarding: Forwarding;
   /** CIDR blocks whose clients' queries are forwarded. */
   readonly clients: readonly string[];
@@ -59,10 +76,14 @@ export interface ThreadOptions {
 
 export type ToThread =
   | { kind: 'delta'; sequence: number; delta: Uint8Array }
+  /** Whatever leads back to the daemon arrives at a thread that answers. */
+  | { kind: 'serve' }
   /** For names that no rule names, or for those of one label, from now on. */
   | { kind: 'upstreams'; upstreams: readonly ListenAddress[]; which: 'default' | 'single-label' }
   /** @see Resolver.flush */
   | { kind: 'flush'; sequence: number; name: string | null; isBelow: boolean }
+  /** @see LoopWatch.heard */
+  | { kind: 'probe-heard'; nonce: string }
   | { kind: 'close' };
 
 export type FromThread =
@@ -79,9 +100,11 @@ export type FromThread =
   | { kind: 'sockets-failed'; message: string }
   | { kind: 'bind-failed'; address: ListenAddress; transport: 'UDP' | 'TCP'; code: string; message: string }
   /** An address that came up under a wildcard answers from now on, or why it does not. */
-  | { kind: 'address'; address: string; error: string | null }
+  | { kind: 'address'; at: ListenAddress; error: string | null }
   /** An upstream leads back to this daemon, or does no more. */
   | { kind: 'loop'; upstream: ListenAddress; names: LoopNames; isLoop: boolean }
+  /** The question by which a sibling looks for loops came in here. */
+  | { kind: 'probe-heard'; nonce: string }
   | { kind: 'ack'; sequence: number }
   | { kind: 'flushed'; sequence: number; count: number }
   | { kind: 'closed' };

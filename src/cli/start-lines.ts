@@ -8,7 +8,7 @@ import { count } from './count.ts';
 /** So many names of the content are shown with a command each. */
 const MAX_EXAMPLES = 3;
 
-export function startLines({ registry, http, dns, sockets, configFile }: Daemon): string[] {
+export function startLines({ registry, http, dns, sockets, threads, configFile }: Daemon): string[] {
   const { state, options } = registry;
   const namespaces = [...state.namespaces()];
   const services = [...state.services()];
@@ -21,7 +21,7 @@ export function startLines({ registry, http, dns, sockets, configFile }: Daemon)
   const lines = [
     'cloudmapd is ready',
     `  API  ${http.map((address) => `http://${address}`).join(', ')}`,
-    `  DNS  ${dns.join(', ')} (UDP on ${sockets} sockets, and TCP)`,
+    `  DNS  ${dns.join(', ')} (UDP on ${sockets} sockets, and TCP${threads > 1 ? `; ${threads} threads` : ''})`,
     `  serving ${count(namespaces.length, 'namespace')}, ${count(services.length, 'service')}, ${count(instances, 'instance')}${configFile === null ? '' : ` (${configFile})`}`,
     '',
   ];

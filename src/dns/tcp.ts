@@ -65,6 +65,7 @@ export class TcpConnections {
 
 /**
  * Listens on one address.
+ * @param isShared siblings listen there too, and the system gives each connection to one of them
  * @throws the socket's error where the address cannot be bound
  */
 export async function listenTcp(
@@ -74,6 +75,7 @@ export async function listenTcp(
   relay: Relay,
   clients: Clients,
   connections: TcpConnections,
+  isShared = false,
 ): Promise<TcpListener> {
   const reply = new Uint8Array(2 + MAX_MESSAGE_BYTES);
   const body = reply.subarray(2);
@@ -81,19 +83,25 @@ export async function listenTcp(
     connections.add(socket);
     serve(socket, responder, relay, clients, connections, reply, body);
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ port, host: address, ipv6Only: isIPv6(address), exclusive: true }, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
+  await bindTcp(server, address, port, isShared);
   // Accepting can fail for want of descriptors; the next connection may succeed.
   server.on('error', () => undefined);
   return {
     port: (server.address() as { port: number }).port,
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };
+}
+
+/** @throws the server's error */
+export async function bindTcp(server: Server, address: string, port: number, isShared: boolean): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    const options = { port, host: address, ipv6Only: isIPv6(address), exclusive: true, reusePort: isShared };
+    server.listen(options, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
 }
 
 function serve(

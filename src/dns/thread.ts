@@ -10,10 +10,11 @@ import { ZoneSet } from '../answers/zone-set.ts';
 import { Resolver } from '../resolver/resolver.ts';
 import { Clients } from './clients.ts';
 import { isWildcardAddress } from './local-address.ts';
+import { holdTcp, insist } from './port-claim.ts';
 import { createRelay } from './relay.ts';
 import { Responder } from './respond.ts';
-import { listenTcp, TcpConnections } from './tcp.ts';
-import type { ListenUdp } from './udp.ts';
+import { listenTcp, TcpConnections, type TcpListener } from './tcp.ts';
+import type { ListenUdp, UdpListener } from './udp.ts';
 import { chooseUdpSockets, type UdpSockets } from './udp-sockets.ts';
 import { listenUdpWildcard } from './udp-wildcard.ts';
 
@@ -35,9 +36,11 @@ const options = workerData as ThreadOptions;
 const zones = new ZoneSet();
 const locals = new ZoneSet();
 locals.apply(options.localNames);
-const resolver = new Resolver(options.forwarding, {
-  onLoop: ({ address, port }, names, isLoop) => tell({ kind: 'loop', upstream: { address, port }, names, isLoop }),
-});
+const resolver = new Resolver(
+  options.forwarding,
+  { onLoop: ({ address, port }, names, isLoop) => tell({ kind: 'loop', upstream: { address, port }, names, isLoop }) },
+  options.siblings && { ...options.siblings, onProbe: (nonce) => tell({ kind: 'probe-heard', nonce }) },
+);
 const responder = new Responder({
   zones,
   locals,
@@ -53,19 +56,21 @@ const listeners: Closable[] = [];
 
 port.on('message', (message: ToThread) => {
   switch (message.kind) {
-    case 'delta': {
-      const isFirst = !zones.isFilled;
+    case 'delta':
       zones.apply(message.delta);
       tell({ kind: 'ack', sequence: message.sequence });
-      // What leads back arrives here, and is looked at from now on.
-      if (isFirst) resolver.serve();
       break;
-    }
+    case 'serve':
+      resolver.serve();
+      break;
     case 'upstreams':
       resolver.setUpstreams(message.upstreams, message.which);
       break;
     case 'flush':
       tell({ kind: 'flushed', sequence: message.sequence, count: resolver.flush(message.name, message.isBelow) });
+      break;
+    case 'probe-heard':
+      resolver.loops.heard(message.nonce);
       break;
     case 'close':
       void close();
@@ -94,37 +99,66 @@ async function bindAll(): Promise<void> {
 }
 
 async function bind(wanted: ListenAddress, listenUdp: ListenUdp): Promise<ListenAddress | 'no-ipv6' | 'failed'> {
+  const { address } = wanted;
   for (let attempt = 1; ; attempt++) {
     let transport: 'UDP' | 'TCP' = 'UDP';
-    const opened: Closable[] = [];
+    const opened = new Set<Closable>();
+    const open = async <T extends Closable>(of: 'UDP' | 'TCP', listen: () => Promise<T>): Promise<T> => {
+      transport = of;
+      const listener = await listen();
+      opened.add(listener);
+      return listener;
+    };
+    const letGo = (listener: Closable): Promise<void> => {
+      opened.delete(listener);
+      return listener.close();
+    };
     try {
-      const udp = isWildcardAddress(wanted.address)
-        ? await listenUdpWildcard(
-            wanted.address,
-            wanted.port,
-            responder,
-            relay,
-            clients,
-            { onAddress: (address, error) => tell({ kind: 'address', address, error: error?.message ?? null }) },
-            options.isReplacement,
-            listenUdp,
-          )
-        : await listenUdp(wanted.address, wanted.port, responder, relay, clients);
-      opened.push(udp);
-      transport = 'TCP';
-      opened.push(await listenTcp(wanted.address, udp.port, responder, relay, clients, connections));
+      const isJoining = options.sharing === 'join';
+      const udp = await open('UDP', () => bindUdp(wanted, listenUdp, isJoining));
+      const { port } = udp;
+      if (options.sharing === 'first') {
+        // See `port-claim.ts`.
+        const tcp = await open('TCP', () => holdTcp(address, port));
+        await letGo(udp);
+        await open('UDP', () => insist(() => bindUdp({ address, port }, listenUdp, true)));
+        await letGo(tcp);
+        await open('TCP', () => insist(() => bindTcp({ address, port }, true)));
+      } else {
+        await open('TCP', () => bindTcp({ address, port }, isJoining));
+      }
       listeners.push(...opened);
-      return { address: wanted.address, port: udp.port };
+      return { address, port };
     } catch (error) {
       for (const listener of opened) await listener.close();
       const { code = '', message } = error as NodeJS.ErrnoException;
       const hasNoIpv6 = code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL';
-      if (wanted.address === '::' && hasNoIpv6) return 'no-ipv6';
+      if (address === '::' && hasNoIpv6) return 'no-ipv6';
       if (code === 'EADDRINUSE' && wanted.port === 0 && attempt < PORT_ATTEMPTS) continue;
       tell({ kind: 'bind-failed', address: wanted, transport, code, message });
       return 'failed';
     }
   }
+}
+
+function bindUdp({ address, port }: ListenAddress, listenUdp: ListenUdp, isShared: boolean): Promise<UdpListener> {
+  if (!isWildcardAddress(address)) return listenUdp(address, port, responder, relay, clients, isShared);
+  return listenUdpWildcard(
+    address,
+    port,
+    responder,
+    relay,
+    clients,
+    {
+      onAddress: (own, error) => tell({ kind: 'address', at: { address: own, port }, error: error?.message ?? null }),
+    },
+    options.isReplacement,
+    (...args) => listenUdp(args[0], args[1], args[2], args[3], args[4], isShared),
+  );
+}
+
+function bindTcp({ address, port }: ListenAddress, isShared: boolean): Promise<TcpListener> {
+  return listenTcp(address, port, responder, relay, clients, connections, isShared);
 }
 
 async function close(): Promise<void> {

@@ -72,6 +72,8 @@ export const LINUX = {
   SOCK_DGRAM: 2,
   SOCK_NONBLOCK: 0o4000,
   SOCK_CLOEXEC: 0o2000000,
+  SOL_SOCKET: 1,
+  SO_REUSEPORT: 15,
   IPPROTO_IPV6: 41,
   IPV6_V6ONLY: 26,
   MSG_DONTWAIT: 0x40,
@@ -104,8 +106,8 @@ export async function loadBatchedUdp(): Promise<ListenUdp> {
   const system = await loadSystem();
   const batch = new Batch(system);
   batch.tryCalls();
-  return async (address, port, responder, relay, clients) => {
-    const fd = openSocket(system, address, port);
+  return async (address, port, responder, relay, clients, isShared = false) => {
+    const fd = openSocket(system, address, port, isShared);
     return listen(system, batch, fd, address.includes(':') ? 6 : 4, responder, relay, clients);
   };
 }
@@ -398,19 +400,20 @@ class Batch {
   }
 }
 
-/** @returns the descriptor of a socket that nobody else can bind; @throws like `listenUdp` */
-function openSocket(system: System, address: string, port: number): number {
+/** @returns the descriptor of a socket that nobody else can bind, or siblings alone; @throws like `listenUdp` */
+function openSocket(system: System, address: string, port: number, isShared: boolean): number {
   const name = encodeSocketAddress(address, port);
   const family = name.length === SOCKET_ADDRESS_BYTES ? AF_INET6 : AF_INET;
   const where = `${address}:${port}`;
   const fd = system.socket(family, SOCKET_TYPE, 0);
   if (fd < 0) throw systemError(system, 'socket', where);
   const on = Int32Array.of(1);
-  const isReady =
-    (family === AF_INET || system.setsockopt(fd, LINUX.IPPROTO_IPV6, LINUX.IPV6_V6ONLY, on, on.byteLength) === 0) &&
-    system.bind(fd, name, name.length) === 0;
-  if (isReady) return fd;
-  const error = systemError(system, 'bind', where);
+  const set = (level: number, option: number): boolean => system.setsockopt(fd, level, option, on, on.byteLength) === 0;
+  const isSet =
+    (family === AF_INET || set(LINUX.IPPROTO_IPV6, LINUX.IPV6_V6ONLY)) &&
+    (!isShared || set(LINUX.SOL_SOCKET, LINUX.SO_REUSEPORT));
+  if (isSet && system.bind(fd, name, name.length) === 0) return fd;
+  const error = systemError(system, isSet ? 'bind' : 'setsockopt', where);
   system.close(fd);
   throw error;
 }

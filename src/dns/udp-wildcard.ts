@@ -2,6 +2,10 @@
  * A wildcard address over UDP: one socket per address of the machine, followed as addresses come and go
  * (`docker network connect`). A socket on the wildcard itself would answer from whatever address the way back starts
  * with, and clients drop replies from an address that they did not ask (RFC 2181 s4).
+ *
+ * Of several threads each follows by itself, and joins the others' sockets. Nobody looks whether a stranger shares a port
+ * in that way on an address that has come up: no other daemon can be there, as each needs TCP's port for itself when it
+ * starts (`port-claim.ts`), and the wildcard's TCP listeners hold that on every address that there will be.
  */
 import { isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -22,7 +26,7 @@ export interface WildcardEvents {
 /**
  * @param wildcard `0.0.0.0` or `::`
  * @param port 0 = any, the same for all addresses
- * @param isReplacement of a listener that has followed addresses: what cannot be bound is tried again, as it was there
+ * @param isReplacement of a listener that has followed addresses, or beside one: what cannot be bound is tried again
  * @param listen makes the socket of one address
  * @throws the socket's error where an address cannot be bound; EADDRNOTAVAIL where the machine has none of the family
  */

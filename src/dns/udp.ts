@@ -21,7 +21,8 @@ export interface UdpListener {
 /**
  * Binds one address, exclusively: a second daemon gets EADDRINUSE.
  * @param port 0 = any
- * @throws the socket's error where the address cannot be bound
+ * @param isShared siblings bind it too, and the system gives each datagram to one of them; see `port-claim.ts`
+ * @throws the socket's error where the address cannot be bound; ENOTSUP where the system shares no ports
  */
 export async function listenUdp(
   address: string,
@@ -29,8 +30,9 @@ export async function listenUdp(
   responder: Responder,
   relay: Relay,
   clients: Clients,
+  isShared = false,
 ): Promise<UdpListener> {
-  const socket = await bindUdp(isIPv6(address) ? 6 : 4, { port, address, exclusive: true });
+  const socket = await bindUdp(isIPv6(address) ? 6 : 4, { port, address, exclusive: true }, isShared);
   const served = serveUdp(socket, responder, relay, clients);
   socket.on('message', served.answer);
   return served;
@@ -55,10 +57,11 @@ export interface ServedSocket extends UdpListener {
 }
 
 /** @throws the socket's error */
-export async function bindUdp(family: 4 | 6, options: BindOptions): Promise<Socket> {
+export async function bindUdp(family: 4 | 6, options: BindOptions, isShared = false): Promise<Socket> {
   const socket = createSocket({
     type: family === 6 ? 'udp6' : 'udp4',
     ipv6Only: family === 6,
+    reusePort: isShared,
     recvBufferSize: RECEIVE_BUFFER_BYTES,
     // Clients are given by address; the default would go through the system's look-up for each reply.
     lookup: (host, _options, callback) => callback(null, host, family),

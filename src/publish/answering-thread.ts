@@ -35,13 +35,16 @@ export type StartedThread = Omit<Extract<FromThread, { kind: 'bound' }>, 'kind'>
 const ENTRY = new URL(`../dns/thread${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
 
 export class AnsweringThread {
+  /** It answers from what was published; before it says SERVFAIL. */
+  isFilled = false;
   readonly #worker: Worker;
   readonly #acks = new Map<number, { resolve: (count: number) => void; reject: (error: Error) => void }>();
   readonly #exited: Promise<void>;
   #hasExited = false;
   #onLost: (error: Error) => void = () => undefined;
-  #onAddress: (address: string, problem: string | null) => void = () => undefined;
+  #onAddress: (at: ListenAddress, problem: string | null) => void = () => undefined;
   #onLoop: (upstream: ListenAddress, names: LoopNames, isLoop: boolean) => void = () => undefined;
+  #onProbe: (nonce: string) => void = () => undefined;
 
   private constructor(worker: Worker) {
     this.#worker = worker;
@@ -65,8 +68,10 @@ export class AnsweringThread {
         this.#acks.delete(message.sequence);
       } else if (message.kind === 'loop') {
         this.#onLoop(message.upstream, message.names, message.isLoop);
+      } else if (message.kind === 'probe-heard') {
+        this.#onProbe(message.nonce);
       } else if (message.kind === 'address') {
-        this.#onAddress(message.address, message.error);
+        this.#onAddress(message.at, message.error);
       }
     });
   }
@@ -102,13 +107,27 @@ export class AnsweringThread {
   }
 
   /** @param listener told of each address that comes up under a wildcard: whether it answers, or why not */
-  onAddress(listener: (address: string, problem: string | null) => void): void {
+  onAddress(listener: (at: ListenAddress, problem: string | null) => void): void {
     this.#onAddress = listener;
   }
 
   /** @param listener told of each upstream that leads back to this daemon, or does no more */
   onLoop(listener: (upstream: ListenAddress, names: LoopNames, isLoop: boolean) => void): void {
     this.#onLoop = listener;
+  }
+
+  /** @param listener told of each question that came in by which a sibling looks for loops: it is to be told there */
+  onProbe(listener: (nonce: string) => void): void {
+    this.#onProbe = listener;
+  }
+
+  heard(nonce: string): void {
+    this.#send({ kind: 'probe-heard', nonce });
+  }
+
+  /** Whatever leads back to the daemon arrives where it is seen. */
+  serve(): void {
+    this.#send({ kind: 'serve' });
   }
 
   setUpstreams(upstreams: readonly ListenAddress[], which: 'default' | 'single-label'): void {
@@ -120,17 +139,28 @@ export class AnsweringThread {
     return this.#ask(sequence, { kind: 'flush', sequence, name, isBelow }, timeoutMs);
   }
 
-  /** Sends a delta. @returns when the thread answers by it; @throws ThreadLostError where it ends or takes too long */
-  async publish(sequence: number, delta: Uint8Array, timeoutMs: number): Promise<void> {
-    await this.#ask(sequence, { kind: 'delta', sequence, delta }, timeoutMs);
+  /**
+   * Sends a delta.
+   * @param isHandedOver the caller has no more use for it: its memory is the thread's from then on, where it is all there is
+   * @returns when the thread answers by it; @throws ThreadLostError where it ends or takes too long
+   */
+  async publish(sequence: number, delta: Uint8Array, timeoutMs: number, isHandedOver = false): Promise<void> {
+    const { buffer } = delta;
+    const isWhole = buffer instanceof ArrayBuffer && buffer.byteLength === delta.byteLength;
+    await this.#ask(
+      sequence,
+      { kind: 'delta', sequence, delta },
+      timeoutMs,
+      isHandedOver && isWhole ? [buffer] : undefined,
+    );
   }
 
-  async #ask(sequence: number, message: ToThread, timeoutMs: number): Promise<number> {
+  async #ask(sequence: number, message: ToThread, timeoutMs: number, transfer?: ArrayBuffer[]): Promise<number> {
     if (this.#hasExited) throw new ThreadLostError('the answering thread has ended');
     const acknowledged = new Promise<number>((resolve, reject) => {
       this.#acks.set(sequence, { resolve, reject });
     });
-    this.#send(message);
+    this.#send(message, transfer);
     const timer = setTimeout(() => {
       this.#acks
         .get(sequence)
@@ -160,7 +190,7 @@ export class AnsweringThread {
     await this.#exited;
   }
 
-  #send(message: ToThread): void {
-    this.#worker.postMessage(message);
+  #send(message: ToThread, transfer?: ArrayBuffer[]): void {
+    this.#worker.postMessage(message, transfer);
   }
 }

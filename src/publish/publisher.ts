@@ -1,17 +1,24 @@
 /**
  * Keeps the answering threads supplied: deltas out, acknowledgements in. A thread that dies, or does not acknowledge
- * within a second, is replaced and refilled from a snapshot; writes wait for live threads only.
+ * within a second, is replaced and refilled from a snapshot while the others go on; writes wait for live threads only.
  */
 import { isIP } from 'node:net';
-import type { ListenAddress, LoopNames, SocketKind, ThreadOptions } from '../answers/thread-protocol.ts';
-import { AnsweringThread, type StartedThread } from './answering-thread.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { ListenAddress, LoopNames, SocketKind } from '../answers/thread-protocol.ts';
+import type { AnsweringThread } from './answering-thread.ts';
+import { News } from './news.ts';
+import { type PoolOptions, ThreadPool } from './thread-pool.ts';
 
 const ACKNOWLEDGE_TIMEOUT_MS = 1000;
-/** A snapshot of a million instances takes longer than a delta. */
-const SNAPSHOT_TIMEOUT_MS = 30_000;
-const CLOSE_TIMEOUT_MS = 1000;
-/** Between attempts to replace a thread whose replacement failed too. */
-const REPLACE_RETRY_MS = 500;
+/** A chunk of a snapshot, and what comes behind it, may take longer than a delta. */
+const CHUNK_TIMEOUT_MS = 30_000;
+/** Chunks that were sent and not yet taken in, whose memory waits with the thread. */
+const MAX_CHUNKS_UNDER_WAY = 2;
+
+export interface PublisherOptions extends PoolOptions {
+  /** So many answer on the same ports, 1 or more. */
+  readonly threads: number;
+}
 
 export interface PublisherEvents {
   onReplaced(reason: Error): void;
@@ -22,155 +29,175 @@ export interface PublisherEvents {
   onLoop(upstream: ListenAddress, names: LoopNames, isLoop: boolean): void;
 }
 
+/** Everything that is to be answered, piece by piece: each is made when it is asked for, and in memory of its own. */
+export type TakeSnapshot = () => Iterable<Uint8Array>;
+
 export class Publisher {
-  #options: ThreadOptions;
-  readonly #events: PublisherEvents;
-  /** Wildcard listeners that the machine has no IPv6 for. */
-  readonly skipped: readonly ListenAddress[];
-  readonly addresses: readonly ListenAddress[];
-  /** Why the first thread's sockets are plain, where batched ones were looked for. */
-  readonly plainReason: string | null;
-  #sockets: SocketKind;
-  #thread: AnsweringThread | null;
-  #takeSnapshot: (() => Uint8Array) | null = null;
+  readonly #pool: ThreadPool;
+  #takeSnapshot: TakeSnapshot | null = null;
   #sequence = 0;
-  #isReady = false;
+  #lastLoss: unknown = null;
   #isClosing = false;
-  #retryTimer: NodeJS.Timeout | undefined;
-  #replacing: Promise<void> | null = null;
 
-  private constructor(options: ThreadOptions, events: PublisherEvents, started: StartedThread) {
-    this.addresses = started.addresses;
-    this.skipped = started.skipped;
-    this.plainReason = started.plainReason;
-    this.#sockets = started.sockets;
-    // A replacement binds what is bound now, also where any port was asked for.
-    this.#options = { ...options, listen: started.addresses, isReplacement: true };
-    this.#events = events;
-    this.#thread = started.thread;
-    this.#watch(started.thread);
+  private constructor(pool: ThreadPool) {
+    this.#pool = pool;
   }
 
-  /** Starts the thread; it answers SERVFAIL until `fill`. @throws BindError, SocketsError */
-  static async start(wanted: Omit<ThreadOptions, 'isReplacement'>, events: PublisherEvents): Promise<Publisher> {
-    const options = { ...wanted, isReplacement: false };
-    return new Publisher(options, events, await AnsweringThread.start(options));
+  /** Starts the threads; they answer SERVFAIL until `fill`. @throws BindError, SocketsError, ThreadLostError */
+  static async start({ threads, ...options }: PublisherOptions, events: PublisherEvents): Promise<Publisher> {
+    const loops = new News<AnsweringThread, boolean>();
+    const addresses = new News<AnsweringThread, string | null>();
+    let publisher: Publisher | null = null;
+    const pool = await ThreadPool.start(options, threads, {
+      onReplaced: (reason) => events.onReplaced(reason),
+      onReplaceFailed: (error) => events.onReplaceFailed(error),
+      onStarted(thread) {
+        thread.onAddress((at, problem) => {
+          if (addresses.isNew(formatAddress(at), problem, thread)) events.onAddress(at.address, problem);
+        });
+        thread.onLoop((upstream, names, isLoop) => {
+          if (loops.isNew(JSON.stringify([upstream, names]), isLoop, thread)) events.onLoop(upstream, names, isLoop);
+        });
+        thread.onProbe((nonce) => {
+          for (const other of publisher?.threads ?? []) if (other !== thread) other.heard(nonce);
+        });
+        if (publisher !== null) publisher.#supplyLater(thread);
+      },
+      onLost(thread) {
+        addresses.forget(thread);
+        loops.forget(thread);
+      },
+    });
+    publisher = new Publisher(pool);
+    return publisher;
   }
 
-  /** Whether a thread answers from what was published. */
-  get isReady(): boolean {
-    return this.#isReady;
+  get addresses(): readonly ListenAddress[] {
+    return this.#pool.first.addresses;
+  }
+
+  /** Wildcard listeners that the machine has no IPv6 for. */
+  get skipped(): readonly ListenAddress[] {
+    return this.#pool.first.skipped;
+  }
+
+  /** Why the first thread's sockets are plain, where batched ones were looked for. */
+  get plainReason(): string | null {
+    return this.#pool.first.plainReason;
   }
 
   /** Of the thread that was started last. */
   get sockets(): SocketKind {
-    return this.#sockets;
+    return this.#pool.sockets;
   }
 
-  /** The thread that answers now; null while it is being replaced. */
-  get thread(): AnsweringThread | null {
-    return this.#thread;
+  /** How many there are when none is being replaced. */
+  get threadCount(): number {
+    return this.#pool.count;
   }
 
-  /** @param takeSnapshot everything that is to be answered at the moment of the call */
-  async fill(takeSnapshot: () => Uint8Array): Promise<void> {
+  /** Those that are there now: all of them, but for those that are being replaced. */
+  get threads(): readonly AnsweringThread[] {
+    return this.#pool.threads;
+  }
+
+  /** Whether a thread answers from what was published. */
+  get isReady(): boolean {
+    return !this.#isClosing && this.threads.some(({ isFilled }) => isFilled);
+  }
+
+  /**
+   * @param takeSnapshot called now, and again for each thread that replaces a lost one
+   * @throws Error where no thread takes it in
+   */
+  async fill(takeSnapshot: TakeSnapshot): Promise<void> {
     this.#takeSnapshot = takeSnapshot;
-    if (this.#thread !== null) await this.#refill(this.#thread);
+    const { threads } = this;
+    await this.#supply(threads, takeSnapshot);
+    if (threads.length > 0 && !this.isReady) {
+      throw new Error('no answering thread took the snapshot in', { cause: this.#lastLoss });
+    }
   }
 
-  /** Resolves when every live thread answers by the delta. Never rejects: a lost thread gets a snapshot that has it. */
+  /**
+   * Resolves when every live thread answers by the delta, or will when it answers at all: one that is being filled takes
+   * it in behind the chunks that it was sent before. Never rejects: a lost thread gets a snapshot that has it.
+   */
   async publish(delta: Uint8Array): Promise<void> {
-    const thread = this.#thread;
-    if (thread === null || this.#takeSnapshot === null) return;
-    try {
-      // While a snapshot is being taken in, what comes behind it has to wait for that.
-      const timeoutMs = this.#isReady ? ACKNOWLEDGE_TIMEOUT_MS : SNAPSHOT_TIMEOUT_MS;
-      await thread.publish(++this.#sequence, delta, timeoutMs);
-    } catch (error) {
-      this.#lose(thread, error as Error);
-    }
+    if (this.#takeSnapshot === null) return;
+    await Promise.all(this.threads.map((thread) => this.#deliver(thread, delta, timeoutOf(thread))));
   }
 
   /** Who is asked for names that no rule names, or for those of one label, from now on. */
   setUpstreams(upstreams: readonly ListenAddress[], which: 'default' | 'single-label'): void {
-    const { forwarding } = this.#options;
-    const changed = which === 'default' ? { upstreams } : { singleLabel: { kind: 'ask', upstreams } as const };
-    this.#options = { ...this.#options, forwarding: { ...forwarding, ...changed } };
-    this.#thread?.setUpstreams(upstreams, which);
+    this.#pool.setUpstreams(upstreams, which);
   }
 
-  /** Has upstreams' answers forgotten. @param name null: all; @returns how many answers */
+  /** Has upstreams' answers forgotten. @param name null: all; @returns how many answers, of all threads */
   async flush(name: string | null, isBelow: boolean): Promise<number> {
-    // A thread that has yet to replace a lost one has nothing to forget.
-    return (await this.#thread?.flush(++this.#sequence, name, isBelow, ACKNOWLEDGE_TIMEOUT_MS)) ?? 0;
+    const counts = await Promise.all(
+      this.threads.map((thread) =>
+        thread.flush(++this.#sequence, name, isBelow, timeoutOf(thread)).catch((error) => {
+          // Whoever replaces it has nothing to forget.
+          this.#lose(thread, error);
+          return 0;
+        }),
+      ),
+    );
+    return counts.reduce((sum, count) => sum + count, 0);
   }
 
   async close(): Promise<void> {
     this.#isClosing = true;
-    this.#isReady = false;
-    clearTimeout(this.#retryTimer);
-    await this.#replacing;
-    await this.#thread?.close(CLOSE_TIMEOUT_MS);
-    this.#thread = null;
+    await this.#pool.close();
   }
 
-  #watch(thread: AnsweringThread): void {
-    thread.onLost((error) => this.#lose(thread, error));
-    thread.onAddress((address, problem) => this.#events.onAddress(address, problem));
-    thread.onLoop((upstream, names, isLoop) => this.#events.onLoop(upstream, names, isLoop));
+  /** Fills a thread that replaces a lost one; before the first `fill` there is nothing that it could have missed. */
+  #supplyLater(thread: AnsweringThread): void {
+    if (this.#takeSnapshot === null || this.#isClosing) return;
+    // Up to the first chunk at once: no delta may come in front of it.
+    this.#supply([thread], this.#takeSnapshot).catch((error) => this.#lose(thread, error));
   }
 
-  async #refill(thread: AnsweringThread): Promise<void> {
-    const snapshot = (this.#takeSnapshot as () => Uint8Array)();
-    await thread.publish(++this.#sequence, snapshot, SNAPSHOT_TIMEOUT_MS);
-    this.#isReady = true;
+  /** Sends a snapshot, a few chunks ahead of what was taken in, and lets others have their turn in between. */
+  async #supply(threads: readonly AnsweringThread[], takeSnapshot: TakeSnapshot): Promise<void> {
+    const areThere = (): AnsweringThread[] => threads.filter((thread) => this.threads.includes(thread));
+    const underWay: Promise<unknown>[] = [];
+    for (const chunk of takeSnapshot()) {
+      const receivers = areThere();
+      if (this.#isClosing || receivers.length === 0) return;
+      // In the turn in which it was made: a delta that is newer than the chunk has to come behind it.
+      const isHandedOver = receivers.length === 1;
+      underWay.push(
+        Promise.all(receivers.map((thread) => this.#deliver(thread, chunk, CHUNK_TIMEOUT_MS, isHandedOver))),
+      );
+      if (underWay.length >= MAX_CHUNKS_UNDER_WAY) await underWay.shift();
+      await nextTurn();
+    }
+    await Promise.all(underWay);
+    const filled = areThere();
+    for (const thread of filled) thread.isFilled = true;
+    // Loops are looked for when all of them answer, as what one of them asks may come in at another.
+    for (const thread of filled) thread.serve();
   }
 
-  #lose(thread: AnsweringThread, reason: Error): void {
-    // While a replacement is being filled, its own failure is dealt with there.
-    if (this.#thread !== thread || this.#isClosing || this.#replacing !== null) return;
-    this.#thread = null;
-    this.#isReady = false;
-    this.#events.onReplaced(reason);
-    this.#replacing = this.#replace(thread).finally(() => {
-      this.#replacing = null;
-    });
-  }
-
-  async #replace(lost: AnsweringThread): Promise<void> {
-    // Its sockets have to be gone before the new thread can bind the addresses.
-    await lost.terminate();
-    let started: AnsweringThread | null = null;
+  /** Never rejects: a thread that does not acknowledge is lost. */
+  async #deliver(thread: AnsweringThread, delta: Uint8Array, timeoutMs: number, isHandedOver = false): Promise<void> {
     try {
-      const options = this.#options;
-      const said = await AnsweringThread.start(options);
-      started = said.thread;
-      // They may have changed meanwhile.
-      const { upstreams, singleLabel } = this.#options.forwarding;
-      const { forwarding: before } = options;
-      if (upstreams !== null && upstreams !== before.upstreams) started.setUpstreams(upstreams, 'default');
-      if (singleLabel?.kind === 'ask' && singleLabel !== before.singleLabel) {
-        started.setUpstreams(singleLabel.upstreams, 'single-label');
-      }
-      this.#sockets = said.sockets;
-      // From here on deltas go to it too; the snapshot is taken now and sent first.
-      this.#thread = started;
-      this.#watch(started);
-      if (this.#takeSnapshot !== null) await this.#refill(started);
+      await thread.publish(++this.#sequence, delta, timeoutMs, isHandedOver);
     } catch (error) {
-      this.#thread = null;
-      await started?.terminate();
-      this.#events.onReplaceFailed(error);
-      if (!this.#isClosing) this.#retryTimer = setTimeout(() => this.#retry(lost), REPLACE_RETRY_MS);
+      this.#lose(thread, error);
     }
   }
 
-  #retry(lost: AnsweringThread): void {
-    if (this.#isClosing) return;
-    this.#replacing = this.#replace(lost).finally(() => {
-      this.#replacing = null;
-    });
+  #lose(thread: AnsweringThread, reason: unknown): void {
+    this.#lastLoss = reason;
+    this.#pool.lose(thread, reason);
   }
+}
+
+function timeoutOf({ isFilled }: AnsweringThread): number {
+  return isFilled ? ACKNOWLEDGE_TIMEOUT_MS : CHUNK_TIMEOUT_MS;
 }
 
 /** `127.0.0.1:53` or `[::1]:53`. */

@@ -7,7 +7,7 @@ import { HEADER_BYTES } from '../wire/header.ts';
 import { toWireName } from '../wire/names.ts';
 import { Cache, type Held, matches } from './cache.ts';
 import { Exchange, type ExchangeResult, type Failure, isFailure } from './exchange.ts';
-import { LoopWatch } from './loop-watch.ts';
+import { type LoopSiblings, LoopWatch } from './loop-watch.ts';
 import { makeQuestion, type Question, QuestionMap, questionEnd } from './question.ts';
 import { SecureRandom } from './random.ts';
 import { Reply } from './reply.ts';
@@ -32,6 +32,12 @@ export interface ResolverOptions {
 export interface ResolverEvents {
   /** An upstream leads back to this daemon, or does no more. */
   onLoop(upstream: Address, names: GroupNames, isLoop: boolean): void;
+}
+
+/** Other threads that answer on the same ports, each with a resolver of its own. */
+export interface ResolverSiblings extends LoopSiblings {
+  /** All of them, who share what the process may open. */
+  readonly count: number;
 }
 
 /** What a client is told. */
@@ -77,7 +83,7 @@ export class Resolver {
   readonly #reply = new Reply();
   readonly #random = new SecureRandom();
   readonly #servers = new Map<string, Upstream>();
-  readonly #budget = new SocketBudget();
+  readonly #budget: SocketBudget;
   readonly #groups = new Map<Action, UpstreamGroup>();
   readonly #singleLabel: Action | null;
   #isServing = false;
@@ -88,13 +94,21 @@ export class Resolver {
   #default: UpstreamGroup | null;
   #waiting = 0;
 
-  /** @param events null: what is sent does not come back to this thread, so loops are not looked for */
-  constructor(options: ResolverOptions, events: ResolverEvents | null) {
+  /**
+   * @param events null: what is sent does not come back to this thread, so loops are not looked for
+   * @param siblings null: there are none
+   */
+  constructor(options: ResolverOptions, events: ResolverEvents | null, siblings: ResolverSiblings | null = null) {
     this.isOn = options.isOn;
     this.rules = new Rules(options.rules, options.singleLabel);
     this.#cache = new Cache(options.cacheBytes, options.staleSeconds);
     this.#watchesLoops = events !== null;
-    this.#loops = new LoopWatch(this.#random, ({ names }, upstream, isLoop) => events?.onLoop(upstream, names, isLoop));
+    this.#budget = new SocketBudget(siblings?.count);
+    this.#loops = new LoopWatch(
+      this.#random,
+      ({ names }, upstream, isLoop) => events?.onLoop(upstream, names, isLoop),
+      siblings,
+    );
     this.#default = options.upstreams === null ? null : this.#makeGroup(options.upstreams, 'all');
     for (const { suffix, action } of options.rules) {
       if (action.kind === 'ask') this.#groups.set(action, this.#makeGroup(action.upstreams, { suffix }));

@@ -24,9 +24,10 @@ export class SocketBudget {
   /** Those under way to be closed count too. */
   open = 0;
 
-  /** @param files that the process may have open */
-  constructor(files = filesAllowed()) {
-    this.limit = Math.max(MIN_BUDGET, Math.min(MAX_BUDGET, files - RESERVED_FILES));
+  /** @param threads that share the files; @param files that the process may have open */
+  constructor(threads = 1, files = filesAllowed()) {
+    const share = Math.floor(Math.max(MIN_BUDGET, files - RESERVED_FILES) / threads);
+    this.limit = Math.max(FEW_SOCKETS, Math.min(MAX_BUDGET, share));
   }
 
   /** The system has refused to open one more. */

@@ -19,14 +19,14 @@ let dnsPort: number;
 let api: Api;
 let service: string;
 
-beforeEach(async () => {
-  folder = makeFolder();
+async function start(threads: number): Promise<void> {
   // In this process: the thread has to be within reach.
   const configuration = loadConfiguration(
     {},
     {
       CLOUDMAPD_HTTP: '127.0.0.1:0',
       CLOUDMAPD_DNS: '127.0.0.1:0',
+      CLOUDMAPD_DNS_THREADS: String(threads),
       CLOUDMAPD_DATA_DIR: folder.path,
     },
   );
@@ -37,6 +37,9 @@ beforeEach(async () => {
   dnsPort = Number(daemon.dns[0]?.split(':').at(-1));
   api = new Api(endpoint);
   service = await api.createService(await api.createNamespace('corp.internal'), 'db', { records: [['SRV', 60]] });
+}
+beforeEach(() => {
+  folder = makeFolder();
 });
 afterEach(async () => {
   api.sdk.destroy();
@@ -111,6 +114,7 @@ async function expectAllAnswered(count: number): Promise<void> {
 
 describe('the answering thread', () => {
   it('is replaced on the same port with everything registered, and registrations go on all the while', async () => {
+    await start(1);
     const hammer = new Hammer();
     const ready = await (await fetch(`${endpoint}/readyz`)).json();
     for (let round = 0; round < 3; round++) {
@@ -118,7 +122,7 @@ describe('the answering thread', () => {
       await waitFor('queries and registrations', () =>
         hammer.acknowledged >= acknowledged + 20 && hammer.right >= right + 20 ? true : null,
       );
-      await daemon.publisher.thread?.terminate();
+      await daemon.publisher.threads[0]?.terminate();
       expect(daemon.publisher.isReady).toBe(false);
       expect(await readiness()).toBe(503);
       const atLoss = hammer.acknowledged;
@@ -138,11 +142,12 @@ describe('the answering thread', () => {
   });
 
   it('is replaced once more where it dies before it was filled', async () => {
+    await start(1);
     const hammer = new Hammer();
     await waitFor('registrations', () => (hammer.acknowledged >= 20 ? true : null));
-    const first = daemon.publisher.thread;
+    const [first] = daemon.publisher.threads;
     await first?.terminate();
-    const second = await waitFor('the next thread', () => daemon.publisher.thread);
+    const second = await waitFor('the next thread', () => daemon.publisher.threads[0] ?? null);
     expect(second).not.toBe(first);
     await second.terminate();
     await waitFor('readiness', async () => ((await readiness()) === 200 ? true : null));
@@ -151,5 +156,33 @@ describe('the answering thread', () => {
     await hammer.stop();
     expect(hammer.wrong).toEqual([]);
     await expectAllAnswered(hammer.acknowledged);
+  });
+});
+
+describe('one of two answering threads', () => {
+  it('is replaced while the other one answers, and nothing that was registered is missing anywhere', async () => {
+    await start(2);
+    const hammer = new Hammer();
+    const ready = await (await fetch(`${endpoint}/readyz`)).json();
+    expect(ready).toMatchObject({ threads: 2 });
+    for (let round = 0; round < 4; round++) {
+      const { acknowledged, right } = hammer;
+      await waitFor('queries and registrations', () =>
+        hammer.acknowledged >= acknowledged + 20 && hammer.right >= right + 20 ? true : null,
+      );
+      await daemon.publisher.threads[round % 2]?.terminate();
+      expect(daemon.publisher.isReady).toBe(true);
+      expect(await readiness()).toBe(200);
+      const atLoss = hammer.right;
+      await waitFor('answers with one thread or with the next one', () => (hammer.right > atLoss ? true : null));
+      await waitFor('the next thread', () =>
+        daemon.publisher.threads.filter(({ isFilled }) => isFilled).length === 2 ? true : null,
+      );
+    }
+    await hammer.stop();
+    expect(hammer.wrong).toEqual([]);
+    expect(await (await fetch(`${endpoint}/readyz`)).json()).toEqual(ready);
+    // Connections and ports of their own, so that both threads are asked.
+    for (let i = 0; i < 8; i++) await expectAllAnswered(hammer.acknowledged);
   });
 });

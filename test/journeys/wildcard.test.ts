@@ -61,6 +61,29 @@ describe.each(KINDS)('a wildcard listener on %s sockets', (DNS_SOCKETS) => {
     expect(await waitFor('the address that came back', () => ask(network, '10.99.0.7'))).toEqual(['10.99.0.7']);
   });
 
+  it('of several threads is one: each has all addresses, and one that comes up is told once', async (context) => {
+    const network = await makeNetwork(context);
+    const settings = { DNS: '0.0.0.0:5353', DNS_SOCKETS, DNS_THREADS: '2' };
+    const { stderr } = await startInside(context, network, journey, CONTENT, settings);
+    const sockets = async (address: string): Promise<number> =>
+      (await network.run('ss', '-Hlun', 'src', `${address}:5353`)).split('\n').filter(Boolean).length;
+    for (const address of ['127.0.0.1', '10.99.0.1']) {
+      expect(await sockets(address)).toBe(2);
+      for (let i = 0; i < 10; i++) expect(await ask(network, address)).toEqual([address]);
+    }
+    await network.run('ip', 'address', 'add', '10.99.0.7/24', 'dev', 'eth9');
+    await waitFor('the sockets of both threads', async () => ((await sockets('10.99.0.7')) === 2 ? true : null));
+    for (let i = 0; i < 10; i++) expect(await ask(network, '10.99.0.7')).toEqual(['10.99.0.7']);
+    for (let i = 0; i < 4; i++) expect(await ask(network, '10.99.0.7', 'A', '+tcp')).toEqual(['10.99.0.7']);
+    await network.run('ip', 'address', 'delete', '10.99.0.7/24', 'dev', 'eth9');
+    await waitFor('no socket', async () => ((await sockets('10.99.0.7')) === 0 ? true : null));
+    await network.run('ip', 'address', 'add', '10.99.0.7/24', 'dev', 'eth9');
+    await waitFor('the sockets of both threads', async () => ((await sockets('10.99.0.7')) === 2 ? true : null));
+    const told = (): number => stderr().split('DNS is answered on 10.99.0.7 too').length - 1;
+    await waitFor('the lines', () => (told() >= 2 ? true : null));
+    expect(told()).toBe(2);
+  });
+
   // To a client elsewhere ::1 is itself: it would connect to nobody, as busybox's wget does, or to somebody else.
   it('has nothing of the other family for who asked over the network, where loopback alone has it', async (context) => {
     requireIpv6(context);

@@ -1,28 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
-import { Publisher, type PublisherEvents } from '../../src/publish/publisher.ts';
-import { compileLocalNames, compileLocalTails, type LocalOptions } from '../../src/synthesis/local-names.ts';
 import { deltaOf } from '../support/answering.ts';
 import { FakeUpstream, onlyAddress } from '../support/fake-upstream.ts';
 import { ask } from '../support/forwarding.ts';
 import { waitFor } from '../support/journey-tools.ts';
+import { startPublisher } from '../support/publishing.ts';
 
 /** Far more than it takes until the next thread is being started, and far less than that takes. */
 const TURNS = 50;
-const LOCAL: LocalOptions = {
-  records: [],
-  ownName: null,
-  soaTtlSeconds: 5,
-  maxTtlSeconds: null,
-  addresses: { ipv4: [], ipv6: [] },
-};
-const EVENTS: PublisherEvents = {
-  onReplaced: () => undefined,
-  onReplaceFailed: () => undefined,
-  onAddress: () => undefined,
-  onLoop: () => undefined,
-};
-
 const closers: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
@@ -37,27 +22,17 @@ async function openUpstream(address: string): Promise<{ address: string; port: n
 it('a thread that is being started when the upstreams change asks the new ones', async () => {
   const first = await openUpstream('192.0.2.1');
   const second = await openUpstream('192.0.2.2');
-  const publisher = await Publisher.start(
-    {
-      listen: [{ address: '127.0.0.1', port: 0 }],
-      sockets: 'plain',
-      forwarding: { isOn: true, upstreams: [first], rules: [], singleLabel: null, cacheBytes: 0, staleSeconds: 0 },
-      clients: ['127.0.0.0/8'],
-      localNames: compileLocalNames(LOCAL),
-      localTails: compileLocalTails(LOCAL),
-      maxTtlSeconds: null,
-      seed: 1,
-    },
-    EVENTS,
-  );
+  const publisher = await startPublisher({
+    forwarding: { isOn: true, upstreams: [first], rules: [], singleLabel: null, cacheBytes: 0, staleSeconds: 0 },
+  });
   closers.push(() => publisher.close());
-  await publisher.fill(() => deltaOf({}));
+  await publisher.fill(() => [deltaOf({})]);
   const port = publisher.addresses[0]?.port as number;
   expect((await ask(port, 'www.example A')).answer).toEqual(['www.example. 30 IN A 192.0.2.1']);
 
-  await publisher.thread?.terminate();
+  await publisher.threads[0]?.terminate();
   for (let turn = 0; turn < TURNS; turn++) await nextTurn();
-  expect(publisher.thread).toBeNull();
+  expect(publisher.threads).toEqual([]);
   publisher.setUpstreams([second], 'default');
   await waitFor('the next thread', () => (publisher.isReady ? true : null));
   expect((await ask(port, 'www.example A')).answer).toEqual(['www.example. 30 IN A 192.0.2.2']);

@@ -129,6 +129,43 @@ describe('LoopWatch', () => {
     expect([group.looping.has(upstream), upstream.isDown, changes]).toEqual([false, false, []]);
   });
 
+  it('knows a probe of a sibling, which is told of it once and then knows that it loops', async () => {
+    const told: string[] = [];
+    const loopKey = Buffer.alloc(16, 7);
+    const [asking, other, stranger] = [loopKey, loopKey, Buffer.alloc(16, 8)].map(
+      (key) => new LoopWatch(random, () => undefined, { loopKey: key, onProbe: (nonce) => told.push(nonce) }),
+    ) as [LoopWatch, LoopWatch, LoopWatch];
+    asking.check(group);
+    const query = await probe();
+    expect(toTextName(query, 12)).toMatch(/^loop-[0-9a-f]{16}\.cloudmapd\.example\.$/);
+    const other8 = Buffer.from(query);
+    // The last of the digits.
+    other8[33] = query[33] === 0x30 ? 0x31 : 0x30;
+    const forged = Buffer.from([...Buffer.alloc(12), ...toWireName(`loop-${'0'.repeat(16)}.cloudmapd.example`)]);
+    expect([other8, forged].map((wrong) => other.receive(wrong, 12))).toEqual([false, false]);
+    expect([stranger.receive(query, 12), watch.receive(query, 12)]).toEqual([false, false]);
+    expect(told).toEqual([]);
+
+    expect([other.receive(query, 12), other.receive(query, 12)]).toEqual([true, true]);
+    expect(told).toEqual([toTextName(query, 12).slice(5, 21)]);
+    expect(group.looping.has(upstream)).toBe(false);
+    for (const each of [other, stranger, asking]) each.heard(told[0] as string);
+    expect(group.looping.has(upstream)).toBe(true);
+    asking.close();
+  });
+
+  it('tells siblings nothing of its own probes that come in where they were sent', async () => {
+    const told: string[] = [];
+    const asking = new LoopWatch(random, () => undefined, {
+      loopKey: Buffer.alloc(16, 7),
+      onProbe: (nonce) => told.push(nonce),
+    });
+    asking.check(group);
+    expect(asking.receive(await probe(), 12)).toBe(true);
+    expect([group.looping.has(upstream), told]).toEqual([true, []]);
+    asking.close();
+  });
+
   it('leaves no timer behind', async () => {
     watch.check(group);
     isOurs(await probe());

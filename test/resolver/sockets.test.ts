@@ -78,8 +78,10 @@ describe('UpstreamSockets', () => {
   });
 
   it('are bounded together, those under way included, and idle ones of one upstream make room for another', async () => {
-    const budget = new SocketBudget(1024);
+    const budget = new SocketBudget(1, 1024);
     expect(budget.limit).toBe(600);
+    // Several threads share what there is, and each has a few.
+    expect([new SocketBudget(4, 1024).limit, new SocketBudget(64, 1024).limit]).toEqual([150, 16]);
     const [silent, other, idle] = [await serve(() => NEVER), await serve(good), await serve(good)];
     const before = openSockets();
     const [first, second, third] = [silent, other, idle].map((server) => socketsTo(server, budget)) as [
