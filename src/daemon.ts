@@ -167,7 +167,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
         log.error({ err: error }, 'a change could not be brought into DNS');
       }
     });
-    await publisher.fill(() => Buffer.concat([...synthesizer.snapshot()]));
+    await publisher.fill(() => synthesizer.snapshot());
     warnOfShadowedZones(registry, log);
     watchOverrides(registry, (key, isGone) => {
       log.info(
