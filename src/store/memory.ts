@@ -7,6 +7,7 @@ export function openMemoryStore(): Store {
   const listeners: ((batch: StoreBatch) => void)[] = [];
   let revision = 0;
   return {
+    version: null,
     async load(first = []) {
       const rank = (key: string): number => {
         const index = first.findIndex((prefix) => key.startsWith(prefix));

@@ -21,6 +21,11 @@ export interface StoreBatch {
 
 export interface Store {
   /**
+   * Names what is stored now: two equal ones have the same records, also over restarts and where a backup was put back.
+   * Null: this store cannot tell.
+   */
+  readonly version: string | null;
+  /**
    * Every record, some hundred a page, and the revision at which they are read. Called once, before the first commit.
    * @param first key prefixes whose records come before all others; else records come in the order of their keys, byte
    * by byte
