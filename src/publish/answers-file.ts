@@ -151,7 +151,8 @@ export class AnswersFile {
       let bytes = 0;
       let at = 0;
       for (const frame of readFrames(fd, this.#header)) {
-        payloads.push(frame.payload.slice());
+        // A copy, which a slice of a Buffer is not.
+        payloads.push(new Uint8Array(frame.payload));
         bytes += frame.payload.length;
         at = frame.end;
         if (bytes < CHUNK_BYTES && at < end) continue;
