@@ -84,7 +84,10 @@ export class Supply {
     const synthesizer = new Synthesizer(registry.state, this.#options);
     // Before the snapshot is taken: a verdict may come in at any moment.
     this.#follow(registry, synthesizer);
-    await this.#publisher.fill(() => this.#answers?.keep(synthesizer.snapshot()) ?? synthesizer.snapshot());
+    const takeSnapshot = () => this.#answers?.keep(synthesizer.snapshot()) ?? synthesizer.snapshot();
+    // Kept answers may have been of no use, and be on their way to a thread nevertheless.
+    await this.#publisher.fillLaterFrom(takeSnapshot);
+    await this.#publisher.fill(takeSnapshot);
   }
 
   close(): void {

@@ -1,12 +1,16 @@
 /** A start on the answers that an earlier one has kept, step by step: real threads, a real store, real files. */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLog } from '../src/log.ts';
+import { ANSWERS_FILE, AnswersFile } from '../src/publish/answers-file.ts';
 import type { Publisher } from '../src/publish/publisher.ts';
 import { Registry } from '../src/registry/registry.ts';
 import { openSqliteStore } from '../src/store/sqlite.ts';
 import type { Store } from '../src/store/store.ts';
 import { Supply } from '../src/supply.ts';
 import type { CompileOptions } from '../src/synthesis/compile-options.ts';
+import { readVersion } from '../src/version.ts';
 import { COMPILE_OPTIONS } from './support/content.ts';
 import { makeFolder } from './support/daemon.ts';
 import { askUdp, buildQuery, readAnswer } from './support/dns.ts';
@@ -217,6 +221,37 @@ describe('a start on kept answers', () => {
     await second.load();
     expect(await second.dig('alias.corp.internal', 'A')).toEqual(['NXDOMAIN']);
     expect(await second.dig(WEB, 'A')).toEqual(['A 10.0.0.1', 'A 10.0.0.2']);
+  });
+});
+
+describe('kept answers that no thread can take in', () => {
+  it('are got over when the registry is there', async () => {
+    const first = await Life.begin();
+    await fillRegistry(await first.load());
+    await first.end();
+    const store = openSqliteStore(folder.path);
+    const { version } = store;
+    await store.close();
+    rmSync(join(folder.path, ANSWERS_FILE));
+    const file = new AnswersFile({
+      dataDir: folder.path,
+      basis: [readVersion(), COMPILE_OPTIONS],
+      version: () => version as string,
+      onGivenUp: (error) => expect.fail(String(error)),
+    });
+    for (const _ of file.keep([Uint8Array.of(0, 0, 255)]));
+    file.close();
+
+    const second = await Life.begin();
+    const registry = await second.load();
+    await waitFor('a thread that answers', () => (second.publisher.isReady ? true : null));
+    const [service] = registry.state.services();
+    await register(registry, service?.id as string, 'web-3', '10.0.0.3');
+    expect(await second.dig(WEB, 'A')).toEqual(['A 10.0.0.1', 'A 10.0.0.2', 'A 10.0.0.3']);
+    await second.end();
+    const third = await Life.begin();
+    await third.answersEarly();
+    expect(await third.dig(WEB, 'A')).toEqual(['A 10.0.0.1', 'A 10.0.0.2', 'A 10.0.0.3']);
   });
 });
 

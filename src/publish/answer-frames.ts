@@ -42,15 +42,16 @@ export function headerOf(basis: unknown): Buffer {
 
 /** @param version at most 255 octets of ASCII; @throws Error as the system says */
 export function writeFrame(fd: number, kind: FrameKind, version: string, payload: Uint8Array): number {
-  const head = Buffer.alloc(FRAME_HEAD_BYTES + version.length);
-  head.writeUInt32LE(payload.length, 4);
-  head[8] = KINDS.indexOf(kind);
-  head[9] = version.length;
-  head.write(version, FRAME_HEAD_BYTES, 'latin1');
-  head.writeUInt32LE(crc32(payload, crc32(head.subarray(4))), 0);
-  writeAll(fd, head);
-  writeAll(fd, payload);
-  return head.length + payload.length;
+  const start = FRAME_HEAD_BYTES + version.length;
+  const frame = Buffer.allocUnsafe(start + payload.length);
+  frame.writeUInt32LE(payload.length, 4);
+  frame[8] = KINDS.indexOf(kind);
+  frame[9] = version.length;
+  frame.write(version, FRAME_HEAD_BYTES, 'latin1');
+  frame.set(payload, start);
+  frame.writeUInt32LE(crc32(frame.subarray(4)), 0);
+  writeAll(fd, frame);
+  return frame.length;
 }
 
 /** A full disk may take a part. @throws Error as the system says */

@@ -126,7 +126,7 @@ export class Publisher {
    */
   async fillLaterFrom(takeSnapshot: TakeSnapshot): Promise<void> {
     this.#takeSnapshot = takeSnapshot;
-    await Promise.allSettled(this.#supplying);
+    while (this.#supplying.size > 0) await Promise.allSettled(this.#supplying);
   }
 
   /**
