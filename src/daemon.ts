@@ -27,10 +27,10 @@ import { Resolver } from './resolver/resolver.ts';
 import type { Endpoint } from './setting-forms.ts';
 import { openStore } from './store/open.ts';
 import { StoreError } from './store/store.ts';
+import { Supply } from './supply.ts';
 import type { CompileOptions } from './synthesis/compile-options.ts';
 import { compileLocalNames, compileLocalTails, type LocalOptions } from './synthesis/local-names.ts';
 import { resolveOwn } from './synthesis/own-addresses.ts';
-import { Synthesizer } from './synthesis/synthesizer.ts';
 
 export interface Daemon {
   readonly registry: Registry;
@@ -136,12 +136,16 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     readiness = { ...readiness, reason: 'the state is being loaded' };
     const store = openStore(settings.store, settings.dataDir);
     closers.push(() => store.close());
+    const supply = new Supply(publisher, compileOptions(settings, publisher.addresses), store, settings.dataDir, log);
+    closers.push(() => supply.close());
+    supply.begin();
     const registry = await Registry.open({
       store,
       options,
       clock,
       random: (bound) => randomInt(bound),
     });
+    await supply.resume(registry);
     const onError = (error: unknown): void => log.error({ err: error }, 'a change that was due could not be made');
     logTransitions(registry, log);
     const prober = new Prober(registry, proberOptions(settings), proberEvents(log, onError), probe, clock);
@@ -150,18 +154,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     closers.push(() => prober.close());
     await declare(registry, content, yaml);
 
-    const synthesizer = new Synthesizer(registry.state, compileOptions(settings, publisher.addresses));
-    // Before the snapshot is taken: a verdict may come in at any moment.
-    registry.subscribe(async (changes) => {
-      try {
-        const delta = synthesizer.delta(changes);
-        if (delta !== null) await publisher.publish(delta);
-      } catch (error) {
-        // The change is durable already: its call must be answered, and everyone else's must go on.
-        log.error({ err: error }, 'a change could not be brought into DNS');
-      }
-    });
-    await publisher.fill(() => synthesizer.snapshot());
+    await supply.complete(registry);
     warnOfShadowedZones(registry, log);
     watchOverrides(registry, (key, isGone) => {
       log.info(
@@ -186,6 +179,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     });
     // Aliases of our own names are answered from the start.
     await registry.settle();
+    await supply.renewAliases(registry);
 
     served = registry;
     const http = listeners.addresses.map(formatAddress);

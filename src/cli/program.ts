@@ -1,7 +1,7 @@
 /** The commands and their flags. */
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { settingFlags } from '../config.ts';
+import { readVersion } from '../version.ts';
 import { check } from './check.ts';
 import { EXIT_USAGE } from './exit-codes.ts';
 
@@ -29,9 +29,4 @@ export async function run(argv: readonly string[]): Promise<void> {
     .action((file: string) => check(file));
 
   await program.parseAsync(argv);
-}
-
-function readVersion(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-  return version;
 }

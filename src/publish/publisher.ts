@@ -35,6 +35,7 @@ export type TakeSnapshot = () => Iterable<Uint8Array>;
 export class Publisher {
   readonly #pool: ThreadPool;
   #takeSnapshot: TakeSnapshot | null = null;
+  readonly #supplying = new Set<Promise<void>>();
   #sequence = 0;
   #lastLoss: unknown = null;
   #isClosing = false;
@@ -120,6 +121,15 @@ export class Publisher {
   }
 
   /**
+   * Has threads that replace lost ones filled from another source, which the others need not be told of: it gives what
+   * they have. Resolves when no thread is being filled from the former one, which knows nothing of deltas to come.
+   */
+  async fillLaterFrom(takeSnapshot: TakeSnapshot): Promise<void> {
+    this.#takeSnapshot = takeSnapshot;
+    while (this.#supplying.size > 0) await Promise.allSettled(this.#supplying);
+  }
+
+  /**
    * Resolves when every live thread answers by the delta, or will when it answers at all: one that is being filled takes
    * it in behind the chunks that it was sent before. Never rejects: a lost thread gets a snapshot that has it.
    */
@@ -160,7 +170,13 @@ export class Publisher {
   }
 
   /** Sends a snapshot, a few chunks ahead of what was taken in, and lets others have their turn in between. */
-  async #supply(threads: readonly AnsweringThread[], takeSnapshot: TakeSnapshot): Promise<void> {
+  #supply(threads: readonly AnsweringThread[], takeSnapshot: TakeSnapshot): Promise<void> {
+    const supplying = this.#sendChunks(threads, takeSnapshot).finally(() => this.#supplying.delete(supplying));
+    this.#supplying.add(supplying);
+    return supplying;
+  }
+
+  async #sendChunks(threads: readonly AnsweringThread[], takeSnapshot: TakeSnapshot): Promise<void> {
     const areThere = (): AnsweringThread[] => threads.filter((thread) => this.threads.includes(thread));
     const underWay: Promise<unknown>[] = [];
     for (const chunk of takeSnapshot()) {

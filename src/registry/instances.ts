@@ -134,6 +134,9 @@ function requireInstanceQuotas(state: State, service: Service, { options }: Cont
   const { instancesPerNamespace, instancesPerService } = options.quotas;
   let ofService = state.countedInstances(service.id);
   let ofNamespace = state.countedInstances(service.namespaceId);
+  // Who is being registered is looked at only where it could matter.
+  const isNear = (count: number, quota: number): boolean => quota > 0 && count + state.pendingCount >= quota;
+  if (!isNear(ofService, instancesPerService) && !isNear(ofNamespace, instancesPerNamespace)) return;
   for (const { work } of state.pendingOperations()) {
     if (work?.kind !== 'register-instance') continue;
     const other = work.instance;

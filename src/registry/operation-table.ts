@@ -2,8 +2,17 @@
 import type { Operation } from './model.ts';
 import { targetsOf } from './targets.ts';
 
+/**
+ * The oldest ones are what goes as new ones come. A Map walks over the places of all that went before it comes to the
+ * first that is left, so one Map has no more than this many.
+ */
+const RUN = 1000;
+
 export class OperationTable {
-  readonly #operations = new Map<string, Operation>();
+  /** Runs of operations, which together are all of them, oldest first. */
+  #runs: Map<string, Operation>[] = [];
+  /** By id the run that has it. */
+  readonly #runOf = new Map<string, Map<string, Operation>>();
   readonly #pending = new Map<string, Operation>();
   readonly #pendingByTarget = new Map<string, string>();
   readonly #requests = new Map<string, string>();
@@ -12,17 +21,21 @@ export class OperationTable {
   #youngestAt = 0;
 
   get size(): number {
-    return this.#operations.size;
+    return this.#runOf.size;
   }
 
   get(id: string): Operation | undefined {
-    return this.#operations.get(id);
+    return this.#runOf.get(id)?.get(id);
   }
 
   /** Oldest first. */
-  all(): MapIterator<Operation> {
+  *all(): Generator<Operation> {
     if (this.#misplaced.size > 0) this.#sort();
-    return this.#operations.values();
+    for (const run of this.#runs) yield* run.values();
+  }
+
+  get pendingCount(): number {
+    return this.#pending.size;
   }
 
   /** Those that have not ended, oldest first. */
@@ -38,21 +51,21 @@ export class OperationTable {
 
   /** The one that answered a request, while it is remembered. */
   byRequest(key: string): Operation | undefined {
-    return this.#operations.get(this.#requests.get(key) ?? '');
+    return this.get(this.#requests.get(key) ?? '');
   }
 
   /** @param value null: removed; @returns what was there before */
   put(id: string, value: Operation | null): Operation | null {
-    const previous = this.#operations.get(id) ?? null;
+    const previous = this.get(id) ?? null;
     if (previous !== null) this.#unlink(id, previous);
     if (value === null) {
-      this.#operations.delete(id);
+      this.#remove(id);
       this.#misplaced.delete(id);
       return previous;
     }
     if (previous === null && value.createdAt < this.#youngestAt) this.#misplaced.add(id);
     this.#youngestAt = Math.max(this.#youngestAt, value.createdAt);
-    this.#operations.set(id, value);
+    this.#set(id, value);
     if (value.request !== null) this.#requests.set(value.request.key, id);
     if (value.status === 'PENDING') this.#pending.set(id, value);
     for (const target of targetsOf(value)) this.#pendingByTarget.set(target, id);
@@ -67,12 +80,31 @@ export class OperationTable {
     for (const target of targetsOf(previous)) this.#pendingByTarget.delete(target);
   }
 
-  #sort(): void {
-    for (const operations of [this.#operations, this.#pending]) {
-      const sorted = [...operations].sort(([, a], [, b]) => a.createdAt - b.createdAt);
-      operations.clear();
-      for (const [id, operation] of sorted) operations.set(id, operation);
+  #set(id: string, value: Operation): void {
+    let run = this.#runOf.get(id) ?? this.#runs.at(-1);
+    if (run === undefined || (run.size >= RUN && !run.has(id))) {
+      run = new Map();
+      this.#runs.push(run);
     }
+    run.set(id, value);
+    this.#runOf.set(id, run);
+  }
+
+  #remove(id: string): void {
+    const run = this.#runOf.get(id);
+    this.#runOf.delete(id);
+    run?.delete(id);
+    if (run?.size === 0) this.#runs = this.#runs.filter((other) => other !== run);
+  }
+
+  #sort(): void {
+    const sorted = this.#runs.flatMap((run) => [...run]).sort(([, a], [, b]) => a.createdAt - b.createdAt);
+    this.#runs = [];
+    this.#runOf.clear();
+    for (const [id, operation] of sorted) this.#set(id, operation);
+    const pending = [...this.#pending].sort(([, a], [, b]) => a.createdAt - b.createdAt);
+    this.#pending.clear();
+    for (const [id, operation] of pending) this.#pending.set(id, operation);
     this.#misplaced.clear();
   }
 }

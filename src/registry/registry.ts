@@ -4,10 +4,11 @@
  * the store's watch reports goes into the state the same way, whoever committed it.
  */
 import type { Store, StoreBatch, StoreChange } from '../store/store.ts';
-import { StoreConflictError, StoreError } from '../store/store.ts';
+import { StoreConflictError } from '../store/store.ts';
 import type { Context, Decider, RegistryOptions } from './decision.ts';
 import { Draft } from './draft.ts';
 import type { Random } from './ids.ts';
+import { loadState } from './load.ts';
 import { type Change, isStored } from './model.ts';
 import { decodeChange, encodeChange, keyOf } from './records.ts';
 import { serialChanges } from './serials.ts';
@@ -70,20 +71,7 @@ export class Registry {
   }
 
   async #load(): Promise<void> {
-    const { revision, records } = await this.#store.load();
-    // The indexes of an instance need its service, and operations are kept in the order in which they were accepted.
-    const later: Change[] = [];
-    const operations: Extract<Change, { kind: 'operation' }>[] = [];
-    for (const record of records) {
-      const change = readChange(record);
-      if (change.kind === 'instance') later.push(change);
-      else if (change.kind === 'operation') operations.push(change);
-      else this.state.apply(change);
-    }
-    for (const change of later) this.state.apply(change);
-    operations.sort((a, b) => (a.value?.createdAt ?? 0) - (b.value?.createdAt ?? 0));
-    for (const change of operations) this.state.apply(change);
-    this.#revision = revision;
+    this.#revision = await loadState(this.#store, this.state);
     this.#store.watch((batch) => this.#take(batch));
   }
 
@@ -194,15 +182,6 @@ export class Registry {
     const told = this.#listeners.map((listener) => listener(applied));
     const before = this.#announced;
     this.#announced = before.then(() => Promise.all(told)).then(() => undefined);
-  }
-}
-
-/** @throws StoreError that names the record */
-function readChange(record: { key: string; value: string }): Change {
-  try {
-    return decodeChange(record);
-  } catch (cause) {
-    throw new StoreError(`the record "${record.key}" cannot be read: ${(cause as Error).message}`, { cause });
   }
 }
 

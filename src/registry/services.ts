@@ -133,11 +133,8 @@ export function putNewService(state: State, service: Service, now: number): Chan
 
 /** The same request id for a service of another name is other parameters. */
 function requireFreshRequestId(state: State, namespaceId: string, requestId: string | null): void {
-  if (requestId === null) return;
-  for (const service of state.servicesOf(namespaceId)) {
-    if (service.creatorRequestId === requestId) {
-      throw invalidInput('The CreatorRequestId was used before, with other parameters.');
-    }
+  if (requestId !== null && state.serviceByRequest(namespaceId, requestId) !== undefined) {
+    throw invalidInput('The CreatorRequestId was used before, with other parameters.');
   }
 }
 

@@ -2,6 +2,7 @@
  * Everything the registry knows, in memory, with the indexes that decisions and reads need. It changes by `apply`
  * alone, whose result undoes the change; what is read from it is immutable.
  */
+import { type Instances, InstanceTable } from './instance-table.ts';
 import { addTo, deleteIn, removeFrom, setIn, setOrDelete } from './maps.ts';
 import {
   type AliasTarget,
@@ -15,20 +16,22 @@ import {
 import { OperationTable } from './operation-table.ts';
 import { ownerOfInstance, ownerOfService } from './owner-names.ts';
 
-const NO_INSTANCES: ReadonlyMap<string, Instance> = new Map();
+const NO_INSTANCES: Instances = new InstanceTable();
 
 export class State {
   readonly #namespaces = new Map<string, Namespace>();
   readonly #services = new Map<string, Service>();
-  readonly #instances = new Map<string, Map<string, Instance>>();
+  readonly #instances = new Map<string, InstanceTable>();
   readonly #operations = new OperationTable();
   readonly #revisions = new Map<string, number>();
   readonly #serials = new Map<string, number>();
 
   readonly #namespaceByHttpName = new Map<string, string>();
   readonly #servicesByNamespace = new Map<string, Map<string, string>>();
-  /** Namespace id -> relative owner name -> `service/<id>` or `instance/<service id>/<id>`. */
-  readonly #ownerNames = new Map<string, Map<string, string>>();
+  /** Namespace id -> CreatorRequestId -> service id. */
+  readonly #servicesByRequest = new Map<string, Map<string, string>>();
+  /** Namespace id -> relative owner name -> who takes it. */
+  readonly #ownerNames = new Map<string, Map<string, Service | Instance>>();
   readonly #zoneNamespaces = new Map<string, Set<string>>();
   /** Instances that count against quotas, by namespace id and by service id. */
   readonly #counted = new Map<string, number>();
@@ -85,7 +88,12 @@ export class State {
     return this.#services.get(this.#servicesByNamespace.get(namespaceId)?.get(name) ?? '');
   }
 
-  instancesOf(serviceId: string): ReadonlyMap<string, Instance> {
+  /** The service of the namespace that a request made, while it is there. */
+  serviceByRequest(namespaceId: string, requestId: string): Service | undefined {
+    return this.#services.get(this.#servicesByRequest.get(namespaceId)?.get(requestId) ?? '');
+  }
+
+  instancesOf(serviceId: string): Instances {
     return this.#instances.get(serviceId) ?? NO_INSTANCES;
   }
 
@@ -94,7 +102,7 @@ export class State {
   }
 
   /** Oldest first. */
-  operations(): MapIterator<Operation> {
+  operations(): Generator<Operation> {
     return this.#operations.all();
   }
 
@@ -104,6 +112,10 @@ export class State {
 
   get operationCount(): number {
     return this.#operations.size;
+  }
+
+  get pendingCount(): number {
+    return this.#operations.pendingCount;
   }
 
   /** Operations that have not ended, oldest first. */
@@ -128,7 +140,9 @@ export class State {
 
   /** Who holds a relative owner name: `service/<id>`, `instance/<service id>/<id>`, or nobody. */
   holderOf(namespaceId: string, owner: string): string | undefined {
-    return this.#ownerNames.get(namespaceId)?.get(owner);
+    const holder = this.#ownerNames.get(namespaceId)?.get(owner);
+    if (holder === undefined) return undefined;
+    return 'serviceId' in holder ? `instance/${holder.serviceId}/${holder.id}` : `service/${holder.id}`;
   }
 
   /** Namespaces, or instances of a namespace or service, that count against quotas. */
@@ -175,6 +189,18 @@ export class State {
   }
 
   // --- change ---
+
+  /** Takes in what a store holds of a service without instances: faster than one change for each of them. */
+  fillService(serviceId: string, instances: readonly Instance[]): void {
+    const service = this.#services.get(serviceId);
+    this.#instances.set(serviceId, new InstanceTable(instances));
+    let counted = 0;
+    for (const instance of instances) {
+      this.#index(service, instance);
+      if (instance.manager === 'api') counted++;
+    }
+    if (service !== undefined) this.#count(service, counted);
+  }
 
   /** Makes one change and returns the change that undoes it. */
   apply(change: Change): Change {
@@ -229,11 +255,15 @@ export class State {
     const previous = this.#services.get(id) ?? null;
     if (previous !== null) {
       deleteIn(this.#servicesByNamespace, previous.namespaceId, previous.name);
+      if (previous.creatorRequestId !== null)
+        deleteIn(this.#servicesByRequest, previous.namespaceId, previous.creatorRequestId);
       this.#releaseOwners(previous);
     }
     setOrDelete(this.#services, id, value);
     if (value !== null) {
       setIn(this.#servicesByNamespace, value.namespaceId, value.name, id);
+      if (value.creatorRequestId !== null)
+        setIn(this.#servicesByRequest, value.namespaceId, value.creatorRequestId, id);
       this.#takeOwners(value);
     }
     return previous;
@@ -252,29 +282,39 @@ export class State {
   #takeOwners(service: Service): void {
     const owner = ownerOfService(service);
     if (owner === null) return;
-    setIn(this.#ownerNames, service.namespaceId, owner, `service/${service.id}`);
+    setIn(this.#ownerNames, service.namespaceId, owner, service);
     for (const instance of this.instancesOf(service.id).values()) {
       const own = ownerOfInstance(service, instance);
-      if (own !== null) setIn(this.#ownerNames, service.namespaceId, own, `instance/${service.id}/${instance.id}`);
+      if (own !== null) setIn(this.#ownerNames, service.namespaceId, own, instance);
     }
   }
 
   #putInstance(serviceId: string, id: string, value: Instance | null): Instance | null {
-    const previous = this.#instances.get(serviceId)?.get(id) ?? null;
+    const table = this.#instances.get(serviceId);
+    const previous = table?.get(id) ?? null;
     const service = this.#services.get(serviceId);
     if (previous !== null) {
       this.#countAlias(previous, -1);
       if (service !== undefined) this.#untrackInstance(service, previous);
       this.#pendingHealth.delete(`${serviceId}/${id}`);
     }
-    if (value === null) deleteIn(this.#instances, serviceId, id);
-    else setIn(this.#instances, serviceId, id, value);
-    if (value !== null) {
-      this.#countAlias(value, 1);
-      if (service !== undefined) this.#trackInstance(service, value);
-      if (value.health.pending !== null) this.#pendingHealth.set(`${serviceId}/${id}`, value);
+    if (value === null) {
+      table?.delete(id);
+      if (table?.size === 0) this.#instances.delete(serviceId);
+      return previous;
     }
+    if (table === undefined) this.#instances.set(serviceId, new InstanceTable([value]));
+    else table.put(value);
+    this.#index(service, value);
+    if (service !== undefined && value.manager === 'api') this.#count(service, 1);
     return previous;
+  }
+
+  #index(service: Service | undefined, instance: Instance): void {
+    this.#countAlias(instance, 1);
+    const owner = service === undefined ? null : ownerOfInstance(service, instance);
+    if (service !== undefined && owner !== null) setIn(this.#ownerNames, service.namespaceId, owner, instance);
+    if (instance.health.pending !== null) this.#pendingHealth.set(`${instance.serviceId}/${instance.id}`, instance);
   }
 
   #countAlias(instance: Instance, by: number): void {
@@ -285,12 +325,6 @@ export class State {
     else setIn(this.#aliasServices, name, instance.serviceId, count);
   }
 
-  #trackInstance(service: Service, instance: Instance): void {
-    const owner = ownerOfInstance(service, instance);
-    if (owner !== null) setIn(this.#ownerNames, service.namespaceId, owner, `instance/${service.id}/${instance.id}`);
-    if (instance.manager === 'api') this.#count(service, 1);
-  }
-
   #untrackInstance(service: Service, instance: Instance): void {
     const owner = ownerOfInstance(service, instance);
     if (owner !== null) deleteIn(this.#ownerNames, service.namespaceId, owner);
@@ -298,6 +332,7 @@ export class State {
   }
 
   #count(service: Service, by: number): void {
+    if (by === 0) return;
     for (const id of [service.namespaceId, service.id]) {
       const count = (this.#counted.get(id) ?? 0) + by;
       if (count === 0) this.#counted.delete(id);

@@ -7,8 +7,16 @@ export function openMemoryStore(): Store {
   const listeners: ((batch: StoreBatch) => void)[] = [];
   let revision = 0;
   return {
-    async load() {
-      return { revision, records: [...records].map(([key, value]) => ({ key, value })) };
+    version: null,
+    async load(first = []) {
+      const rank = (key: string): number => {
+        const index = first.findIndex((prefix) => key.startsWith(prefix));
+        return index < 0 ? first.length : index;
+      };
+      const sorted = [...records].sort(
+        ([a], [b]) => rank(a) - rank(b) || Buffer.compare(Buffer.from(a), Buffer.from(b)),
+      );
+      return { revision, pages: [sorted] };
     },
     async commit(changes: readonly StoreChange[], basis: number) {
       if (basis !== revision) throw new StoreConflictError(`decided on revision ${basis}, the latest is ${revision}`);

@@ -2,38 +2,58 @@
  * The embedded store: one SQLite file, through `node:sqlite`. WAL with full synchronous, so a batch is on the disk
  * when its commit returns; an exclusive lock of the kernel's, held while the file is open, keeps a second process out.
  */
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import type { Store, StoreBatch, StoreChange } from './store.ts';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { Store, StoreBatch, StoreChange, StoredRecord } from './store.ts';
 import { StoreConflictError, StoreError } from './store.ts';
 
 export const SQLITE_FILE = 'cloudmapd.db';
 /** Marks the file as ours in its header, so that another program's database is not taken over. */
 const APPLICATION_ID = 0x636d6170;
-const SCHEMA_VERSION = 1;
+/** 2: revisions are of a session. */
+const SCHEMA_VERSION = 2;
+/** No two sessions ever have the same. */
+const SESSION_BYTES = 12;
+/** Some milliseconds of reading and taking in. */
+const PAGE_RECORDS = 500;
+/** To SQLite any blob is greater than any text. */
+const BEHIND_ALL = new Uint8Array(0);
 
 /**
- * Opens or makes `<dataDir>/cloudmapd.db`.
+ * Opens or makes `<dataDir>/cloudmapd.db`. Revisions count on where a backup was put back, so each is told apart by the
+ * session that committed it: what was open from one opening to its end.
  * @throws StoreError where the folder cannot be written, the file is another daemon's, no database or not ours
  */
 export function openSqliteStore(dataDir: string): Store {
   const path = join(dataDir, SQLITE_FILE);
-  const { database, put, remove, advance, all, latest } = open(dataDir, path);
+  const session = randomBytes(SESSION_BYTES).toString('base64url');
+  const { database, put, remove, advance, firstPage, nextPage, latest } = open(dataDir, path, session);
   const listeners: ((batch: StoreBatch) => void)[] = [];
-  let revision = latest;
+  let { revision, session: lastSession } = latest;
 
-  function* readAll(): Generator<{ key: string; value: string }> {
+  /** No statement stays open between pages: whoever reads may do so at leisure. */
+  function* readPages(first: readonly string[]): Generator<StoredRecord[]> {
     try {
-      yield* all.iterate() as Iterable<{ key: string; value: string }>;
+      for (const [from, to] of rangesOf(first)) {
+        let page = firstPage.all(from, to) as unknown as StoredRecord[];
+        for (let last = page.at(-1); last !== undefined; last = page.at(-1)) {
+          yield page;
+          page = nextPage.all(last[0], to) as unknown as StoredRecord[];
+        }
+      }
     } catch (cause) {
       throw new StoreError(`cannot read ${path}: ${(cause as Error).message}`, { cause });
     }
   }
 
   return {
-    async load() {
-      return { revision, records: readAll() };
+    get version() {
+      return `${lastSession}.${revision}`;
+    },
+    async load(first = []) {
+      return { revision, pages: readPages(first) };
     },
     async commit(changes: readonly StoreChange[], basis: number) {
       if (basis !== revision) throw new StoreConflictError(`decided on revision ${basis}, the latest is ${revision}`);
@@ -43,13 +63,14 @@ export function openSqliteStore(dataDir: string): Store {
           if (value === null) remove.run(key);
           else put.run(key, value);
         }
-        advance.run(revision + 1);
+        advance.run(revision + 1, session);
         database.exec('COMMIT');
       } catch (cause) {
         if (database.isOpen && database.isTransaction) database.exec('ROLLBACK');
         throw new StoreError(`cannot write ${path}: ${(cause as Error).message}`, { cause });
       }
       revision++;
+      lastSession = session;
       for (const listener of listeners) listener({ revision, changes });
       return revision;
     },
@@ -70,13 +91,43 @@ function prepare(database: DatabaseSync) {
       'INSERT INTO record (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
     ),
     remove: database.prepare('DELETE FROM record WHERE key = ?'),
-    advance: database.prepare('UPDATE revision SET latest = ?'),
-    all: database.prepare('SELECT key, value FROM record ORDER BY key'),
-    latest: (database.prepare('SELECT latest FROM revision').get() as { latest: number }).latest,
+    advance: database.prepare('UPDATE revision SET latest = ?, session = ?'),
+    firstPage: pageOf(database, '>='),
+    nextPage: pageOf(database, '>'),
+    latest: database.prepare('SELECT latest AS revision, session FROM revision').get() as {
+      revision: number;
+      session: string;
+    },
   };
 }
 
-function open(dataDir: string, path: string) {
+/** Rows as arrays and many at once: reading a row as an object of its own takes as long again. */
+function pageOf(database: DatabaseSync, comparison: '>=' | '>'): StatementSync {
+  const page = database.prepare(
+    `SELECT key, value FROM record WHERE key ${comparison} ? AND key < ? ORDER BY key LIMIT ${PAGE_RECORDS}`,
+  );
+  page.setReturnArrays(true);
+  return page;
+}
+
+/** The keys' ranges, those of the prefixes first: from, and up to but without. */
+function rangesOf(prefixes: readonly string[]): (readonly [from: string, to: string | Uint8Array])[] {
+  const firsts = prefixes.map((prefix) => [prefix, successorOf(prefix)] as const);
+  const rests: (readonly [string, string | Uint8Array])[] = [];
+  let from = '';
+  for (const [start, end] of [...firsts].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    rests.push([from, start]);
+    from = end;
+  }
+  return [...firsts, ...rests, [from, BEHIND_ALL]];
+}
+
+/** What comes behind all keys with the prefix, which ends in an ASCII character. */
+function successorOf(prefix: string): string {
+  return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
+}
+
+function open(dataDir: string, path: string, session: string) {
   let database: DatabaseSync | undefined;
   try {
     makeFolder(resolve(dataDir));
@@ -85,7 +136,7 @@ function open(dataDir: string, path: string) {
     database.exec('PRAGMA locking_mode = EXCLUSIVE');
     // Taking the write lock once is what makes the exclusive mode hold it from here on.
     database.exec('BEGIN EXCLUSIVE');
-    prepareSchema(database, path);
+    prepareSchema(database, path, session);
     database.exec('COMMIT');
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
     return prepare(database);
@@ -119,7 +170,8 @@ function refuseFragment(path: string): void {
   if (size > 0 && size < SQLITE_HEADER_BYTES) throw new StoreError(`${path} is not a cloudmapd database`);
 }
 
-function prepareSchema(database: DatabaseSync, path: string): void {
+/** @param session of a file that has none yet */
+function prepareSchema(database: DatabaseSync, path: string, session: string): void {
   const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number };
   const { application_id: owner } = database.prepare('PRAGMA application_id').get() as { application_id: number };
   if (version === 0 && owner === 0) {
@@ -127,8 +179,8 @@ function prepareSchema(database: DatabaseSync, path: string): void {
     if (count > 0) throw new StoreError(`${path} is not a cloudmapd database`);
     database.exec(`
       CREATE TABLE record (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT;
-      CREATE TABLE revision (latest INTEGER NOT NULL) STRICT;
-      INSERT INTO revision VALUES (0);
+      CREATE TABLE revision (latest INTEGER NOT NULL, session TEXT NOT NULL) STRICT;
+      INSERT INTO revision VALUES (0, '${session}');
       PRAGMA application_id = ${APPLICATION_ID};
       PRAGMA user_version = ${SCHEMA_VERSION};
     `);
@@ -139,5 +191,11 @@ function prepareSchema(database: DatabaseSync, path: string): void {
     throw new StoreError(
       `${path} has schema ${version}, this cloudmapd knows ${SCHEMA_VERSION}: use a newer cloudmapd`,
     );
+  }
+  if (version === 1) {
+    database.exec(`
+      ALTER TABLE revision ADD COLUMN session TEXT NOT NULL DEFAULT '${session}';
+      PRAGMA user_version = ${SCHEMA_VERSION};
+    `);
   }
 }

@@ -9,6 +9,9 @@ export interface StoreChange {
   readonly value: string | null;
 }
 
+/** A record as it is read: by the hundred thousand, so it is no more than this. */
+export type StoredRecord = readonly [key: string, value: string];
+
 /** A batch that has become durable. */
 export interface StoreBatch {
   /** Grows with every batch. */
@@ -17,8 +20,17 @@ export interface StoreBatch {
 }
 
 export interface Store {
-  /** Every record, and the revision at which they were read. Called once, before the first commit. */
-  load(): Promise<{ revision: number; records: Iterable<{ key: string; value: string }> }>;
+  /**
+   * Names what is stored now: two equal ones have the same records, also over restarts and where a backup was put back.
+   * Null: this store cannot tell.
+   */
+  readonly version: string | null;
+  /**
+   * Every record, some hundred a page, and the revision at which they are read. Called once, before the first commit.
+   * @param first key prefixes whose records come before all others; else records come in the order of their keys, byte
+   * by byte
+   */
+  load(first?: readonly string[]): Promise<{ revision: number; pages: Iterable<readonly StoredRecord[]> }>;
   /**
    * Makes the changes durable, all or none. Watchers have been told of the batch when this resolves.
    * @param basis the revision that the changes were decided on

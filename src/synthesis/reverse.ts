@@ -39,12 +39,17 @@ export class ReverseZones {
     this.#options = options;
   }
 
-  /** Everything, for a snapshot; in steps, after each of which something may have changed. */
-  *fill(delta: () => DeltaWriter): Generator<void> {
+  /** All that the instances give. */
+  takeIn(): void {
     this.#given.clear();
     this.#pointers.clear();
     for (const service of this.#state.services())
       for (const instance of this.#state.instancesOf(service.id).values()) this.#put(service.id, instance.id);
+  }
+
+  /** Everything, for a snapshot; in steps, after each of which something may have changed. */
+  *fill(delta: () => DeltaWriter): Generator<void> {
+    this.takeIn();
     for (const reverse of this.#pointers.keys()) {
       this.#compile(delta(), reverse);
       yield;

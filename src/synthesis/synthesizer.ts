@@ -45,6 +45,11 @@ export class Synthesizer {
     yield delta.finish();
   }
 
+  /** In place of a snapshot, where the threads have one from an earlier run: what deltas to come build on. */
+  resume(): void {
+    this.#reverse?.takeIn();
+  }
+
   /** Steps of a snapshot: after each of them something may have changed. */
   *#compileAll(delta: () => DeltaWriter): Generator<void> {
     for (const { id } of this.#state.namespaces()) {

@@ -92,7 +92,8 @@ class Simulation {
     const found = state.service(this.#schedule.idOf(service)) as Service;
     const instances = state.instancesOf(found.id);
     same('the registered instances', [...instances.keys()].sort(), [...service.instances.keys()].sort());
-    for (const [id, instance] of instances) {
+    for (const instance of instances.values()) {
+      const { id } = instance;
       const { status, lastHealthyAt, pending } = service.instances.get(id) as OracleInstance;
       const { transitions = [], ...health } = instance.health;
       same(`the health of ${id}`, health, { status, lastHealthyAt, pending });

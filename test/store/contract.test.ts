@@ -15,8 +15,8 @@ beforeEach(() => {
 afterEach(() => folder.remove());
 
 const records = async (store: Store) => {
-  const { records: all } = await store.load();
-  return Object.fromEntries([...all].map(({ key, value }) => [key, value]));
+  const { pages } = await store.load();
+  return Object.fromEntries([...pages].flat());
 };
 const put = (entries: Readonly<Record<string, string | null>>) =>
   Object.entries(entries).map(([key, value]) => ({ key, value }));
@@ -33,8 +33,8 @@ describe.each([
   afterEach(() => store.close());
 
   it('is empty at first', async () => {
-    const { revision, records: all } = await store.load();
-    expect({ revision, records: [...all] }).toEqual({ revision: 0, records: [] });
+    const { revision, pages } = await store.load();
+    expect({ revision, records: [...pages].flat() }).toEqual({ revision: 0, records: [] });
   });
 
   it('gives back what was committed', async () => {
@@ -45,6 +45,22 @@ describe.each([
       'b/2': '',
       'c/\u00e9/\u{1f600}': '"\u{1f600}\\u0000"',
     });
+  });
+
+  it('gives records in the order of their keys, those of the prefixes that are asked for first', async () => {
+    // More than a page of each, and names around the prefixes.
+    const keys = ['a/', 'b/', 'c/', 'd/'].flatMap((prefix) =>
+      Array.from({ length: 1100 }, (_, i) => `${prefix}${String(i).padStart(4, '0')}`),
+    );
+    keys.push('', 'a', 'b', 'c', 'b0', 'b.', 'c/\u{1f600}', '\u{1f600}');
+    await store.commit(put(Object.fromEntries(keys.map((key) => [key, `of ${key}`]))), 0);
+    const inOrder = keys.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    const read = async (first?: string[]) => [...(await store.load(first)).pages].flat();
+    expect(await read()).toEqual(inOrder.map((key) => [key, `of ${key}`]));
+    const under = (prefix: string) => inOrder.filter((key) => key.startsWith(prefix));
+    const others = inOrder.filter((key) => !key.startsWith('c/') && !key.startsWith('b/'));
+    expect((await read(['c/', 'b/'])).map(([key]) => key)).toEqual([...under('c/'), ...under('b/'), ...others]);
+    expect(await read(['e/'])).toEqual(await read());
   });
 
   it('replaces and removes, in the order of the changes', async () => {
@@ -144,8 +160,11 @@ describe('sqlite', () => {
     const second = await store.commit(put({ a: '2', b: null, c: '3' }), first);
     await store.close();
     store = opening();
-    const { revision, records: all } = await store.load();
-    expect({ revision, records: [...all] }).toEqual({ revision: second, records: put({ a: '2', c: '3' }) });
+    const { revision, pages } = await store.load();
+    expect({ revision, records: [...pages] }).toEqual({
+      revision: second,
+      records: [Object.entries({ a: '2', c: '3' })],
+    });
     await expect(store.commit(put({ a: '3' }), first)).rejects.toThrow(StoreConflictError);
     await store.commit(put({ a: '3' }), second);
     expect(await records(store)).toEqual({ a: '3', c: '3' });
@@ -193,14 +212,92 @@ describe('sqlite', () => {
     const store = opening();
     await store.commit(put({ a: '1' }), 0);
     await store.close();
-    alter((database) => database.exec('PRAGMA user_version = 2'));
+    alter((database) => database.exec('PRAGMA user_version = 3'));
     const before = readFileSync(file());
-    expect(openError().message).toMatch(/schema 2.*newer cloudmapd/);
+    expect(openError().message).toMatch(/schema 3.*newer cloudmapd/);
     expect(readFileSync(file()).equals(before)).toBe(true);
-    alter((database) => database.exec('PRAGMA user_version = 1'));
+    alter((database) => database.exec('PRAGMA user_version = 2'));
     const again = opening();
     expect(await records(again)).toEqual({ a: '1' });
     await again.close();
+  });
+
+  it('opens a file of the first schema with everything, and moves it on', async () => {
+    alter((database) =>
+      database.exec(`
+        CREATE TABLE record (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT;
+        CREATE TABLE revision (latest INTEGER NOT NULL) STRICT;
+        INSERT INTO record VALUES ('a', '1'), ('b', '2');
+        INSERT INTO revision VALUES (7);
+        PRAGMA application_id = 1668112752;
+        PRAGMA user_version = 1;
+      `),
+    );
+    const first = opening();
+    expect((await first.load()).revision).toBe(7);
+    expect(await records(first)).toEqual({ a: '1', b: '2' });
+    const { version } = first;
+    await first.close();
+    const second = opening();
+    expect(second.version).toBe(version);
+    expect(await second.commit(put({ a: null }), 7)).toBe(8);
+    await second.close();
+    const third = opening();
+    expect(await records(third)).toEqual({ b: '2' });
+    await third.close();
+    alter((database) => expect(database.prepare('PRAGMA user_version').get()).toEqual({ user_version: 2 }));
+  });
+
+  it('has one version for one content, over reopenings, and another after each commit', async () => {
+    const seen = new Set<string | null>();
+    let store = opening();
+    for (const value of ['1', '2', '1']) {
+      seen.add(store.version);
+      await store.commit(put({ a: value }), (await store.load()).revision);
+    }
+    expect(seen.size).toBe(3);
+    const { version } = store;
+    expect(seen.has(version)).toBe(false);
+    await store.close();
+    store = opening();
+    expect(store.version).toBe(version);
+    await store.close();
+  });
+
+  it('tells watchers of a batch when its version is the latest', async () => {
+    const store = opening();
+    const { version } = store;
+    const told: (string | null)[] = [];
+    store.watch(() => told.push(store.version));
+    await store.commit(put({ a: '1' }), 0);
+    expect(told).toEqual([store.version]);
+    expect(told).not.toEqual([version]);
+    await store.close();
+  });
+
+  it('has another version where a backup went another way, though its revision is the same', async () => {
+    let store = opening();
+    const first = await store.commit(put({ a: '1' }), 0);
+    await store.close();
+    const backup = readFileSync(file());
+    const versions: (string | null)[] = [];
+    for (const value of ['2', '3']) {
+      writeFileSync(file(), backup);
+      store = opening();
+      await store.commit(put({ a: value }), first);
+      versions.push(store.version);
+      await store.close();
+    }
+    expect(versions[0]).not.toBe(versions[1]);
+  });
+
+  it('does not write when it is opened and closed', async () => {
+    const store = opening();
+    await store.commit(put({ a: '1' }), 0);
+    await store.close();
+    const before = readFileSync(file());
+    await opening().close();
+    expect(readFileSync(file()).equals(before)).toBe(true);
   });
 
   it.each([

@@ -176,7 +176,8 @@ export class World {
     const oracle = this.#oracle;
     const store = this.#store;
     return {
-      load: () => store.load(),
+      version: null,
+      load: (first) => store.load(first),
       commit: async (changes, basis) => {
         if (isOver()) throw new StoreError('this life is over');
         if (oracle.isStoreBroken) throw new StoreError('the disk is full');

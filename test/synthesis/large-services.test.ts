@@ -1,10 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { choiceAt, choiceBytes, choiceCount, findRrset } from '../../src/answers/answer-set.ts';
 import { createRandom, type Random } from '../../src/answers/selection.ts';
 import { ZoneSet } from '../../src/answers/zone-set.ts';
 import type { Change, Instance } from '../../src/registry/model.ts';
-import { TYPE } from '../../src/wire/header.ts';
-import { NameView, toWireName } from '../../src/wire/names.ts';
+import { choicesIn } from '../support/choices.ts';
 import {
   Content,
   dropInstance,
@@ -18,23 +16,6 @@ import {
 } from '../support/content.ts';
 
 const WEB = 'web.corp.internal';
-
-/** All choices of an RRset, of which an answer has eight at the most, and its note; null: there is no such RRset. */
-function choicesIn(zones: ZoneSet, name: string, type: keyof typeof TYPE): string[] | null {
-  const wire = toWireName(name);
-  const view = new NameView();
-  view.read(wire, 0, wire.length);
-  const { zone, bytes, set } = zones.find(wire, view);
-  const rrset = zone === null || set === 0 ? 0 : findRrset(bytes, set, TYPE[type]);
-  if (zone === null || rrset === 0) return null;
-  const table = zone.choicesOf(bytes, rrset);
-  const count = table?.count ?? choiceCount(bytes, rrset);
-  return Array.from({ length: count }, (_, index) => {
-    const source = table?.bytes ?? bytes;
-    const at = table?.at(index) ?? choiceAt(bytes, rrset, index);
-    return Buffer.from(source.subarray(at, at + choiceBytes(source, at))).toString('hex');
-  }).sort();
-}
 
 const TYPES = ['A', 'AAAA', 'SRV', 'CNAME'] as const;
 
