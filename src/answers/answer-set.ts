@@ -61,6 +61,8 @@ export const CHOICE_HEADER_BYTES = 3;
 /** Bits of the policy octet. */
 const NOTED = 0x80;
 const TABLED = 0x40;
+/** Some of its choices bring additional records. */
+const ADDED = 0x20;
 /** Octets of a note besides its text. */
 const NOTE_BYTES = 5;
 
@@ -73,7 +75,7 @@ export function encodeAnswerSet(rrsets: readonly Rrset[]): Uint8Array {
   let at = 1;
   for (const rrset of rrsets) {
     writeU16(out, at, rrset.type);
-    out[at + 2] = POLICY[rrset.policy] | (rrset.note === undefined ? 0 : NOTED) | (rrset.isTabled ? TABLED : 0);
+    out[at + 2] = POLICY[rrset.policy] | bitsOf(rrset);
     writeU32(out, at + 3, bodyBytes(rrset));
     const body = at + RRSET_HEADER_BYTES;
     writeU32(out, body, rrset.choices.length);
@@ -87,6 +89,12 @@ export function encodeAnswerSet(rrsets: readonly Rrset[]): Uint8Array {
     if (rrset.note !== undefined) at = writeNote(out, at, rrset.note);
   }
   return out;
+}
+
+function bitsOf({ note, isTabled, choices }: Rrset): number {
+  // Of a tabled one it may change.
+  const isAdded = isTabled || choices.some((choice) => choice instanceof Uint8Array || choice.additionals.length > 0);
+  return (note === undefined ? 0 : NOTED) | (isTabled ? TABLED : 0) | (isAdded ? ADDED : 0);
 }
 
 export function encodeChoice(choice: Choice): Uint8Array {
@@ -170,7 +178,7 @@ export function nextRrset(bytes: Uint8Array, rrset: number): number {
 }
 
 export function rrsetPolicy(bytes: Uint8Array, rrset: number): number {
-  return (bytes[rrset + 2] as number) & ~(NOTED | TABLED);
+  return (bytes[rrset + 2] as number) & ~(NOTED | TABLED | ADDED);
 }
 
 /** Where the RRset's note ends, or 0 where it has none: text length in the octet before, the text before that. */
@@ -207,6 +215,11 @@ export function choiceBytes(bytes: Uint8Array, choice: number): number {
     at = tail + 2 + readU16(bytes, tail);
   }
   return at - choice;
+}
+
+/** Whether a choice of the RRset may bring additional records. */
+export function hasAdditionals(bytes: Uint8Array, rrset: number): boolean {
+  return ((bytes[rrset + 2] as number) & ADDED) !== 0;
 }
 
 export function isTabled(bytes: Uint8Array, rrset: number): boolean {

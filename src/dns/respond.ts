@@ -13,6 +13,7 @@ import {
   choiceCount,
   findRrset,
   firstRrset,
+  hasAdditionals,
   isEmptySet,
   nextRrset,
   noteEnd,
@@ -184,7 +185,7 @@ export class Responder {
       if (!this.#copyRrset(zone, bytes, rrset, ownerAt, reply, pick)) return this.#fit(RCODE.NOERROR, reply.length + 1);
       if (!follows) {
         const answersEnd = writer.at;
-        this.#copyAdditionals(zone, bytes, rrset, ownerAt, reply);
+        if (hasAdditionals(bytes, rrset)) this.#copyAdditionals(zone, bytes, rrset, ownerAt, reply);
         return this.#fit(RCODE.NOERROR, answersEnd);
       }
       // The CNAME's target stands uncompressed in the reply, behind a two-octet owner and the fixed fields.

@@ -5,8 +5,7 @@
  *
  * In outline: a socket is made and bound by hand, and Node's `dgram` socket is laid over its descriptor
  * (`bind({ fd })`). From then on that one owns it: it closes it, also when the thread is terminated, and it wakes us.
- * libuv reads one datagram; with its reply go those to what else waits, which is taken out in batches until nothing
- * does. Replies that upstreams were asked for go out in batches too. What the system does not take at once the `dgram`
+ * libuv reads one datagram, which is answered; what else waits is taken out in batches until nothing does. Replies that upstreams were asked for go out in batches too. What the system does not take at once the `dgram`
  * socket sends when there is room.
  *
  * A wildcard address is still one socket for each address of the machine (`udp-wildcard.ts`): libuv reads without
@@ -306,10 +305,12 @@ class Batch {
    */
   answer(listener: Listener, first: Buffer, client: RemoteInfo): boolean {
     this.#sender.clients = listener.clients;
-    let replies = this.#answerFirst(listener, first, client);
+    // By itself: in front of a batch its reply would move those of the batch to other slots than their queries have.
+    if (!this.#send(listener, this.#answerFirst(listener, first, client))) return false;
     for (let round = 0; round < MAX_ROUNDS; round++) {
       // Where an error is reported it is thereby gone, and libuv reads what is behind it.
       const count = this.#system.recvmmsg(listener.fd, this.#receiving, BATCH);
+      let replies = 0;
       for (let k = 0; k < count; k++) {
         const header = this.#receivingAt + k * HEADER.bytes;
         this.#words[(header + HEADER.nameLength) >> 2] = SOCKET_ADDRESS_BYTES;
@@ -317,7 +318,6 @@ class Batch {
       }
       if (!this.#send(listener, replies)) return false;
       if (count <= 0) break;
-      replies = 0;
     }
     return true;
   }

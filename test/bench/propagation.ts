@@ -27,8 +27,6 @@ interface Lane {
 interface Counts {
   late: number;
   unanswered: number;
-  /** From the reply of the API to that of DNS, in ms. */
-  readonly asked: number[];
 }
 
 export async function benchPropagation({ isQuick }: BenchOptions): Promise<Section[]> {
@@ -37,7 +35,7 @@ export async function benchPropagation({ isQuick }: BenchOptions): Promise<Secti
   const caller = callerOf(http, LANES);
   const namespace = await caller.createNamespace(APEX);
   const lanes = await Promise.all(Array.from({ length: LANES }, (_, i) => openLane(caller, namespace, i, port)));
-  const counts: Counts = { late: 0, unanswered: 0, asked: [] };
+  const counts: Counts = { late: 0, unanswered: 0 };
   const startedAt = performance.now();
   await inParallel(tries, LANES, (_, lane) => attempt(caller, lanes[lane] as Lane, counts));
   const seconds = (performance.now() - startedAt) / 1000;

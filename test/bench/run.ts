@@ -16,7 +16,7 @@ import { benchPropagation } from './propagation.ts';
 import { type BenchOptions, printSection, type Section, writeJson } from './report.ts';
 import { benchScale } from './scale.ts';
 import { benchStart } from './start.ts';
-import { CLIENT_CORE, pin, removeFolder, stopAll } from './support.ts';
+import { CLIENT_CORE, pin, stopAll } from './support.ts';
 
 const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<Section[]>>> = {
   dns: benchDns,
@@ -52,7 +52,10 @@ console.log(machineLine(describeMachine()));
 try {
   for (const [name, bench] of Object.entries(BENCHES)) {
     if (names.length > 0 && !names.includes(name)) continue;
-    for (const section of await bench({ isQuick })) {
+    const startedAt = performance.now();
+    const found = await bench({ isQuick });
+    console.log(`\n${name} took ${Math.round((performance.now() - startedAt) / 1000)} s`);
+    for (const section of found) {
       printSection(section);
       sections.push(section);
     }
@@ -60,7 +63,6 @@ try {
   }
 } finally {
   await stopAll();
-  removeFolder();
   writeJson(json, sections, isQuick);
   console.log(`\nevery figure, with the machine: ${json}`);
 }

@@ -1,4 +1,4 @@
-/** `scale-store.ts FOLDER INSTANCES`: makes the store of a daemon that has so many instances, as the registry writes them. */
+/** `scale-store.ts FOLDER INSTANCES PER_SERVICE`: makes the store of a daemon with so many, as the registry writes them. */
 import { hostedZoneId, namespaceId, operationId, serviceId } from '../../src/registry/ids.ts';
 import type { Change } from '../../src/registry/model.ts';
 import { encodeChange } from '../../src/registry/records.ts';
@@ -7,13 +7,13 @@ import { TTL_SECONDS } from './peers/peer.ts';
 import { scaleZones } from './scale-content.ts';
 
 const BATCH = 20_000;
-const [folder, instances] = process.argv.slice(2) as [string, string];
+const [folder, instances, perService] = process.argv.slice(2) as [string, string, string];
 const random = (bound: number): number => Math.floor(Math.random() * bound);
 const now = Date.now();
 
 function* changes(): Generator<Change> {
   let revision = 1;
-  for (const { apex, hosts } of scaleZones(Number(instances))) {
+  for (const { apex, hosts } of scaleZones(Number(instances), Number(perService))) {
     const namespace = namespaceId(random);
     yield {
       kind: 'namespace',

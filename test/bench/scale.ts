@@ -36,6 +36,7 @@ const SMALLEST = 100;
 /** From here on what a process holds anyway is lost in the noise no more. */
 const LARGE = 100_000;
 const LARGEST = 1_000_000;
+const PEER = 'NSD';
 /** Of a name's addresses (Cloud Map: RoutingPolicy, MULTIVALUE). */
 const ANSWERED = 8;
 
@@ -55,59 +56,64 @@ export async function benchScale({ isQuick }: BenchOptions): Promise<Section[]> 
     const note = `left out, ${missing.join(' and ')} not installed (Debian: apt-get install dnsperf nsd)`;
     return [{ bench: 'scale', title, rows: [], notes: [note] }];
   }
-  const empty = await settledBytes(await start(makeStore(0), []), isQuick);
+  const nothing = await start(makeStore(0), []);
+  const empty = await settledBytes(nothing, isQuick);
+  await stop(nothing.server.child);
   const rows: Row[] = [];
   const notes: string[] = [];
   let smallest: Side[] = [];
   for (const size of sizes) {
     const home = makeStore(size);
-    const held = threadBytes(home);
-    const own = await startSeveral(home, size, isQuick || size < LARGEST ? 1 : 3);
-    const { server } = own.at(-1) as Started;
-    const resident = await settledBytes(own.at(-1) as Started, isQuick);
-    pin(server.pid, SERVER_CORE);
-    const queries = writeNames(size);
-    const peer = await nsd().start(scaleZones(size));
-    const sides: Side[] = [server, peer].map((one) => ({ server: one, queries }));
-    if (size === SMALLEST) smallest = sides;
-
-    const figures = measureSides(size === SMALLEST ? sides : [...sides, ...smallest], rounds, seconds);
-    const [ownNow, peerNow, ownSmall, peerSmall] = figures as [Figure[], Figure[], Figure[], Figure[]];
-    const cost = costRows(
-      `${size}: A`,
-      new Map([
-        [CLOUDMAPD, ownNow],
-        [peer.name, peerNow],
-      ]),
-      null,
-    );
-    rows.push(...cost.rows);
-    notes.push(...cost.notes);
-    if (size > SMALLEST) {
-      const series = { [CLOUDMAPD]: growth(ownNow, ownSmall), [peer.name]: growth(peerNow, peerSmall) };
-      const target = { atMost: 1, of: [peer.name] };
-      rows.push({ name: `${size}: A, against ${SMALLEST}`, unit: 'times', series, target });
+    const threadRows = size < LARGE ? [] : memoryOfThread(size, home);
+    const starts = await startSeveral(home, size, isQuick || size < LARGEST ? 1 : 3);
+    rows.push(...startRows(size, starts), ...threadRows);
+    const last = starts.at(-1) as Started;
+    if (size >= LARGE) {
+      const bytes = ((await settledBytes(last, isQuick)) - empty) / size;
+      rows.push(ownRow(`${size}: the process`, 'B/instance', [bytes], { atMost: 1000 }));
     }
-    const isLarge = size >= LARGE;
-    rows.push(
-      ownRow(
-        `${size}: DNS answered`,
-        's',
-        own.map((one) => one.answersAfter),
-        size === LARGEST ? { atMost: 2.5 } : null,
-      ),
-      ownRow(
-        `${size}: API ready`,
-        's',
-        own.map((one) => one.apiAfter),
-        size === LARGEST ? { atMost: 6 } : null,
-      ),
-      ownRow(`${size}: an answering thread`, 'B/instance', [held / size], isLarge ? { atMost: 250 } : null),
-      ownRow(`${size}: the process`, 'B/instance', [(resident - empty) / size], isLarge ? { atMost: 1000 } : null),
-    );
-    if (size > SMALLEST) await Promise.all(sides.map((side) => stop(side.server.child)));
+    pin(last.server.pid, SERVER_CORE);
+    const queries = writeNames(size);
+    const sides = [last.server, await nsd().start(scaleZones(size))].map((server) => ({ server, queries }));
+    if (size === SMALLEST) smallest = sides;
+    const found = costsOf(size, measureSides([...sides, ...smallest], rounds, seconds));
+    rows.push(...found.rows);
+    notes.push(...found.notes);
+    if (size > SMALLEST) await Promise.all(sides.map(({ server }) => stop(server.child)));
   }
   return [{ bench: 'scale', title, rows, notes }];
+}
+
+function startRows(size: number, starts: readonly Started[]): Row[] {
+  const row = (name: string, member: 'answersAfter' | 'apiAfter', atMost: number): Row => {
+    const figures = starts.map((one) => one[member]);
+    return ownRow(`${size}: ${name}`, 's', figures, size === LARGEST ? { atMost } : null);
+  };
+  return [row('DNS answered from the store', 'answersAfter', 2.5), row('API ready', 'apiAfter', 6)];
+}
+
+/** Beside it what the same number costs where each instance has a name of its own. */
+function memoryOfThread(size: number, home: string): Row[] {
+  const row = (name: string, folderOf: string, target: Target | null): Row =>
+    ownRow(`${size}: ${name}`, 'B/instance', [threadBytes(folderOf) / size], target);
+  return [
+    row('an answering thread', home, { atMost: 250 }),
+    ...(size === LARGE ? [row('an answering thread, a name for each', makeStore(size, 1), null)] : []),
+  ];
+}
+
+/** @param figures of cloudmapd, of NSD, and of both with the smallest size in the same rounds */
+function costsOf(size: number, figures: readonly Figure[][]): { rows: Row[]; notes: string[] } {
+  const [own, peer, ownSmall, peerSmall] = figures as [Figure[], Figure[], Figure[], Figure[]];
+  const sides = new Map([
+    [CLOUDMAPD, own],
+    [PEER, peer],
+  ]);
+  const { rows, notes } = costRows(`${size}: A`, sides, null);
+  if (size === SMALLEST) return { rows, notes };
+  const series = { [CLOUDMAPD]: growth(own, ownSmall), [PEER]: growth(peer, peerSmall) };
+  const target = { atMost: 1, of: [PEER] };
+  return { rows: [...rows, { name: `${size}: A, against ${SMALLEST}`, unit: 'times', series, target }], notes };
 }
 
 interface Side {
@@ -136,9 +142,9 @@ function ownRow(name: string, unit: string, figures: readonly number[], target: 
 }
 
 /** @returns the folder of a store with so many instances */
-function makeStore(size: number): string {
-  const home = makeHome(`scale-${size}`);
-  execFileSync(process.execPath, [join(ROOT, 'test/bench/scale-store.ts'), home, String(size)]);
+function makeStore(size: number, perService = PER_SERVICE): string {
+  const home = makeHome(`scale-${size}-${perService}`);
+  execFileSync(process.execPath, [join(ROOT, 'test/bench/scale-store.ts'), home, `${size}`, `${perService}`]);
   return home;
 }
 
@@ -177,7 +183,7 @@ async function start(dataDir: string, names: readonly string[]): Promise<Started
 
 /** What the process holds once that has stopped falling, or after half a minute. */
 async function settledBytes({ server: { pid } }: Started, isQuick: boolean): Promise<number> {
-  const [calm, most] = isQuick ? [4, 10] : [10, 30];
+  const [calm, most] = isQuick ? [3, 10] : [10, 30];
   let [least, since] = [residentBytes(pid), 0];
   for (let second = 0; second < most && since < calm; second++, since++) {
     await sleep(1000);

@@ -47,7 +47,7 @@ interface Subject {
 }
 
 export async function benchStart({ isQuick }: BenchOptions): Promise<Section[]> {
-  const rounds = isQuick ? 3 : 9;
+  const rounds = isQuick ? 2 : 9;
   const built = buildPackage();
   const notes = built === null ? ['the package left out, it cannot be built here'] : [];
   if (!isInstalled(MOTO)) notes.push(`${MOTO} left out, it is not installed (pip install 'moto[server]')`);

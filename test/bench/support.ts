@@ -17,7 +17,9 @@ const START_TIMEOUT_MS = 180_000;
 const STOP_TIMEOUT_MS = 5000;
 
 const children = new Set<ChildProcess>();
+/** Of this process, and gone with it. */
 export const folder = mkdtempSync(join(tmpdir(), 'cloudmapd-bench-'));
+process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 /** Ends what was started, and waits for it: what still runs would cost the next bench its time. */
 export async function stopAll(): Promise<void> {
@@ -32,10 +34,6 @@ export async function stop(child: ChildProcess, signal: NodeJS.Signals = 'SIGTER
   child.kill(signal);
   await exited;
   clearTimeout(killer);
-}
-
-export function removeFolder(): void {
-  rmSync(folder, { recursive: true, force: true });
 }
 
 /** A folder in the benches' own one. */
