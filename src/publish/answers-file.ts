@@ -4,7 +4,7 @@
  * content that the store has. So nothing has to be flushed to the disk, and whatever is wrong with it, the answers are
  * made from the store as if there were no file.
  */
-import { closeSync, ftruncateSync, openSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type FrameKind, headerOf, readFrames, writeAll, writeFrame } from './answer-frames.ts';
@@ -71,7 +71,7 @@ export class AnswersFile {
       const found = this.#check(fd);
       if (found !== null) {
         // What a crash has left unfinished behind it would hide what is appended.
-        ftruncateSync(fd, found.end);
+        if (fstatSync(fd).size > found.end) ftruncateSync(fd, found.end);
         this.#file = { fd: openSync(this.#path, 'a'), baseBytes: found.baseEnd, deltaBytes: found.end - found.baseEnd };
         return () => this.#read(found.end);
       }
