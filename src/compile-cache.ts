@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { homedir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 
 /**
  * Has Node keep what it compiles in `$XDG_CACHE_HOME/cloudmapd` or `~/.cache/cloudmapd`, for this user alone: what is
@@ -23,13 +23,17 @@ function ownFolder({ XDG_CACHE_HOME = '' }: NodeJS.ProcessEnv): string | null {
   try {
     const caches = isAbsolute(XDG_CACHE_HOME) ? XDG_CACHE_HOME : join(homedir(), '.cache');
     const folder = join(caches, 'cloudmapd');
-    // Not recursively: a home that does not exist is not to be made.
+    // Under sudo the home may still be another user's, who is to find nothing of ours there. Not recursively: a home
+    // that does not exist is not to be made.
+    if (!isOwn(existsSync(caches) ? caches : dirname(caches))) return null;
     for (const path of [caches, folder]) if (!existsSync(path)) mkdirSync(path, 0o700);
-    // Under sudo the home may still be another user's.
-    const { uid, mode } = statSync(folder);
-    return uid === process.getuid?.() && (mode & 0o022) === 0 ? folder : null;
+    return isOwn(folder) && (statSync(folder).mode & 0o022) === 0 ? folder : null;
   } catch {
     // No home, or one that is read-only, as in many containers.
     return null;
   }
+}
+
+function isOwn(path: string): boolean {
+  return statSync(path).uid === process.getuid?.();
 }

@@ -2,6 +2,7 @@
  * What the answering threads are told: at first the answers that an earlier run has kept, where they are of what the
  * store has, so that nobody waits for the registry to be read; from then on what becomes of the registry.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Log } from './log.ts';
 import { AnswersFile } from './publish/answers-file.ts';
 import type { Publisher } from './publish/publisher.ts';
@@ -59,7 +60,7 @@ export class Supply {
   async resume(registry: Registry): Promise<void> {
     if ((await this.#filling) !== true) return;
     const synthesizer = new Synthesizer(registry.state, this.#options);
-    synthesizer.resume();
+    for (const _ of synthesizer.resume()) await nextTurn();
     await this.#publisher.fillLaterFrom(() => synthesizer.snapshot());
     this.#follow(registry, synthesizer);
     this.#isResumed = true;

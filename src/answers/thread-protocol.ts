@@ -88,6 +88,7 @@ export type ToThread =
 
 export type FromThread =
   | {
+      /** Of one that joins others: it will be, when it is filled, and the addresses are theirs. */
       kind: 'bound';
       addresses: ListenAddress[];
       /** Wildcard IPv6 addresses that the machine has no IPv6 for. */

@@ -58,7 +58,7 @@ port.on('message', (message: ToThread) => {
   switch (message.kind) {
     case 'delta':
       zones.apply(message.delta);
-      tell({ kind: 'ack', sequence: message.sequence });
+      void acknowledge(message.sequence);
       break;
     case 'serve':
       resolver.serve();
@@ -77,25 +77,45 @@ port.on('message', (message: ToThread) => {
   }
 });
 
-await bindAll();
+/** Whose siblings answer meanwhile takes no query before it can. */
+const bindsWhenFilled = options.sharing === 'join';
+let binding: Promise<void> | null = null;
+const sockets = await chooseSockets();
+if (sockets !== null && bindsWhenFilled) tellBound(sockets, [], []);
+else if (sockets !== null) await bindAll(sockets);
 
-async function bindAll(): Promise<void> {
-  let sockets: UdpSockets;
+async function acknowledge(sequence: number): Promise<void> {
+  if (bindsWhenFilled && zones.isFilled && sockets !== null) {
+    binding ??= bindAll(sockets);
+    await binding;
+  }
+  tell({ kind: 'ack', sequence });
+}
+
+async function chooseSockets(): Promise<UdpSockets | null> {
   try {
-    sockets = await chooseUdpSockets(options.sockets);
+    return await chooseUdpSockets(options.sockets);
   } catch (error) {
     tell({ kind: 'sockets-failed', message: (error as Error).message });
-    return;
+    return null;
   }
+}
+
+function tellBound({ kind, plainReason }: UdpSockets, addresses: ListenAddress[], skipped: ListenAddress[]): void {
+  tell({ kind: 'bound', addresses, skipped, sockets: kind, plainReason });
+}
+
+async function bindAll(sockets: UdpSockets): Promise<void> {
   const addresses: ListenAddress[] = [];
   const skipped: ListenAddress[] = [];
   for (const wanted of options.listen) {
     const result = await bind(wanted, sockets.listen);
     if (result === 'no-ipv6') skipped.push(wanted);
-    else if (result === 'failed') return;
-    else addresses.push(result);
+    else if (result !== 'failed') addresses.push(result);
+    else if (bindsWhenFilled) throw new Error(`${wanted.address} port ${wanted.port} could not be bound`);
+    else return;
   }
-  tell({ kind: 'bound', addresses, skipped, sockets: sockets.kind, plainReason: sockets.plainReason });
+  if (!bindsWhenFilled) tellBound(sockets, addresses, skipped);
 }
 
 async function bind(wanted: ListenAddress, listenUdp: ListenUdp): Promise<ListenAddress | 'no-ipv6' | 'failed'> {

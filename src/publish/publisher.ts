@@ -38,6 +38,8 @@ export class Publisher {
   readonly #supplying = new Set<Promise<void>>();
   #sequence = 0;
   #lastLoss: unknown = null;
+  /** For a thread that answers. */
+  readonly #waiting: (() => void)[] = [];
   #isClosing = false;
 
   private constructor(pool: ThreadPool) {
@@ -108,8 +110,9 @@ export class Publisher {
   }
 
   /**
+   * Resolves when a thread answers by it.
    * @param takeSnapshot called now, and again for each thread that replaces a lost one
-   * @throws Error where no thread takes it in
+   * @throws Error where no thread that is there takes it in
    */
   async fill(takeSnapshot: TakeSnapshot): Promise<void> {
     this.#takeSnapshot = takeSnapshot;
@@ -118,6 +121,8 @@ export class Publisher {
     if (threads.length > 0 && !this.isReady) {
       throw new Error('no answering thread took the snapshot in', { cause: this.#lastLoss });
     }
+    // All of them are being replaced, and those that come are given it too.
+    if (!this.isReady && !this.#isClosing) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
   /**
@@ -159,6 +164,7 @@ export class Publisher {
 
   async close(): Promise<void> {
     this.#isClosing = true;
+    for (const resolve of this.#waiting.splice(0)) resolve();
     await this.#pool.close();
   }
 
@@ -193,6 +199,7 @@ export class Publisher {
     await Promise.all(underWay);
     const filled = areThere();
     for (const thread of filled) thread.isFilled = true;
+    if (filled.length > 0) for (const resolve of this.#waiting.splice(0)) resolve();
     // Loops are looked for when all of them answer, as what one of them asks may come in at another.
     for (const thread of filled) thread.serve();
   }

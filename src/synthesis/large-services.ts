@@ -46,15 +46,19 @@ class NumberedChoices {
     return number;
   }
 
-  /** The last choice gets the number that is free. @returns that number, or null where another instance brings it too */
-  remove(choice: string): number | null {
+  /**
+   * The last choice gets the number that is free.
+   * @returns that number, or null where another instance brings it too; undefined: there is no such choice
+   */
+  remove(choice: string): number | null | undefined {
     const repeats = this.#repeats.get(choice) ?? 0;
     if (repeats > 0) {
       if (repeats === 1) this.#repeats.delete(choice);
       else this.#repeats.set(choice, repeats - 1);
       return null;
     }
-    const number = this.#numbers.get(choice) as number;
+    const number = this.#numbers.get(choice);
+    if (number === undefined) return undefined;
     const last = this.#choices.pop() as string;
     if (last !== choice) {
       this.#choices[number] = last;
@@ -148,6 +152,7 @@ export class LargeServices {
         const apex = toWireName(namespace.name);
         const owner = toWireName(absoluteName(ownerOfService(service) as string, namespace));
         const removed = was === null ? null : choices.remove(was);
+        if (removed === undefined) return false;
         if (removed !== null) delta.dropChoice(apex, owner, TYPE[type], removed);
         const added = is === null ? null : choices.add(is);
         if (added !== null) delta.putChoice(apex, owner, TYPE[type], added, bytesOf(is as string));

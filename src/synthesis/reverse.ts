@@ -31,6 +31,8 @@ export class ReverseZones {
   readonly #options: CompileOptions;
   /** What each instance gives, by `<service id>/<id>`. */
   readonly #given = new Map<string, readonly Pointer[]>();
+  /** What has been there from the start; changes come in one by one. */
+  #hasTakenIn = false;
   /** Reverse name -> instance -> what it gives there. */
   readonly #pointers = new Map<string, Map<string, Pointer>>();
 
@@ -39,17 +41,19 @@ export class ReverseZones {
     this.#options = options;
   }
 
-  /** All that the instances give. */
-  takeIn(): void {
-    this.#given.clear();
-    this.#pointers.clear();
-    for (const service of this.#state.services())
+  /** All that the instances give, once; in steps, after each of which something may have changed. */
+  *takeIn(): Generator<void> {
+    if (this.#hasTakenIn) return;
+    for (const service of this.#state.services()) {
       for (const instance of this.#state.instancesOf(service.id).values()) this.#put(service.id, instance.id);
+      yield;
+    }
+    this.#hasTakenIn = true;
   }
 
   /** Everything, for a snapshot; in steps, after each of which something may have changed. */
   *fill(delta: () => DeltaWriter): Generator<void> {
-    this.takeIn();
+    yield* this.takeIn();
     for (const reverse of this.#pointers.keys()) {
       this.#compile(delta(), reverse);
       yield;

@@ -46,8 +46,8 @@ export class Synthesizer {
   }
 
   /** In place of a snapshot, where the threads have one from an earlier run: what deltas to come build on. */
-  resume(): void {
-    this.#reverse?.takeIn();
+  *resume(): Generator<void> {
+    yield* this.#reverse?.takeIn() ?? [];
   }
 
   /** Steps of a snapshot: after each of them something may have changed. */
@@ -111,9 +111,11 @@ export class Synthesizer {
     };
     // What the batch's services were before it and in its midst: an instance can have come or gone under any of them.
     const earlier = new Map<string, Service[]>();
-    for (const { undo } of changes) {
-      if (undo.kind !== 'service' || undo.value === null) continue;
-      earlier.set(undo.id, [...(earlier.get(undo.id) ?? []), undo.value]);
+    for (const { change, undo } of changes) {
+      if (change.kind !== 'service' || undo.kind !== 'service') continue;
+      // Its choices were numbered as it was before, wherever in the batch it changes.
+      if (!isSameInDns(change.value, undo.value)) this.#large.forget(change.id);
+      if (undo.value !== null) earlier.set(undo.id, [...(earlier.get(undo.id) ?? []), undo.value]);
     }
 
     for (const { change, undo } of changes) {
@@ -129,7 +131,6 @@ export class Synthesizer {
         if (namespace !== null && namespace.type !== 'HTTP') zones.add(zoneOf(namespace));
       } else if (change.kind === 'service' && undo.kind === 'service') {
         if (isSameInDns(change.value, undo.value)) continue;
-        this.#large.forget(change.id);
         for (const service of [change.value, undo.value]) {
           if (service === null) continue;
           for (const owner of this.#ownersOf(service)) touch(service, owner);

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { ListenAddress } from '../../src/answers/thread-protocol.ts';
 import { BindError } from '../../src/publish/answering-thread.ts';
 import type { Publisher } from '../../src/publish/publisher.ts';
+import { deltaOf } from '../support/answering.ts';
 import { closedPort } from '../support/fake-upstream.ts';
 import { Listener } from '../support/listeners.ts';
 import { startPublisher } from '../support/publishing.ts';
@@ -25,9 +26,12 @@ describe.each(KINDS as readonly ('plain' | 'batched')[])('on %s sockets,', (sock
   it.skipIf(process.platform !== 'linux')(
     'each thread has sockets of its own on the port that all were given',
     async () => {
-      const { addresses } = await start({ address: '127.0.0.1', port: 0 }, 3, sockets);
-      const port = addresses[0]?.port as number;
+      const publisher = await start({ address: '127.0.0.1', port: 0 }, 3, sockets);
+      const port = publisher.addresses[0]?.port as number;
       expect(port).toBeGreaterThan(0);
+      // Those beside the first have none before they can answer.
+      expect(socketsAt(port)).toEqual({ udp: 1, tcp: 1 });
+      await publisher.fill(() => [deltaOf({})]);
       expect(socketsAt(port)).toEqual({ udp: 3, tcp: 3 });
     },
   );

@@ -37,6 +37,8 @@ export async function importDebian(engine: ContainerEngine): Promise<void> {
   const commands = DEBIAN_COMMANDS.map((name) => [`/bin/${name}`, pathOf(name)]);
   copyPrograms(root, {
     ...Object.fromEntries(commands),
+    // A part of glibc, so that every Debian has it; Node itself does not load it, other programs in the build do.
+    ...Object.fromEntries([join(dirname(libcPath()), 'librt.so.1')].map((path) => [path, path])),
     '/bin/lookup': lookup,
     '/usr/local/bin/node': process.execPath,
   });
@@ -81,6 +83,10 @@ function copyPrograms(root: string, programs: Readonly<Record<string, string>>):
     mkdirSync(dirname(join(root, inside)), { recursive: true });
     copyFileSync(realpathSync(outside), join(root, inside));
   }
+}
+
+function libcPath(): string {
+  return /\s(\/\S+\/libc\.so\.6) /.exec(output('ldd', process.execPath))?.[1] as string;
 }
 
 function pathOf(command: string): string {

@@ -21,7 +21,7 @@ const TYPES = ['A', 'AAAA', 'SRV', 'CNAME'] as const;
 
 /** What the names have that the script below makes. */
 function everything(zones: ZoneSet): unknown {
-  const names = [WEB, 'corp.internal', ...[0, 1, 5, 39].map((i) => `i${i}.${WEB}`)];
+  const names = [WEB, 'corp.internal', ...Array.from({ length: 80 }, (_, i) => i).map((i) => `i${i}.${WEB}`)];
   return names.map((name) => [name, TYPES.map((type) => choicesIn(zones, name, type))]);
 }
 
@@ -93,6 +93,28 @@ describe('the choices of a large service', () => {
     expect(content.dig(WEB, 'A')).toEqual([`${WEB}. 60 IN A 10.0.0.5`]);
     content.change(put(6, true));
     expect(content.dig(WEB, 'A')).toHaveLength(2);
+  });
+
+  it.each([
+    ['loses a type', 'A 60, AAAA 60', 'AAAA 60'],
+    ['has its types in another order', 'A 60, AAAA 60', 'AAAA 60, A 60'],
+    ['gets another TTL', 'A 60, AAAA 60', 'A 5, AAAA 60'],
+    ['loses the type whose targets have names', 'A 60, SRV 60', 'A 60'],
+    ['leaves DNS', 'SRV 60', null],
+  ])('follow a service that %s while instances come and go', (_, before, after) => {
+    const instances = Array.from({ length: 40 }, (_, i) =>
+      putInstance({ id: `i${i}`, ipv4: address(i), port: i, ...(i < 5 ? { ipv6: `2001:db8::${i}` } : {}) }),
+    );
+    const content = new Content([putNamespace(), putService({ records: before }), ...instances]);
+    // From here on they are numbered.
+    content.change(putInstance({ id: 'first', ipv4: '10.9.0.1', port: 1 }));
+    const come = [60, 61].map((i) => putInstance({ id: `i${i}`, ipv4: address(i), port: i, ipv6: `2001:db8::${i}` }));
+    content.change(dropInstance('i3'), ...come, putService({ records: after }), dropInstance('i20'));
+    const names = [WEB, ...[2, 3, 20, 60, 61].map((i) => `i${i}.${WEB}`)];
+    const all = (zones: ZoneSet) => names.map((name) => [name, TYPES.map((type) => choicesIn(zones, name, type))]);
+    expect(all(content.zones)).toEqual(all(fresh(content)));
+    content.change(dropInstance('i4'), putInstance({ id: 'last', ipv4: '10.9.0.2', port: 2 }));
+    expect(all(content.zones)).toEqual(all(fresh(content)));
   });
 
   it.each(['before', 'behind'])('reach a thread whose snapshot is made while they change, %s many others', (where) => {
@@ -181,7 +203,8 @@ function someChange(content: Content, random: Random): Change[] {
     return [...namespace, ...serviceOf(random)];
   }
   if (dice === 0) return [...ids.map((id) => dropInstance(id)), dropService('srv-1'), dropNamespace('ns-1')];
-  if (dice === 1) return serviceOf(random);
+  if (dice < 4)
+    return [...serviceOf(random), ...(ids.length > 0 ? [dropInstance(ids[random(ids.length)] as string)] : [])];
   if (dice === 2)
     return [putTarget('elsewhere.example', { ipv4: ['192.0.2.9'] }), putInstance(instance(random, 99, true))];
   if (dice < 10) return [dropInstance('i99')];
