@@ -10,7 +10,7 @@ import { fstatSync, readSync, writeSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 
 /** Raised with every change of the frames, of deltas and answer sets, and of what is compiled into them. */
-const FORMAT = 1;
+export const FORMAT = 1;
 const MAGIC = Buffer.from('cloudmapd answers\n', 'latin1');
 const DIGEST_BYTES = 32;
 const HEADER_BYTES = MAGIC.length + DIGEST_BYTES;

@@ -34,6 +34,15 @@ describe('a query allocates nothing', () => {
           'multivalue',
         ),
       ],
+      large: [
+        {
+          ...rrset(
+            Array.from({ length: 100 }, (_, i) => `60 IN A 10.0.2.${i}`),
+            'multivalue',
+          ),
+          isTabled: true,
+        },
+      ],
       alias: [rrset(['60 IN CNAME web.corp.internal'])],
       _tcp: [
         {
@@ -56,6 +65,7 @@ describe('a query allocates nothing', () => {
     ['web.corp.internal', 'A', { edns: 1232 }],
     ['weighted.corp.internal', 'A', {}],
     ['many.corp.internal', 'A', {}],
+    ['large.corp.internal', 'A', {}],
     ['alias.corp.internal', 'A', {}],
     ['_tcp.corp.internal', 'SRV', {}],
     ['web.corp.internal', 'AAAA', {}],

@@ -1,5 +1,5 @@
 /** What a start loads, and what it keeps of that for the next one. */
-import { chmodSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { expectServing, setUpJourney, waitFor } from '../support/journey-tools.ts';
@@ -72,6 +72,14 @@ describe('what a start has compiled', () => {
     const daemon = await journey.start({ launcher: inHome(home) });
     expect(await daemon.stop()).toBe(0);
     expect(filesBelow(home).filter((path) => path.startsWith('.cache/cloudmapd/'))).toEqual([]);
+  });
+
+  it.skipIf(process.getuid?.() !== 0)("leaves nothing in another user's home, as under sudo", async () => {
+    const home = newHome();
+    chownSync(home, 12_345, 12_345);
+    const daemon = await journey.start({ launcher: inHome(home) });
+    expect(await daemon.stop()).toBe(0);
+    expect(readdirSync(home)).toEqual([]);
   });
 
   it.each([

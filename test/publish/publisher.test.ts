@@ -8,6 +8,7 @@ import { FakeUpstream, onlyAddress } from '../support/fake-upstream.ts';
 import { ask } from '../support/forwarding.ts';
 import { waitFor } from '../support/journey-tools.ts';
 import { startPublisher } from '../support/publishing.ts';
+import { socketsAt } from '../support/sockets-at.ts';
 
 /** Far more than it takes until the next thread is being started, and far less than that takes. */
 const TURNS = 50;
@@ -56,4 +57,48 @@ it('a thread answers nothing before a snapshot is complete, whatever else comes 
   end.complete();
   await publisher.publish(end.finish());
   expect((await dig(port, 'web.corp.internal', 'A')).answer).toEqual(['web.corp.internal. 60 IN A 10.0.0.1']);
+});
+
+it('an acknowledgement that came while the main thread did nothing for longer than it waits is one', async () => {
+  const lost: string[] = [];
+  const publisher = await startPublisher({}, { onReplaced: ({ message }) => lost.push(message) });
+  closers.push(() => publisher.close());
+  await publisher.fill(() => [deltaOf({})]);
+  const published = publisher.publish(deltaOf({ 'corp.internal': { web: [rrset(['60 IN A 10.0.0.1'])] } }));
+  // As an fsync does, or the collector; the thread takes a millisecond.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);
+  await published;
+  expect(lost).toEqual([]);
+});
+
+it('a fill that finds all threads being replaced ends when one answers by it', async () => {
+  const publisher = await startPublisher({ threads: 2 });
+  closers.push(() => publisher.close());
+  const port = publisher.addresses[0]?.port as number;
+  await Promise.all(publisher.threads.map((thread) => thread.terminate()));
+  expect(publisher.threads).toEqual([]);
+  await publisher.fill(() => [deltaOf({ 'corp.internal': { web: [rrset(['60 IN A 10.0.0.1'])] } })]);
+  expect(publisher.isReady).toBe(true);
+  expect((await dig(port, 'web.corp.internal', 'A')).answer).toEqual(['web.corp.internal. 60 IN A 10.0.0.1']);
+});
+
+it('a thread that replaces one of two takes no query before it can answer', async () => {
+  const publisher = await startPublisher({ threads: 2 });
+  closers.push(() => publisher.close());
+  const port = publisher.addresses[0]?.port as number;
+  const whole = deltaOf({ 'corp.internal': { web: [rrset(['60 IN A 10.0.0.1'])] } });
+  let runs = 0;
+  // The end of what the replacement gets is held back.
+  await publisher.fill(() => [runs++ === 0 ? whole.slice() : whole.slice(0, whole.length - 2)]);
+  await publisher.threads[0]?.terminate();
+  await waitFor('the next thread', () => (publisher.threads.length === 2 && runs === 2 ? true : null));
+  // It has the port of each client that the system gives to it: were it there, about half of these would be its own.
+  for (let i = 0; i < 40; i++) {
+    expect((await dig(port, 'web.corp.internal', 'A')).answer).toEqual(['web.corp.internal. 60 IN A 10.0.0.1']);
+  }
+  expect(socketsAt(port)).toEqual({ udp: 1, tcp: 1 });
+  const end = new DeltaWriter();
+  end.complete();
+  await publisher.publish(end.finish());
+  expect(socketsAt(port)).toEqual({ udp: 2, tcp: 2 });
 });
