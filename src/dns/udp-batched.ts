@@ -5,7 +5,8 @@
  *
  * In outline: a socket is made and bound by hand, and Node's `dgram` socket is laid over its descriptor
  * (`bind({ fd })`). From then on that one owns it: it closes it, also when the thread is terminated, and it wakes us.
- * libuv reads one datagram, which is answered; what else waits is taken out in batches until nothing does. Replies that upstreams were asked for go out in batches too. What the system does not take at once the `dgram`
+ * libuv reads one datagram; with its reply go those to what else waits, which is taken out in batches until nothing
+ * does. Replies that upstreams were asked for go out in batches too. What the system does not take at once the `dgram`
  * socket sends when there is room.
  *
  * A wildcard address is still one socket for each address of the machine (`udp-wildcard.ts`): libuv reads without
@@ -305,8 +306,6 @@ class Batch {
    */
   answer(listener: Listener, first: Buffer, client: RemoteInfo): boolean {
     this.#sender.clients = listener.clients;
-    // By itself: in front of a batch its reply would move those of the batch to other slots than their queries have.
-    if (!this.#send(listener, this.#answerFirst(listener, first, client))) return false;
     for (let round = 0; round < MAX_ROUNDS; round++) {
       // Where an error is reported it is thereby gone, and libuv reads what is behind it.
       const count = this.#system.recvmmsg(listener.fd, this.#receiving, BATCH);
@@ -316,21 +315,23 @@ class Batch {
         this.#words[(header + HEADER.nameLength) >> 2] = SOCKET_ADDRESS_BYTES;
         replies += this.#answerOne(listener, k, this.#words[(header + HEADER.length) >> 2] as number, replies);
       }
+      // Behind the others, which so keep the slots of their queries; and with them, as each sending may wake a client.
+      if (round === 0) replies += this.#answerFirst(listener, first, client, replies);
       if (!this.#send(listener, replies)) return false;
       if (count <= 0) break;
     }
     return true;
   }
 
-  /** Puts it where it would be, had it come with the batch. @returns 1 where its reply stands in the first slot, or 0 */
-  #answerFirst(listener: Listener, query: Buffer, client: RemoteInfo): number {
+  /** Puts it where it would be, had it come with the batch. @returns 1 where its reply stands in slot `reply`, or 0 */
+  #answerFirst(listener: Listener, query: Buffer, client: RemoteInfo, reply: number): number {
     if (client.family === 'IPv6') {
       listener.socket.answer(query, client);
       return 0;
     }
     (this.#queries[BATCH] as Uint8Array).set(query);
     writeIpv4SocketAddress(this.#octets, this.#addressesAt + BATCH * ADDRESS_STRIDE, client.address, client.port);
-    return this.#answerOne(listener, BATCH, query.length, 0);
+    return this.#answerOne(listener, BATCH, query.length, reply);
   }
 
   /** Answers the query in slot k. @returns 1 where its reply stands in slot `reply`, or 0 */
