@@ -126,9 +126,8 @@ async function startOnce({ command, argsOf, path }: Subject, round: number): Pro
 /** What `npm run build` makes, in a folder of its own. @returns its main.js, or null */
 function buildPackage(): string | null {
   const home = makeHome('package');
-  const tsc = join(ROOT, 'node_modules/.bin/tsc');
-  const args = ['-p', join(ROOT, 'config/tsconfig.build.json'), '--outDir', join(home, 'dist')];
-  if (spawnSync(tsc, args, { stdio: 'ignore' }).status !== 0) return null;
+  const args = [join(ROOT, 'config/build.ts'), join(home, 'dist')];
+  if (spawnSync(process.execPath, args, { stdio: 'ignore' }).status !== 0) return null;
   cpSync(join(ROOT, 'package.json'), join(home, 'package.json'));
   symlinkSync(join(ROOT, 'node_modules'), join(home, 'node_modules'));
   return join(home, 'dist/main.js');
