@@ -23,7 +23,8 @@ import {
   rrsetPolicy,
 } from '../answers/answer-set.ts';
 import { type Random, Selection } from '../answers/selection.ts';
-import type { Lookup, Zone, ZoneSet } from '../answers/zone-set.ts';
+import type { Zone } from '../answers/zone.ts';
+import type { Lookup, ZoneSet } from '../answers/zone-set.ts';
 import type { Resolver } from '../resolver/resolver.ts';
 import { copyBytes, readU16, writeU16 } from '../wire/bytes.ts';
 import { EXTENDED_ERROR } from '../wire/edns.ts';
