@@ -1,0 +1,67 @@
+/**
+ * `kill -9` at any moment: a writer is at full speed, the daemon is being started or is about to end by itself. Each
+ * restart on the same folder, which grows older, has everything that was acknowledged.
+ *   CRASH_ROUNDS=200 CRASH_SEED=7 npm test -- test/journeys/crash
+ */
+import { setTimeout as moment } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { createRandom } from '../../src/answers/selection.ts';
+import { spawnDaemon } from '../support/daemon.ts';
+import { DiskWriter } from '../support/disk-writer.ts';
+import { setUpJourney } from '../support/journey-tools.ts';
+import { settleWorld } from '../support/written-world.ts';
+
+const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 10);
+const SEED = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000);
+/** A start, the checks and what is written in between. */
+const ROUND_TIMEOUT_MS = 20_000;
+const WRITING_MS = { least: 100, most: 600 };
+/** A start takes about so long. */
+const START_MS = 1000;
+const STOP_MS = 60;
+
+const journey = setUpJourney();
+
+it(
+  `${ROUNDS} kills with -9 lose nothing that was acknowledged (CRASH_SEED=${SEED})`,
+  async () => {
+    const random = createRandom(SEED);
+    const dataDir = journey.newPath();
+    const writer = new DiskWriter(random);
+    let sinceMs = Date.now();
+    let daemon = await journey.start({ dataDir });
+    await writer.setUp(daemon);
+    for (let round = 1; round <= ROUNDS; round++) {
+      const kind = pick(random, ['writing', 'writing', 'writing', 'starting', 'stopping'] as const);
+      const before = writer.ledger.counts.acknowledged;
+      const writing = writer.start(daemon);
+      // Not a wait: the moment is what is tried out.
+      await moment(WRITING_MS.least + random(WRITING_MS.most - WRITING_MS.least));
+      if (kind === 'stopping') {
+        void daemon.stop('SIGTERM');
+        await moment(random(STOP_MS));
+      }
+      await daemon.stop('SIGKILL');
+      await writing.stop();
+      expect(writer.ledger.counts.acknowledged).toBeGreaterThan(before);
+
+      if (kind === 'starting') {
+        const { child, exited } = spawnDaemon({ dataDir });
+        await moment(random(START_MS));
+        child.kill('SIGKILL');
+        await exited;
+      }
+      daemon = await journey.start({ dataDir });
+      const problems = await settleWorld(writer, daemon, sinceMs, random);
+      sinceMs = Date.now();
+      expect(problems, `round ${round}, killed while ${kind}, CRASH_SEED=${SEED}`).toEqual([]);
+    }
+    if (process.env.CRASH_ROUNDS !== undefined)
+      console.log(`${ROUNDS} rounds: ${JSON.stringify(writer.ledger.counts)}`);
+  },
+  60_000 + ROUNDS * ROUND_TIMEOUT_MS,
+);
+
+function pick<T>(random: (bound: number) => number, items: readonly T[]): T {
+  return items[random(items.length)] as T;
+}
