@@ -30,6 +30,7 @@ import {
   PASSING,
   PASSING_NAMESPACE,
   STAYING,
+  STEADY,
   serviceInput,
   serviceKey,
   ttlOf,
@@ -68,7 +69,8 @@ export class DiskWriter {
   async setUp(daemon: RunningDaemon): Promise<void> {
     const api = new Api(daemon.endpoint);
     for (const namespace of [DNS_NAMESPACE, HTTP_NAMESPACE]) await this.#createNamespace(api, namespace);
-    for (const service of STAYING) await this.#createService(api, service);
+    for (const service of [...STAYING, STEADY]) await this.#createService(api, service);
+    for (const id of instanceIds(STEADY)) await this.#register(api, STEADY, id);
     api.sdk.destroy();
     if (this.problems.length > 0) throw new Error(this.problems.join('\n'));
   }

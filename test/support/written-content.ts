@@ -26,11 +26,18 @@ export const STAYING: readonly WrittenService[] = [
   { namespace: HTTP_NAMESPACE, name: 'jobs', types: [], isChecked: true, instances: 20 },
 ];
 
+/** Nobody changes it once it is there. */
+export const STEADY: WrittenService = {
+  ...{ namespace: DNS_NAMESPACE, name: 'steady', types: ['A'], isChecked: false, instances: 3 },
+};
+
 /** Those that come and go. */
 export const PASSING: readonly WrittenService[] = [
   { namespace: DNS_NAMESPACE, name: 'passing', types: ['A'], isChecked: false, instances: 1 },
   { namespace: PASSING_NAMESPACE, name: 'inner', types: ['A'], isChecked: true, instances: 1 },
 ];
+
+export const ALL_SERVICES: readonly WrittenService[] = [...STAYING, STEADY, ...PASSING];
 
 export const namespaceKey = (namespace: string): string => `namespace ${namespace}`;
 export const serviceKey = (namespace: string, name: string): string => `service ${namespace}/${name}`;

@@ -17,6 +17,7 @@ import { type Answer, dig } from './dns.ts';
 import { Api } from './journey-api.ts';
 import { operationName } from './ledger.ts';
 import {
+  ALL_SERVICES,
   attributesOf,
   callOf,
   DNS_NAMESPACE,
@@ -24,9 +25,7 @@ import {
   instanceKey,
   instanceState,
   namespaceKey,
-  PASSING,
   PASSING_NAMESPACE,
-  STAYING,
   serviceKey,
   ttlOf,
   type WrittenService,
@@ -75,7 +74,7 @@ class WorldReader {
     const { Id = '', Name = '', Description = '', InstanceCount, DnsConfig } = summary;
     this.#put(serviceKey(namespace, Name), Description, Id);
     const about = `${namespace}/${Name}`;
-    const service = [...STAYING, ...PASSING].find(({ name, namespace: its }) => name === Name && its === namespace);
+    const service = ALL_SERVICES.find(({ name, namespace: its }) => name === Name && its === namespace);
     if (service === undefined) return;
     const ttl = ttlOf(callOf(Description));
     const records = service.types.map((Type) => ({ Type, TTL: ttl }));

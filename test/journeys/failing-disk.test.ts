@@ -1,0 +1,76 @@
+/**
+ * A disk that fails under a daemon at work, by a preloaded library: calls are refused, everything else goes on, and
+ * nothing is lost when the process is killed meanwhile. A device that fails below its file system (dm-error) is not
+ * tried here: it takes root, a kernel with the device mapper, and a file system that would be beyond recovery anyway.
+ */
+import { expect, it, type TestContext } from 'vitest';
+import { createRandom } from '../../src/answers/selection.ts';
+import { DiskWriter } from '../support/disk-writer.ts';
+import { type Fault, makeFailingDisk } from '../support/failing-disk.ts';
+import { setUpJourney } from '../support/journey-tools.ts';
+import { bringDown, expectRecovery, SteadyWatch, waitForCalls } from '../support/store-outage.ts';
+import { settleWorld } from '../support/written-world.ts';
+
+const journey = setUpJourney();
+
+// The file's paths end so; what is beside it, such as the answers, is not meant.
+const onBoth = ({ call, errno }: Pick<Fault, 'call' | 'errno'>): Fault[] =>
+  ['cloudmapd.db', 'cloudmapd.db-wal'].map((end) => ({ call, errno, end }));
+
+const CASES: [string, Fault[], RegExp][] = [
+  ['fsync and fdatasync fail', onBoth({ call: 'fsync', errno: 'EIO' }), /I\/O error/i],
+  ['writes fail', onBoth({ call: 'write', errno: 'EIO' }), /I\/O error/i],
+  ['writes end half-way', onBoth({ call: 'short', errno: 'ENOSPC' }), /full|no space left/i],
+  [
+    'the file system has become read-only',
+    (['write', 'open'] as const).map((call) => ({ call, errno: 'EROFS', end: '' })),
+    /I\/O error|read-?only/i,
+  ],
+];
+
+async function setUp(context: TestContext) {
+  const disk = await makeFailingDisk(context, journey);
+  const random = createRandom(1);
+  const sinceMs = Date.now();
+  const dataDir = journey.newPath();
+  const daemon = await journey.start({ dataDir, launcher: disk.launcher });
+  const writer = new DiskWriter(random);
+  await writer.setUp(daemon);
+  return {
+    ...{ disk, daemon, writer },
+    outage: (faults: readonly Fault[], words: RegExp) => ({ dataDir, words, fail: () => disk.fail(faults) }),
+    /** On the same folder, without the library. */
+    restart: async () => {
+      await daemon.stop('SIGKILL');
+      return journey.start({ dataDir });
+    },
+    settle: (successor: typeof daemon) => settleWorld(writer, successor, sinceMs, random),
+  };
+}
+
+it.for(CASES)('is got over where %s', async ([, faults, words], context) => {
+  const { disk, daemon, writer, outage, restart, settle } = await setUp(context);
+  const watch = await SteadyWatch.start(daemon);
+  await bringDown(daemon, writer, outage(faults, words));
+  // Of the library, not of something else.
+  expect(disk.failures()).toBeGreaterThan(0);
+  disk.mend();
+  await expectRecovery(daemon, writer);
+  await watch.stop();
+  expect(watch.wrong).toEqual([]);
+  expect(await settle(await restart())).toEqual([]);
+});
+
+it.for(CASES)(
+  'costs nothing that was acknowledged where %s and the process is killed',
+  async ([, faults, words], context) => {
+    const { daemon, writer, outage, restart, settle } = await setUp(context);
+    await bringDown(daemon, writer, outage(faults, words));
+    const writing = writer.start(daemon);
+    await waitForCalls(writer, 'refused');
+    const successor = await restart();
+    await writing.stop();
+    expect(await settle(successor)).toEqual([]);
+    await expectRecovery(successor, writer);
+  },
+);
