@@ -5,11 +5,12 @@
  */
 import { expect, it, type TestContext } from 'vitest';
 import { createRandom } from '../../src/answers/selection.ts';
+import { ANSWERS_FILE } from '../../src/publish/answers-file.ts';
 import { DiskWriter } from '../support/disk-writer.ts';
 import { type Fault, makeFailingDisk } from '../support/failing-disk.ts';
-import { setUpJourney } from '../support/journey-tools.ts';
-import { bringDown, expectRecovery, SteadyWatch, waitForCalls } from '../support/store-outage.ts';
-import { settleWorld } from '../support/written-world.ts';
+import { setUpJourney, waitFor } from '../support/journey-tools.ts';
+import { bringDown, expectRecovery, readinessOf, SteadyWatch, waitForCalls } from '../support/store-outage.ts';
+import { compareWorld, settleWorld } from '../support/written-world.ts';
 
 const journey = setUpJourney();
 
@@ -23,7 +24,7 @@ const CASES: [string, Fault[], RegExp][] = [
   ['writes end half-way', onBoth({ call: 'short', errno: 'ENOSPC' }), /full|no space left/i],
   [
     'the file system has become read-only',
-    (['write', 'open'] as const).map((call) => ({ call, errno: 'EROFS', end: '' })),
+    [...onBoth({ call: 'write', errno: 'EROFS' }), ...onBoth({ call: 'open', errno: 'EROFS' })],
     /I\/O error|read-?only/i,
   ],
 ];
@@ -48,7 +49,7 @@ async function setUp(context: TestContext) {
   };
 }
 
-it.for(CASES)('is got over where %s', async ([, faults, words], context) => {
+it.for(CASES)('is got over where %s, and costs nothing that was acknowledged', async ([, faults, words], context) => {
   const { disk, daemon, writer, outage, restart, settle } = await setUp(context);
   const watch = await SteadyWatch.start(daemon);
   await bringDown(daemon, writer, outage(faults, words));
@@ -56,21 +57,33 @@ it.for(CASES)('is got over where %s', async ([, faults, words], context) => {
   expect(disk.failures()).toBeGreaterThan(0);
   disk.mend();
   await expectRecovery(daemon, writer);
+  await bringDown(daemon, writer, outage(faults, words));
   await watch.stop();
   expect(watch.wrong).toEqual([]);
-  expect(await settle(await restart())).toEqual([]);
+  // Killed in the middle of it.
+  const writing = writer.start(daemon);
+  await waitForCalls(writer, 'refused');
+  const successor = await restart();
+  await writing.stop();
+  expect(await settle(successor)).toEqual([]);
+  await expectRecovery(successor, writer);
 });
 
-it.for(CASES)(
-  'costs nothing that was acknowledged where %s and the process is killed',
-  async ([, faults, words], context) => {
-    const { daemon, writer, outage, restart, settle } = await setUp(context);
-    await bringDown(daemon, writer, outage(faults, words));
-    const writing = writer.start(daemon);
-    await waitForCalls(writer, 'refused');
-    const successor = await restart();
-    await writing.stop();
-    expect(await settle(successor)).toEqual([]);
-    await expectRecovery(successor, writer);
-  },
-);
+it('does not matter where it is compiled answers alone that cannot be kept', async (context) => {
+  const { disk, daemon, writer, restart, settle } = await setUp(context);
+  const { refused } = writer.ledger.counts;
+  disk.fail([{ call: 'short', errno: 'ENOSPC', end: ANSWERS_FILE }]);
+  const writing = writer.start(daemon);
+  await waitForCalls(writer, 'acknowledged');
+  // A record that is too long to be written at once.
+  await waitFor('a failure', () => (disk.failures() > 0 ? true : null));
+  await waitForCalls(writer, 'acknowledged');
+  await writing.stop();
+  expect(await readinessOf(daemon)).toEqual({ status: 200 });
+  expect(writer.ledger.counts.refused).toBe(refused);
+  expect(await compareWorld(writer, daemon)).toEqual([]);
+  expect(daemon.stderr()).toMatch(/^[^\n]*compiled answers cannot be kept[^\n]*$/m);
+  const successor = await restart();
+  expect(await settle(successor)).toEqual([]);
+  expect(successor.stderr()).toBe('');
+});

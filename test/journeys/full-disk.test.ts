@@ -1,9 +1,7 @@
 /** A data folder without room: what was acknowledged stays, calls are refused, everything else goes on. */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it, type TestContext } from 'vitest';
 import { createRandom } from '../../src/answers/selection.ts';
-import { ANSWERS_FILE } from '../../src/publish/answers-file.ts';
 import { SQLITE_FILE } from '../../src/store/sqlite.ts';
 import { DiskWriter } from '../support/disk-writer.ts';
 import { expectRefusal, readFolder, setUpJourney } from '../support/journey-tools.ts';
@@ -50,8 +48,6 @@ it('is got over: calls are refused while it lasts, reads and DNS go on, and noth
   const { daemon, writer, outage, restart, settle } = await setUp(disk);
   const watch = await SteadyWatch.start(daemon);
   await bringDown(daemon, writer, outage);
-  // Compiled answers are done without, and leave no half of them.
-  expect(existsSync(join(disk.outside, ANSWERS_FILE))).toBe(false);
   disk.free();
   await expectRecovery(daemon, writer);
   // A second time: recovering once must not be all.

@@ -21,7 +21,7 @@ export class SteadyWatch {
   #isOver = false;
   readonly #api: Api;
   readonly #dnsPort: number;
-  #asking: Promise<unknown> = Promise.resolve();
+  #asking: Promise<void> = Promise.resolve();
 
   private constructor({ endpoint, dnsPort }: RunningDaemon) {
     this.#api = new Api(endpoint);
@@ -32,13 +32,12 @@ export class SteadyWatch {
     const watch = new SteadyWatch(daemon);
     const [records, ids] = [await watch.#dig(), await watch.#discover()];
     expect({ records: records.length, ids }).toEqual({ records: STEADY.instances, ids: instanceIds(STEADY) });
-    const asking = [watch.#ask(records, () => watch.#dig()), watch.#ask(ids, () => watch.#discover())];
-    watch.#asking = Promise.all(asking);
+    watch.#asking = watch.#ask([...records, ...ids]);
     return watch;
   }
 
   async stop(): Promise<void> {
-    const wanted = this.#answers + 4;
+    const wanted = this.#answers + 2;
     await waitFor('answers', () => (this.#answers >= wanted ? true : null));
     this.#isOver = true;
     await this.#asking;
@@ -54,10 +53,10 @@ export class SteadyWatch {
     return (await this.#api.discover(STEADY.namespace, STEADY.name)).ids;
   }
 
-  async #ask(right: readonly string[], ask: () => Promise<readonly string[]>): Promise<void> {
+  async #ask(right: readonly string[]): Promise<void> {
     while (!this.#isOver) {
-      const answer = await ask().catch((error: Error) => [error.message]);
-      if (answer.join() !== right.join()) this.wrong.push(`${answer.join()} instead of ${right.join()}`);
+      const answers = await Promise.all([this.#dig(), this.#discover()]).catch((error: Error) => [error.message]);
+      if (answers.flat().join() !== right.join()) this.wrong.push(`${answers.flat()} instead of ${right}`);
       this.#answers++;
     }
   }
