@@ -20,10 +20,10 @@ import { Api } from '../support/journey-api.ts';
 import { type Ended, expectRefusal, readFolder, runsToSuccess, setUpJourney } from '../support/journey-tools.ts';
 
 /** Half of them are gone again, which leaves free pages. */
-const INSTANCES = { small: 3, large: 400, logged: 60 } as const;
+const INSTANCES = { small: 3, large: 400, logged: 100 } as const;
 /** Written one after the other, and in the log alone. */
-const LOGGED = Array.from({ length: 9 }, (_, n) => `web-${n}`);
-const ATTRIBUTES = { AWS_INSTANCE_IPV4: '10.0.0.1', more: 'x'.repeat(900) };
+const LOGGED = Array.from({ length: 5 }, (_, n) => `web-${n}`);
+const ATTRIBUTES = { AWS_INSTANCE_IPV4: '10.0.0.1', more: 'x'.repeat(600) };
 
 const journey = setUpJourney();
 const folder = makeFolder();
