@@ -3,9 +3,13 @@
  * restart on the same folder, which grows older, has everything that was acknowledged.
  *   CRASH_ROUNDS=200 CRASH_SEED=7 npm test -- test/journeys/crash
  */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as moment } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { createRandom } from '../../src/answers/selection.ts';
+import { ANSWERS_FILE } from '../../src/publish/answers-file.ts';
+import { SQLITE_FILE } from '../../src/store/sqlite.ts';
 import { spawnDaemon } from '../support/daemon.ts';
 import { DiskWriter } from '../support/disk-writer.ts';
 import { setUpJourney, waitFor } from '../support/journey-tools.ts';
@@ -61,6 +65,20 @@ it(
   },
   60_000 + ROUNDS * ROUND_TIMEOUT_MS,
 );
+
+it('a kill in the middle of the first start leaves nothing that a start stumbles over', async () => {
+  // One after the other on one folder: what comes first is made, what comes next is waited for.
+  const dataDir = journey.newPath();
+  for (const file of [SQLITE_FILE, `${SQLITE_FILE}-wal`, ANSWERS_FILE]) {
+    const { child, stdout, exited } = spawnDaemon({ dataDir });
+    const isThere = (): boolean => existsSync(join(dataDir, file));
+    await waitFor(file, () => (isThere() || stdout() !== '' ? true : null));
+    child.kill('SIGKILL');
+    await exited;
+  }
+  const daemon = await journey.start({ dataDir });
+  await new DiskWriter(createRandom(SEED)).setUp(daemon);
+});
 
 function pick<T>(random: (bound: number) => number, items: readonly T[]): T {
   return items[random(items.length)] as T;

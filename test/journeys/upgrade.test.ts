@@ -2,12 +2,14 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { isDeepStrictEqual } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { expect, it } from 'vitest';
 import { SQLITE_FILE } from '../../src/store/sqlite.ts';
+import { spawnDaemon } from '../support/daemon.ts';
 import { dig } from '../support/dns.ts';
 import { Api } from '../support/journey-api.ts';
-import { setUpJourney, waitFor } from '../support/journey-tools.ts';
+import { readFolder, setUpJourney, waitFor } from '../support/journey-tools.ts';
 import { LATE_NAMESPACE, type LateWork, OLD_STORE_SETTINGS } from '../support/make-old-store.ts';
 import { type Recorded, readAll } from '../support/read-all.ts';
 
@@ -25,6 +27,10 @@ function unpack(name: string): string {
     writeFileSync(join(dataDir, file.slice(0, -'.gz'.length)), gunzipSync(readFileSync(join(folder, file))));
   }
   return dataDir;
+}
+
+function readRecorded(name: string): { late: LateWork; recorded: Recorded } {
+  return JSON.parse(readFileSync(join(FIXTURES, name, 'recorded.json'), 'utf8'));
 }
 
 function schemaOf(dataDir: string): unknown {
@@ -48,8 +54,7 @@ async function currentSchema(): Promise<unknown> {
 }
 
 it.each(['schema-1'])('%s is opened, moved on and opened again, with all that was in it', async (name) => {
-  const json = readFileSync(join(FIXTURES, name, 'recorded.json'), 'utf8');
-  const { late, recorded } = JSON.parse(json) as { late: LateWork; recorded: Recorded };
+  const { late, recorded } = readRecorded(name);
   for (const [kind, count] of Object.entries(CONTENT)) {
     expect(Object.keys(recorded[kind as keyof Recorded]).length, kind).toBeGreaterThanOrEqual(count);
   }
@@ -86,4 +91,16 @@ it.each(['schema-1'])('%s is opened, moved on and opened again, with all that wa
   expect((await after.discover(LATE_NAMESPACE, 'web', 'ALL')).revision).toBeGreaterThan(revision);
   await second.stop();
   expect(schemaOf(dataDir)).toBe(await currentSchema());
+});
+
+it.each(['schema-1'])('%s is opened after a kill in the middle of the move, with all that was in it', async (name) => {
+  const { recorded } = readRecorded(name);
+  const dataDir = unpack(name);
+  const settings = OLD_STORE_SETTINGS;
+  const before = readFolder(dataDir);
+  const { child, exited, stdout } = spawnDaemon({ dataDir, settings });
+  await waitFor('a change', () => (stdout() !== '' || !isDeepStrictEqual(readFolder(dataDir), before) ? true : null));
+  child.kill('SIGKILL');
+  await exited;
+  expectSame(await readAll(await journey.start({ dataDir, settings }), LATE_NAMESPACE), recorded);
 });
