@@ -57,6 +57,9 @@ it.for(CASES)('is got over where %s, and costs nothing that was acknowledged', a
   expect(disk.failures()).toBeGreaterThan(0);
   disk.mend();
   await expectRecovery(daemon, writer);
+  // However many calls were refused.
+  const told = daemon.stderr().match(/^.*(cannot|the store).*$/gm);
+  expect(told).toEqual([expect.stringContaining('cannot write'), expect.stringContaining('takes changes again')]);
   await bringDown(daemon, writer, outage(faults, words));
   await watch.stop();
   expect(watch.wrong).toEqual([]);
@@ -67,6 +70,17 @@ it.for(CASES)('is got over where %s, and costs nothing that was acknowledged', a
   await writing.stop();
   expect(await settle(successor)).toEqual([]);
   await expectRecovery(successor, writer);
+});
+
+it('does not keep the daemon from ending', async (context) => {
+  const { disk, daemon, writer, outage, restart, settle } = await setUp(context);
+  const faults = [...onBoth({ call: 'write', errno: 'EIO' }), ...onBoth({ call: 'fsync', errno: 'EIO' })];
+  await bringDown(daemon, writer, outage(faults, /I\/O error/i));
+  const failures = disk.failures();
+  expect(await daemon.stop('SIGTERM')).toBe(0);
+  // The end would have moved the log into the file.
+  expect(disk.failures()).toBeGreaterThan(failures);
+  expect(await settle(await restart())).toEqual([]);
 });
 
 it('does not matter where it is compiled answers alone that cannot be kept', async (context) => {

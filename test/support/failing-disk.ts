@@ -1,5 +1,5 @@
 /** System calls that fail on a daemon's files: failing-disk.c, compiled and preloaded. */
-import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'vitest';
 import { type Journey, requireTool, runCommand } from './journey-tools.ts';
@@ -39,7 +39,10 @@ export async function makeFailingDisk(context: TestContext, journey: Journey): P
   return {
     launcher: ['env', `LD_PRELOAD=${library}`, `CLOUDMAPD_TEST_FAULTS=${faultsFile}`],
     fail: (faults) => {
-      writeFileSync(faultsFile, faults.map(({ call, errno, end }) => `${call} ${ERRNO[errno]} ${end}\n`).join(''));
+      const lines = faults.map(({ call, errno, end }) => `${call} ${ERRNO[errno]} ${end}\n`);
+      writeFileSync(`${faultsFile}.new`, lines.join(''));
+      // At no moment is there none.
+      renameSync(`${faultsFile}.new`, faultsFile);
     },
     mend: () => rmSync(faultsFile, { force: true }),
     failures: () => (existsSync(countFile) ? statSync(countFile).size : 0),
