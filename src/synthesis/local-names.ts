@@ -40,9 +40,10 @@ const RDATA_OF: Readonly<Record<LocalRecord['type'], (value: string) => Uint8Arr
 /** The API's own host name may come and go with containers. */
 const OWN_NAME_TTL_SECONDS = 5;
 
-/** Everything as one delta, for the zone set that is looked into behind the registered zones. */
+/** Everything as a snapshot of one delta, for the zone set that is looked into behind the registered zones. */
 export function compileLocalNames(options: LocalOptions): Uint8Array {
   const delta = new DeltaWriter();
+  delta.reset();
   const byName = new Map<string, LocalRecord[]>();
   for (const record of options.records) {
     const name = record.name.toLowerCase().replace(/\.$/, '');
@@ -53,6 +54,7 @@ export function compileLocalNames(options: LocalOptions): Uint8Array {
   for (const name of own)
     if (!byName.has(name))
       putName(delta, name, askedAddresses(options.addresses, cap(OWN_NAME_TTL_SECONDS, options)), options);
+  delta.complete();
   return delta.finish();
 }
 

@@ -1,0 +1,128 @@
+/**
+ * The configuration file while the daemon runs: when it has changed, or on SIGHUP, its content is declared anew as at
+ * the start. A mistake in it changes nothing; a setting that has changed waits for the next start.
+ */
+import { type Configuration, changedSettings, SettingError, type Settings } from './config.ts';
+import { declare } from './declared/declare.ts';
+import { FollowedFile, type Reading } from './declared/followed-file.ts';
+import { describeTallies, type OutsideRegistry, tallyRecords } from './declared/tally.ts';
+import { ConfigFileError, type YamlFile } from './declared/yaml.ts';
+import { type Ec2Lookup, localOptionsOf, prepareContent } from './declared-content.ts';
+import type { Log } from './log.ts';
+import type { Publisher } from './publish/publisher.ts';
+import type { Registry } from './registry/registry.ts';
+import { compileLocalNames } from './synthesis/local-names.ts';
+
+/** The file is looked at so often; two looks in a row have to find the same. */
+const LOOK_INTERVAL_MS = 1000;
+/** When what is right by itself could not be applied, as where the disk is full. */
+const RETRY_MS = 5000;
+
+export interface ReloaderParts {
+  readonly registry: Registry;
+  readonly publisher: Publisher;
+  readonly ec2: Ec2Lookup;
+  readonly log: Log;
+}
+
+export class Reloader {
+  readonly #name: string;
+  readonly #file: FollowedFile;
+  readonly #again: Configuration['again'];
+  /** Those in force. */
+  readonly #settings: Settings;
+  readonly #parts: ReloaderParts;
+  /** As the file had it when it was last applied. */
+  #applied: OutsideRegistry;
+  #isAsked = false;
+  #running: Promise<void> | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+  /** Why what was read last could not be applied; null: it was. */
+  #failure: string | null = null;
+
+  /** @param configuration as it was applied at the start; @param yaml its file */
+  constructor({ settings, content, again }: Configuration, yaml: YamlFile, parts: ReloaderParts) {
+    this.#name = yaml.file;
+    this.#file = new FollowedFile(yaml.file, yaml.digest);
+    this.#again = again;
+    this.#settings = settings;
+    this.#applied = { records: content.records, ec2Instances: content.ec2Instances };
+    this.#parts = parts;
+  }
+
+  /** Looks at the file from now on. */
+  start(): void {
+    this.#timer = setTimeout(() => this.#run(), this.#failure === null ? LOOK_INTERVAL_MS : RETRY_MS).unref();
+  }
+
+  /** Reads the file at once, changed or not; where that is under way, once more behind it. */
+  reload(): void {
+    this.#isAsked = true;
+    this.#run();
+  }
+
+  /** Nothing is submitted to the registry any more. */
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #run(): void {
+    if (this.#running !== null || this.#isClosed) return;
+    clearTimeout(this.#timer);
+    this.#running = this.#turns().finally(() => {
+      this.#running = null;
+      if (!this.#isClosed) this.start();
+    });
+  }
+
+  async #turns(): Promise<void> {
+    do {
+      const reading = await (this.#isAsked ? this.#file.read() : this.#file.look());
+      this.#isAsked = false;
+      if (reading !== null) await this.#apply(reading);
+    } while (this.#isAsked && !this.#isClosed);
+  }
+
+  async #apply(reading: Reading): Promise<void> {
+    const { log } = this.#parts;
+    try {
+      const done = await this.#declare(reading);
+      if (done !== null) log.info(`${this.#name} was read again: ${done}`);
+      this.#failure = null;
+    } catch (error) {
+      if (error instanceof SettingError || error instanceof ConfigFileError) {
+        log.error(`${error.message} (nothing of the file is applied, all stays as it was)`);
+        this.#failure = null;
+        return;
+      }
+      const failure = (error as Error).message;
+      if (failure !== this.#failure) log.error({ err: error }, `${this.#name} could not be applied, trying again`);
+      this.#failure = failure;
+      this.#file.forget();
+    }
+  }
+
+  /** @returns what has become of it; null: the daemon is stopping. @throws SettingError, ConfigFileError, StoreError */
+  async #declare(reading: Reading): Promise<string | null> {
+    const { registry, publisher, ec2, log } = this.#parts;
+    const settings = this.#settings;
+    const configuration = this.#again(() => {
+      if (reading instanceof Error) throw reading;
+      return reading;
+    });
+    const { content: given, yaml } = configuration;
+    const { content, options } = await prepareContent({ settings, content: given, yaml }, ec2);
+    if (this.#isClosed) return null;
+    const things = await declare(registry, content, yaml, options);
+    await publisher.setLocalNames(compileLocalNames(localOptionsOf(settings, content)));
+    const outside = tallyRecords(this.#applied, given);
+    this.#applied = { records: given.records, ec2Instances: given.ec2Instances };
+    const waiting = changedSettings(settings, configuration.settings);
+    if (waiting.length > 0) {
+      log.warn(`${this.#name}: ${waiting.join(', ')} will be as it says there with the next start, and not before`);
+    }
+    return describeTallies(things, outside);
+  }
+}
