@@ -38,6 +38,8 @@ export class Reloader {
   #running: Promise<void> | null = null;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
+  /** Settings of the file that are not in force, as the log has them. */
+  #waiting = '';
   /** Why what was read last could not be applied; null: it was. */
   #failure: string | null = null;
 
@@ -59,6 +61,7 @@ export class Reloader {
   /** Reads the file at once, changed or not; where that is under way, once more behind it. */
   reload(): void {
     this.#isAsked = true;
+    this.#waiting = '';
     this.#run();
   }
 
@@ -79,8 +82,10 @@ export class Reloader {
 
   async #turns(): Promise<void> {
     do {
-      const reading = await (this.#isAsked ? this.#file.read() : this.#file.look());
+      const isAsked = this.#isAsked;
+      // Who asks from now on may have written what this reading misses.
       this.#isAsked = false;
+      const reading = await (isAsked ? this.#file.read() : this.#file.look());
       if (reading !== null) await this.#apply(reading);
     } while (this.#isAsked && !this.#isClosed);
   }
@@ -106,12 +111,13 @@ export class Reloader {
 
   /** @returns what has become of it; null: the daemon is stopping. @throws SettingError, ConfigFileError, StoreError */
   async #declare(reading: Reading): Promise<string | null> {
-    const { registry, publisher, ec2, log } = this.#parts;
+    const { registry, publisher, ec2 } = this.#parts;
     const settings = this.#settings;
     const configuration = this.#again(() => {
       if (reading instanceof Error) throw reading;
       return reading;
     });
+    this.#warnOfSettings(configuration.settings);
     const { content: given, yaml } = configuration;
     const { content, options } = await prepareContent({ settings, content: given, yaml }, ec2);
     if (this.#isClosed) return null;
@@ -119,10 +125,18 @@ export class Reloader {
     await publisher.setLocalNames(compileLocalNames(localOptionsOf(settings, content)));
     const outside = tallyRecords(this.#applied, given);
     this.#applied = { records: given.records, ec2Instances: given.ec2Instances };
-    const waiting = changedSettings(settings, configuration.settings);
-    if (waiting.length > 0) {
-      log.warn(`${this.#name}: ${waiting.join(', ')} will be as it says there with the next start, and not before`);
-    }
     return describeTallies(things, outside);
+  }
+
+  /** Before the content is held against those in force, which may refuse what the new ones would not. */
+  #warnOfSettings(next: Settings): void {
+    const keys = changedSettings(this.#settings, next);
+    const waiting = JSON.stringify(keys.map((key) => [key, next[key]]));
+    if (keys.length > 0 && waiting !== this.#waiting) {
+      this.#parts.log.warn(
+        `${this.#name}: ${keys.join(', ')} will be what the file says with the next start, not before`,
+      );
+    }
+    this.#waiting = waiting;
   }
 }
