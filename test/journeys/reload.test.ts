@@ -1,12 +1,12 @@
 /** The configuration file while the daemon runs: edited, or asked for by SIGHUP. */
-import { renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { renameSync, truncateSync, writeFileSync } from 'node:fs';
 import { ListNamespacesCommand, ListServicesCommand } from '@aws-sdk/client-servicediscovery';
 import { describe, expect, it } from 'vitest';
 import type { RunningDaemon } from '../support/daemon.ts';
 import { dig } from '../support/dns.ts';
 import { Api } from '../support/journey-api.ts';
-import { runsToSuccess, setUpJourney, waitFor } from '../support/journey-tools.ts';
-import { errorsOf, failBy, hangUp, LEVEL, logOf, reloadBy, reloadsOf, viewOf } from '../support/reloading.ts';
+import { setUpJourney, waitFor } from '../support/journey-tools.ts';
+import { errorsOf, failBy, hangUp, LEVEL, logOf, reloadBy, reloadsOf } from '../support/reloading.ts';
 
 const journey = setUpJourney();
 
@@ -193,90 +193,5 @@ describe('SIGHUP', () => {
     const { Namespaces = [] } = await api.sdk.send(new ListNamespacesCommand({}));
     expect(Namespaces.map(({ Name }) => Name)).toEqual(['own.internal']);
     expect(await daemon.stop('SIGTERM')).toBe(0);
-  });
-});
-
-describe('a mistake in the file', () => {
-  const QUESTIONS = ['web.shop.internal A', 'shop.internal SOA', 'own.taken.internal A', 'printer.example A'];
-  const RECORDS = 'records: [{ name: printer.example, type: A, value: 10.0.0.9 }]\n';
-  const GOOD = RECORDS + HEAD + WEB;
-  const TAKEN = '  - { name: taken.internal, type: DNS_PRIVATE, vpc: vpc-1 }\n';
-
-  it('changes nothing, whatever else the file says, and is told once, with line and key', async () => {
-    const { file, daemon, api } = await start(GOOD);
-    const taken = await api.createService(await api.createNamespace('taken.internal'), 'own');
-    await api.register(taken, 'own', { AWS_INSTANCE_IPV4: '10.0.9.9' });
-    const { web } = (await idsOf(api)) as { web: string };
-    await api.register(web, 'web-2', { AWS_INSTANCE_IPV4: '10.0.0.22' });
-    await waitFor('the log', () => (logOf(daemon).length === 1 ? true : null));
-    const before = await viewOf(daemon, QUESTIONS);
-    const edited = (RECORDS + HEAD + MAIL).replace('10.0.0.9', '10.0.0.10');
-    const mistakes: [text: string, line: number, key: string, problem: string][] = [
-      [`${edited}   - x: [\n`, 10, '', ''],
-      [`${edited}        wrong: 1\n`, 10, 'namespaces[0].services[0].wrong', 'is not a known key'],
-      [`dnsMaxTtl: soon\n${edited}`, 1, 'dnsMaxTtl', '"soon" cannot be used'],
-      [edited.replace('type: A, ttl', 'type: MX, ttl'), 7, 'namespaces[0].services[0].dns.records[0].type', ''],
-      [edited.replace('AWS_INSTANCE_IPV4: ', 'other: '), 9, 'namespaces[0].services[0].instances[0].attributes', ''],
-      [edited.replace('10.0.0.10', 'nowhere'), 1, 'records[0].value', 'is no IPv4 address'],
-      [edited + TAKEN, 10, 'namespaces[1].name', 'made through the API'],
-    ];
-    for (const [text, line, key, problem] of mistakes) {
-      const error = await failBy(daemon, () => writeFileSync(file, text));
-      expect(error).toContain(`${file}:${line}: ${key}`);
-      expect(error).toContain(problem);
-      expect(await viewOf(daemon, QUESTIONS), error).toEqual(before);
-    }
-    // The last one again, for who asks; nobody asked in between.
-    const again = await failBy(daemon, () => process.kill(daemon.pid, 'SIGHUP'));
-    expect(again).toBe(errorsOf(daemon).at(-2));
-    expect(errorsOf(daemon)).toHaveLength(mistakes.length + 1);
-    expect(await viewOf(daemon, QUESTIONS)).toEqual(before);
-
-    // The instance that a call has changed.
-    expect(await reloadBy(daemon, () => writeFileSync(file, GOOD))).toBe('1 changed');
-    expect(await reloadBy(daemon, () => writeFileSync(file, edited))).toBe('2 created, 1 changed, 3 removed');
-    expect(errorsOf(daemon)).toHaveLength(mistakes.length + 1);
-  });
-
-  it('is a file that is gone, too, until it is back', async () => {
-    const { file, daemon } = await start(GOOD);
-    const before = await viewOf(daemon, QUESTIONS);
-    const error = await failBy(daemon, () => rmSync(file));
-    expect(error).toMatch(/^CLOUDMAPD_CONFIG: cannot read ".*content\.yaml": ENOENT/);
-    expect(await failBy(daemon, () => process.kill(daemon.pid, 'SIGHUP'))).toBe(error);
-    expect(await viewOf(daemon, QUESTIONS)).toEqual(before);
-    expect(await reloadBy(daemon, () => writeFileSync(file, GOOD))).toBe('nothing changed');
-    expect(await viewOf(daemon, QUESTIONS)).toEqual(before);
-    expect(errorsOf(daemon)).toHaveLength(2);
-  });
-});
-
-describe('a disk that takes no more', () => {
-  it('has everything stay as it was, and the file is applied when it does again', async (context) => {
-    if (!runsToSuccess('prlimit', ['--version'])) context.skip('this machine has no prlimit');
-    const questions = ['web.shop.internal A', 'mail.shop.internal A', 'printer.example A', 'shop.internal SOA'];
-    const { file, daemon, api } = await start(JOBS);
-    const before = await viewOf(daemon, questions);
-    const limit = (size: string) =>
-      expect(runsToSuccess('prlimit', ['--pid', `${daemon.pid}`, `--fsize=${size}`])).toBe(true);
-    limit('0:unlimited');
-    const records = 'records: [{ name: printer.example, type: A, value: 10.0.0.9 }]\n';
-    const jobs = '  - { name: jobs, type: HTTP, services: [{ name: worker }] }\n';
-    const edited = records + EC2 + HEAD + MAIL + jobs;
-    expect(await failBy(daemon, () => writeFileSync(file, edited))).toContain(`${file} could not be applied`);
-    expect(await viewOf(daemon, questions)).toEqual(before);
-    // By the options that were in force before.
-    const { worker } = (await idsOf(api)) as { worker: string };
-    const register = () => api.register(worker, 'one', { AWS_EC2_INSTANCE_ID: 'i-1' });
-    await expect(register()).rejects.toMatchObject({
-      name: 'InvalidInput',
-    });
-
-    await reloadBy(daemon, () => limit('unlimited:unlimited'));
-    expect(reloadsOf(daemon)).toEqual(['5 created']);
-    expect(await addressesOf(daemon, 'mail.shop.internal')).toEqual(['10.0.0.25']);
-    expect(await addressesOf(daemon, 'printer.example')).toEqual(['10.0.0.9']);
-    await register();
-    expect(await api.attributesOf(worker, 'one')).toMatchObject({ AWS_INSTANCE_IPV4: '10.1.1.1' });
   });
 });
