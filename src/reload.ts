@@ -86,7 +86,7 @@ export class Reloader {
       // Who asks from now on may have written what this reading misses.
       this.#isAsked = false;
       const reading = await (isAsked ? this.#file.read() : this.#file.look());
-      if (reading !== null) await this.#apply(reading);
+      if (reading !== null && !this.#isClosed) await this.#apply(reading);
     } while (this.#isAsked && !this.#isClosed);
   }
 

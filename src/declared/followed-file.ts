@@ -31,7 +31,7 @@ export class FollowedFile {
     const stamp = await stampOf(this.#file);
     const isSettled = stamp === this.#seen;
     this.#seen = stamp;
-    if (!isSettled || (stamp === this.#read && !this.#isAsked)) return null;
+    if (stamp === STREAM || !isSettled || (stamp === this.#read && !this.#isAsked)) return null;
     const reading = await this.#take(stamp);
     // Whatever comes next has another time: this one is older than a look. What could not be read is tried again.
     if (reading !== null && !(reading.text instanceof Error)) this.#read = stamp;
@@ -51,7 +51,10 @@ export class FollowedFile {
   }
 
   async #take(stamp: string): Promise<{ text: Reading; isNew: boolean } | null> {
-    const text = await readFile(this.#file, 'utf8').catch((error: Error) => error);
+    const text =
+      stamp === STREAM
+        ? new Error('it is a pipe or a device, which says what it says once')
+        : await readFile(this.#file, 'utf8').catch((error: Error) => error);
     if ((await stampOf(this.#file)) !== stamp) return null;
     const digest = text instanceof Error ? text.message : digestOf(text);
     const isNew = this.#isAsked || digest !== this.#digest;
@@ -66,10 +69,15 @@ export function digestOf(text: string): string {
   return hash('sha256', text);
 }
 
+/** Such as of `--config <(generate)`: read again it would be empty, or never end. */
+const STREAM = 'stream';
+
 /** Another one where the file was written, replaced, moved here or reached by another link. */
 async function stampOf(file: string): Promise<string> {
   try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true });
+    const stats = await stat(file, { bigint: true });
+    if (!stats.isFile() && !stats.isDirectory()) return STREAM;
+    const { dev, ino, size, mtimeNs, ctimeNs } = stats;
     return [dev, ino, size, mtimeNs, ctimeNs].join();
   } catch (error) {
     return (error as NodeJS.ErrnoException).code ?? String(error);

@@ -98,7 +98,7 @@ function rrsetOf(type: number, policy: Rrset['policy'], tails: readonly Uint8Arr
   return { type, policy, choices };
 }
 
-/** RFC 6303 s3 has these fields; the negative TTL is ours. */
+/** RFC 6303 s3 has these fields; the negative TTL is ours. Nobody transfers such a zone, so its serial says nothing. */
 function soaOf(mname: string, options: LocalOptions): Uint8Array {
   const minimum = cap(options.soaTtlSeconds, options);
   return soaRdata({ mname, rname: 'nobody.invalid', serial: 1, refresh: 3600, retry: 1200, expire: 604_800, minimum });

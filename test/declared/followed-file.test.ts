@@ -1,4 +1,5 @@
 /** What of a file's life is a change, look by look. */
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   mkdirSync,
@@ -204,6 +205,14 @@ describe('a reading', () => {
   it('says each time that the file is gone, and looks then say nothing', async () => {
     rmSync(file);
     for (let i = 0; i < 2; i++) expect(await followed.read()).toMatchObject({ code: 'ENOENT' });
+    expect(await look(3)).toEqual([null, null, null]);
+  });
+
+  it('of a pipe says that there is none, and looks at it say nothing', async () => {
+    rmSync(file);
+    execFileSync('mkfifo', [file]);
+    expect(await look(3)).toEqual([null, null, null]);
+    expect(await followed.read()).toMatchObject({ message: expect.stringContaining('pipe') });
     expect(await look(3)).toEqual([null, null, null]);
   });
 });
