@@ -17,7 +17,6 @@ import { isWildcard, listenerAddresses } from './listener-addresses.ts';
 import type { Log } from './log.ts';
 import { BindError, SocketsError } from './publish/answering-thread.ts';
 import { formatAddress, Publisher } from './publish/publisher.ts';
-import type { Namespace } from './registry/model.ts';
 import { Registry } from './registry/registry.ts';
 import { scheduleOperations } from './registry/schedule.ts';
 import { Reloader } from './reload.ts';
@@ -30,6 +29,7 @@ import { Supply } from './supply.ts';
 import type { CompileOptions } from './synthesis/compile-options.ts';
 import { compileLocalNames, compileLocalTails } from './synthesis/local-names.ts';
 import { resolveOwn } from './synthesis/own-addresses.ts';
+import { watchShadowedZones } from './synthesis/shadowed-zones.ts';
 
 export interface Daemon {
   readonly registry: Registry;
@@ -155,7 +155,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     await declare(registry, content, yaml);
 
     await supply.complete(registry);
-    warnOfShadowedZones(registry, log);
+    watchShadowedZones(registry, warn);
     watchOverrides(registry, (key, isGone) => {
       log.info(
         `${key} is declared in ${configFile ?? 'a file'} and was ${isGone ? 'removed' : 'changed'} through the API; the next reload or start sets it back`,
@@ -239,24 +239,6 @@ function bindProblem(env: string, flag: string, error: HttpBindError | BindError
       EADDRNOTAVAIL: `${where} is no address of this machine: add it`,
     }[error.code] ?? `${where} cannot be bound (${error.message}): mend that`;
   return new SettingError(`${env}: ${problem}, or choose another address with ${env} or ${flag}`, { cause: error });
-}
-
-/** Of two DNS namespaces with one name the oldest is answered; whoever made the other one will wonder. */
-function warnOfShadowedZones(registry: Registry, log: Log): void {
-  const warn = (namespace: Namespace | null): void => {
-    if (namespace === null || namespace.type === 'HTTP') return;
-    const [owner] = registry.state.zoneNamespaces(namespace.name);
-    if (owner === undefined || owner.id === namespace.id) return;
-    log.warn(
-      `${namespace.id} has the name of ${owner.id}, "${owner.name}", which owns the zone: it is not in DNS until that one is deleted`,
-    );
-  };
-  for (const namespace of registry.state.namespaces()) warn(namespace);
-  registry.subscribe(async (changes) => {
-    for (const { change, undo } of changes) {
-      if (change.kind === 'namespace' && undo.value === null) warn(change.value);
-    }
-  });
 }
 
 function proberOptions(settings: Settings): ProberOptions {
