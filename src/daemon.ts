@@ -19,6 +19,7 @@ import { BindError, SocketsError } from './publish/answering-thread.ts';
 import { formatAddress, Publisher } from './publish/publisher.ts';
 import { Registry } from './registry/registry.ts';
 import { scheduleOperations } from './registry/schedule.ts';
+import { tryFailedStore } from './registry/store-trials.ts';
 import { Reloader } from './reload.ts';
 import { createLookup } from './resolver/lookup.ts';
 import { Resolver } from './resolver/resolver.ts';
@@ -107,6 +108,8 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     const readinessNow = (): Readiness => {
       if (!readiness.isReady) return readiness;
       if (!publisher.isReady) return { ...readiness, isReady: false, reason: 'no thread answers DNS' };
+      const outage = served?.outage ?? null;
+      if (outage !== null) return { ...readiness, isReady: false, reason: outage.message };
       // A replaced thread may have other ones, and one that is being replaced does not answer.
       const threads = publisher.threads.filter(({ isFilled }) => isFilled).length;
       return { ...readiness, sockets: publisher.sockets, ...(publisher.threadCount > 1 && { threads }) };
@@ -146,7 +149,11 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
       random: (bound) => randomInt(bound),
     });
     await supply.resume(registry);
-    const onError = (error: unknown): void => log.error({ err: error }, 'a change that was due could not be made');
+    const onError = (error: unknown): void => {
+      // Told once, however many changes are due meanwhile; each is tried again.
+      if (!(error instanceof StoreError)) log.error({ err: error }, 'a change that was due could not be made');
+    };
+    logOutages(registry, log);
     logTransitions(registry, log);
     const prober = new Prober(registry, proberOptions(settings), proberEvents(log, onError), probe, clock);
     // Before the file's content comes in, whose new instances are registrations like others.
@@ -162,6 +169,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
       );
     });
     const schedules = [
+      tryFailedStore(registry),
       scheduleOperations(registry, clock, onError),
       scheduleCustomHealth(registry, clock, onError),
       scheduleAliasTargets(
@@ -239,6 +247,13 @@ function bindProblem(env: string, flag: string, error: HttpBindError | BindError
       EADDRNOTAVAIL: `${where} is no address of this machine: add it`,
     }[error.code] ?? `${where} cannot be bound (${error.message}): mend that`;
   return new SettingError(`${env}: ${problem}, or choose another address with ${env} or ${flag}`, { cause: error });
+}
+
+function logOutages(registry: Registry, log: Log): void {
+  registry.onOutage((outage) => {
+    if (outage === null) log.info('the store takes changes again');
+    else log.error(`${outage.message}: calls that change something fail until it can; DNS and reads go on`);
+  });
 }
 
 function proberOptions(settings: Settings): ProberOptions {

@@ -10,13 +10,11 @@ import { ConfigFileError, type YamlFile } from './declared/yaml.ts';
 import { type Ec2Lookup, localOptionsOf, prepareContent } from './declared-content.ts';
 import type { Log } from './log.ts';
 import type { Publisher } from './publish/publisher.ts';
-import type { Registry } from './registry/registry.ts';
+import { isStoreFailure, type Registry } from './registry/registry.ts';
 import { compileLocalNames } from './synthesis/local-names.ts';
 
 /** The file is looked at so often; two looks in a row have to find the same. */
 const LOOK_INTERVAL_MS = 1000;
-/** When what is right by itself could not be applied, as where the disk is full. */
-const RETRY_MS = 5000;
 
 export interface ReloaderParts {
   readonly registry: Registry;
@@ -40,8 +38,8 @@ export class Reloader {
   #isClosed = false;
   /** Settings of the file that are not in force, as the log has them. */
   #waiting = '';
-  /** Why what was read last could not be applied; null: it was. */
-  #failure: string | null = null;
+  /** What was read last waits for the store to take changes again. */
+  #isDue = false;
 
   /** @param configuration as it was applied at the start; @param yaml its file */
   constructor({ settings, content, again }: Configuration, yaml: YamlFile, parts: ReloaderParts) {
@@ -51,11 +49,14 @@ export class Reloader {
     this.#settings = settings;
     this.#applied = { records: content.records, ec2Instances: content.ec2Instances };
     this.#parts = parts;
+    parts.registry.onOutage((outage) => {
+      if (outage === null && this.#isDue) this.reload();
+    });
   }
 
   /** Looks at the file from now on. */
   start(): void {
-    this.#timer = setTimeout(() => this.#run(), this.#failure === null ? LOOK_INTERVAL_MS : RETRY_MS).unref();
+    this.#timer = setTimeout(() => this.#run(), LOOK_INTERVAL_MS).unref();
   }
 
   /** Reads the file at once, changed or not; where that is under way, once more behind it. */
@@ -92,20 +93,19 @@ export class Reloader {
 
   async #apply(reading: Reading): Promise<void> {
     const { log } = this.#parts;
+    this.#isDue = false;
     try {
       const done = await this.#declare(reading);
       if (done !== null) log.info(`${this.#name} was read again: ${done}`);
-      this.#failure = null;
     } catch (error) {
       if (error instanceof SettingError || error instanceof ConfigFileError) {
         log.error(`${error.message} (nothing of the file is applied, all stays as it was)`);
-        this.#failure = null;
-        return;
+      } else if (isStoreFailure(error)) {
+        log.error(`${this.#name} is applied as soon as the store takes changes again`);
+        this.#isDue = true;
+      } else {
+        log.error({ err: error }, `${this.#name} could not be applied`);
       }
-      const failure = (error as Error).message;
-      if (failure !== this.#failure) log.error({ err: error }, `${this.#name} could not be applied, trying again`);
-      this.#failure = failure;
-      this.#file.forget();
     }
   }
 

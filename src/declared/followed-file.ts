@@ -45,11 +45,6 @@ export class FollowedFile {
     return (await this.#take(await stampOf(this.#file)))?.text ?? null;
   }
 
-  /** What was read last could not be used yet: the next look has it again. */
-  forget(): void {
-    this.#isAsked = true;
-  }
-
   async #take(stamp: string): Promise<{ text: Reading; isNew: boolean } | null> {
     const text =
       stamp === STREAM

@@ -4,7 +4,7 @@
  * the store's watch reports goes into the state the same way, whoever committed it.
  */
 import type { Store, StoreBatch, StoreChange } from '../store/store.ts';
-import { StoreConflictError } from '../store/store.ts';
+import { StoreConflictError, StoreError } from '../store/store.ts';
 import type { Context, Decider, RegistryOptions } from './decision.ts';
 import { Draft } from './draft.ts';
 import type { Random } from './ids.ts';
@@ -34,6 +34,8 @@ export interface RegistryShell {
 
 interface Queued {
   readonly decide: Decider<unknown>;
+  /** Whether the store is to be written to also where nothing changes. */
+  readonly isTrial: boolean;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -48,7 +50,9 @@ export class Registry {
   readonly #clock: () => number;
   readonly #random: Random;
   readonly #listeners: Listener[] = [];
+  readonly #outageListeners: ((outage: StoreError | null) => void)[] = [];
   readonly #queue: Queued[] = [];
+  #outage: StoreError | null = null;
   #writing: Promise<void> | null = null;
   #revision = 0;
   /** What is being committed: as the store has it, and as it will be applied. */
@@ -96,8 +100,27 @@ export class Registry {
    * nothing of the batch happened
    */
   submit<Result>(decide: Decider<Result>): Promise<Result> {
+    return this.#enqueue(decide, false);
+  }
+
+  /** Writes to the store without changing anything: whether it can. @throws StoreError */
+  async tryStore(): Promise<void> {
+    await this.#enqueue(() => ({ changes: [], result: null }), true);
+  }
+
+  /** Why the last batch could not be made durable; null: it was. */
+  get outage(): StoreError | null {
+    return this.#outage;
+  }
+
+  /** @param listener told when the store ceases to take batches, and (null) when it takes them again */
+  onOutage(listener: (outage: StoreError | null) => void): void {
+    this.#outageListeners.push(listener);
+  }
+
+  #enqueue<Result>(decide: Decider<Result>, isTrial: boolean): Promise<Result> {
     return new Promise<Result>((resolve, reject) => {
-      this.#queue.push({ decide, resolve: resolve as (result: unknown) => void, reject });
+      this.#queue.push({ decide, isTrial, resolve: resolve as (result: unknown) => void, reject });
       // Commands of the same turn of the event loop share a commit.
       this.#writing ??= new Promise((done) => setImmediate(() => void this.#write().finally(done)));
     });
@@ -125,15 +148,17 @@ export class Registry {
     for (;;) {
       const { accepted, changes, options } = this.#decide(batch);
       try {
-        if (changes.length > 0) {
-          await this.#commit(changes);
-        }
+        await this.#commit(
+          changes,
+          accepted.some(({ queued }) => queued.isTrial),
+        );
       } catch (error) {
         // Another writer was faster; its batch has been taken in, so this one is decided anew.
         if (error instanceof StoreConflictError) {
           batch = accepted.map(({ queued }) => queued);
           continue;
         }
+        if (error instanceof StoreError) this.#setOutage(error);
         for (const { queued } of accepted) queued.reject(error);
         return;
       } finally {
@@ -148,11 +173,21 @@ export class Registry {
     }
   }
 
-  async #commit(changes: readonly Change[]): Promise<void> {
+  async #commit(changes: readonly Change[], isTrial: boolean): Promise<void> {
     const encoded = encodeBatch(changes);
-    if (encoded.length === 0) return this.#apply(changes);
+    if (encoded.length === 0 && !isTrial) {
+      if (changes.length > 0) this.#apply(changes);
+      return;
+    }
     this.#inFlight = { encoded, changes };
     await this.#store.commit(encoded, this.#revision);
+    this.#setOutage(null);
+  }
+
+  #setOutage(outage: StoreError | null): void {
+    const isNew = (this.#outage === null) !== (outage === null);
+    this.#outage = outage;
+    if (isNew) for (const listener of this.#outageListeners) listener(outage);
   }
 
   /** Decides each command on top of the earlier ones, and leaves the state as it was. */
@@ -194,6 +229,11 @@ export class Registry {
     const before = this.#announced;
     this.#announced = before.then(() => Promise.all(told)).then(() => undefined);
   }
+}
+
+/** Whether a command failed because its changes could not be made durable; nothing of it happened then. */
+export function isStoreFailure(error: unknown): error is Error {
+  return error instanceof StoreError;
 }
 
 /** A key that a batch changes twice is written once, as it ends up. */

@@ -177,13 +177,6 @@ describe('a look', () => {
       undefined,
     ]);
   });
-
-  it('says again what it was told to forget', async () => {
-    write('two');
-    await look(2);
-    followed.forget();
-    expect(await look(2)).toEqual(['two', null]);
-  });
 });
 
 describe('a reading', () => {

@@ -110,7 +110,8 @@ describe('a disk that takes no more', () => {
       expect(runsToSuccess('prlimit', ['--pid', `${daemon.pid}`, `--fsize=${size}`])).toBe(true);
     limit('0:unlimited');
     const edited = `ec2Instances: { i-1: 10.1.1.1 }\n${GOOD}${jobs}`;
-    expect(await failBy(daemon, () => writeFileSync(file, edited))).toContain(`${file} could not be applied`);
+    writeFileSync(file, edited);
+    await waitFor('the error', () => errorsOf(daemon).find((line) => line.startsWith(`${file} is applied as`)) ?? null);
     expect(await viewOf(daemon, QUESTIONS)).toEqual(before);
     const register = () => api.register(ids.worker as string, 'one', { AWS_EC2_INSTANCE_ID: 'i-1' });
     // It is refused for what was in force before, not for the disk.
