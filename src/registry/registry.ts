@@ -45,7 +45,7 @@ const MAX_BATCH = 500;
 
 export class Registry {
   readonly state = new State();
-  readonly options: RegistryOptions;
+  #options: RegistryOptions;
   readonly #store: Store;
   readonly #clock: () => number;
   readonly #random: Random;
@@ -62,7 +62,7 @@ export class Registry {
 
   private constructor({ store, options, clock, random }: RegistryShell) {
     this.#store = store;
-    this.options = options;
+    this.#options = options;
     this.#clock = clock;
     this.#random = random;
   }
@@ -77,6 +77,11 @@ export class Registry {
   async #load(): Promise<void> {
     this.#revision = await loadState(this.#store, this.state);
     this.#store.watch((batch) => this.#take(batch));
+  }
+
+  /** Those in force: a decision may have brought others. */
+  get options(): RegistryOptions {
+    return this.#options;
   }
 
   /** What decides now is given: reads that depend on time or chance use it too. */
@@ -141,7 +146,7 @@ export class Registry {
 
   async #writeBatch(batch: Queued[]): Promise<void> {
     for (;;) {
-      const { accepted, changes } = this.#decide(batch);
+      const { accepted, changes, options } = this.#decide(batch);
       try {
         await this.#commit(
           changes,
@@ -159,6 +164,7 @@ export class Registry {
       } finally {
         this.#inFlight = null;
       }
+      this.#options = options;
       // Not waited for here: the next batch can be committed while the threads acknowledge this one.
       void this.#announced.then(() => {
         for (const { queued, result } of accepted) queued.resolve(result);
@@ -185,22 +191,27 @@ export class Registry {
   }
 
   /** Decides each command on top of the earlier ones, and leaves the state as it was. */
-  #decide(batch: readonly Queued[]): { accepted: { queued: Queued; result: unknown }[]; changes: Change[] } {
+  #decide(batch: readonly Queued[]): {
+    accepted: { queued: Queued; result: unknown }[];
+    changes: Change[];
+    options: RegistryOptions;
+  } {
     const accepted: { queued: Queued; result: unknown }[] = [];
     const draft = new Draft(this.state);
-    const context = this.context();
+    let context = this.context();
     for (const queued of batch) {
       try {
         const decision = queued.decide(this.state, context);
         accepted.push({ queued, result: decision.result });
         draft.add(decision.changes);
+        if (decision.options !== undefined) context = { ...context, options: decision.options };
       } catch (error) {
         queued.reject(error);
       }
     }
     draft.add(serialChanges(this.state, draft.applied(), context.now));
     draft.rollBack();
-    return { accepted, changes: draft.changes };
+    return { accepted, changes: draft.changes, options: context.options };
   }
 
   /** A batch has become durable: apply it and tell the listeners. */
