@@ -17,7 +17,14 @@ import {
 } from '../support/damage.ts';
 import { dig } from '../support/dns.ts';
 import { Api } from '../support/journey-api.ts';
-import { type Ended, expectRefusal, readFolder, runsToSuccess, setUpJourney } from '../support/journey-tools.ts';
+import {
+  type Ended,
+  expectRefusal,
+  readFolder,
+  runsToSuccess,
+  setUpJourney,
+  skipOrFail,
+} from '../support/journey-tools.ts';
 
 /** Half of them are gone again, which leaves free pages. */
 const INSTANCES = { small: 3, large: 400, logged: 100 } as const;
@@ -73,12 +80,10 @@ async function expectRefused(dataDir: string, launcher: readonly string[] = []):
 describe('a database that is damaged', () => {
   it.each<[string, Kind, (file: string) => void]>([
     ['the header is overwritten', 'small', damageHeader],
-    ['a leaf page is overwritten', 'small', (file) => damagePage(file, 'leaf')],
     ['a leaf page is overwritten', 'large', (file) => damagePage(file, 'leaf')],
     ['a leaf page is overwritten', 'logged', (file) => damagePage(file, 'leaf')],
     ['an interior page is overwritten', 'large', (file) => damagePage(file, 'interior')],
     ['the list of free pages is overwritten', 'large', damageFreelist],
-    ['it is cut off in the middle', 'small', (file) => cutOff(file, 0.5)],
     ['it is cut off in the middle', 'large', (file) => cutOff(file, 0.55)],
     ['it is cut off by one page', 'large', cutOffPage],
   ])('is refused where %s (%s)', async (_, kind, damage) => {
@@ -127,11 +132,6 @@ describe('a database that is damaged', () => {
     expect((await api.discover('corp.internal', 'web')).ids).toEqual(LOGGED);
     expect((await api.discover('corp.internal', 'db')).ids).toHaveLength(INSTANCES.logged / 2);
   });
-
-  it('is another one than the same without damage', async () => {
-    const api = new Api((await journey.start({ dataDir: copy('logged').dataDir })).endpoint);
-    expect((await api.discover('corp.internal', 'web')).ids).toEqual(LOGGED);
-  });
 });
 
 describe('something else in the place of the database', () => {
@@ -159,15 +159,19 @@ describe('something else in the place of the database', () => {
     expect(await expectRefused(dataDir)).toMatch(/schema 99.*newer cloudmapd/);
   });
 
-  it.each([
+  it.for<[string, number]>([
     ['may not be read', 0o000],
     ['may not be written', 0o444],
-  ])('is refused: a file that %s', async (_, mode) => {
-    if (OWNER.length > 0) expect(runsToSuccess('setpriv', [...OWNER.slice(1), 'true'])).toBe(true);
+  ])('is refused: a file that %s', async ([, mode], context) => {
+    const [command, ...options] = OWNER;
+    const isRoot = process.getuid?.() === 0;
+    if (isRoot && !runsToSuccess(command, [...options, 'true'])) {
+      skipOrFail(context, 'root cannot be kept here from reading every file');
+    }
     const { dataDir, file } = copy('small');
     const before = readFolder(dataDir);
     chmodSync(file, mode);
-    const ended = await journey.runToEnd({ dataDir, launcher: OWNER });
+    const ended = await journey.runToEnd({ dataDir, launcher: isRoot ? OWNER : [] });
     chmodSync(file, 0o644);
     expectRefusal(ended, 'CLOUDMAPD_DATA_DIR', '--data-dir', file);
     expect(ended.stderr).toMatch(/permission|read-?only|unable to open/i);
