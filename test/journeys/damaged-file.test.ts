@@ -136,7 +136,7 @@ describe('a database that is damaged', () => {
 
 describe('something else in the place of the database', () => {
   /** The owner without what root may do besides. */
-  const OWNER = process.getuid?.() === 0 ? ['setpriv', '--bounding-set', '-dac_override,-dac_read_search', '--'] : [];
+  const OWNER = ['setpriv', '--bounding-set', '-dac_override,-dac_read_search', '--'] as const;
 
   it('is refused: a folder', async () => {
     const { dataDir, file } = copy('small');
