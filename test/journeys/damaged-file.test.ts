@@ -72,8 +72,8 @@ function copy(kind: Kind): { dataDir: string; file: string } {
 async function expectRefused(dataDir: string, launcher: readonly string[] = []): Promise<string> {
   const before = readFolder(dataDir);
   const ended: Ended = await journey.runToEnd({ dataDir, launcher });
-  expectRefusal(ended, 'CLOUDMAPD_DATA_DIR', '--data-dir', join(dataDir, SQLITE_FILE));
   expect(readFolder(dataDir)).toEqual(before);
+  expectRefusal(ended, 'CLOUDMAPD_DATA_DIR', '--data-dir', join(dataDir, SQLITE_FILE));
   return ended.stderr;
 }
 
