@@ -20,7 +20,7 @@ const SEED = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000);
 /** A start, the checks and what is written in between. */
 const ROUND_TIMEOUT_MS = 20_000;
 /** In a round. */
-const MOST_CALLS = 200;
+const MOST_CALLS = 120;
 /** A call takes about so long. */
 const CALL_MS = 30;
 /** A start takes about so long. */
