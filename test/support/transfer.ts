@@ -16,7 +16,7 @@ export function imported(registry: Registry, document: unknown, dryRun = false):
 }
 
 /** As a socket gives it: cut anywhere, in the midst of characters too. */
-export async function* inChunks(text: string, size = 1000): AsyncGenerator<Uint8Array> {
+export async function* inChunks(text: string, size = 10_000): AsyncGenerator<Uint8Array> {
   const bytes = Buffer.from(text);
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }
