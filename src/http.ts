@@ -1,5 +1,7 @@
 /** What HTTP serves, joined: the API, the probes and the admin routes. It is loaded while the answering thread starts. */
+import { registerExport } from './admin/export.ts';
 import { registerFlush } from './admin/flush.ts';
+import { registerImport } from './admin/import.ts';
 import { type Readiness, registerProbes } from './admin/probes.ts';
 import type { Outside } from './api/action.ts';
 import { type HttpListeners, listenHttp } from './api/listen.ts';
@@ -36,5 +38,7 @@ export function serveHttp(
   registerApi(app, registry, throttles, outside, log);
   registerProbes(app, readiness);
   registerFlush(app, publisher);
+  registerExport(app, registry);
+  registerImport(app, registry, outside.ec2);
   return listenHttp(app, settings.http);
 }

@@ -28,6 +28,9 @@ describe('the package', () => {
     const daemon = await journey.start({ main, launcher: recordingModules(modules) });
     await expectServing(daemon);
     await new Api(daemon.endpoint).createNamespace('corp.internal');
+    const body = await (await fetch(`${daemon.endpoint}/admin/export?format=json`)).text();
+    const imported = await fetch(`${daemon.endpoint}/admin/import`, { method: 'POST', body });
+    expect(await imported.json()).toMatchObject({ unchanged: { namespaces: 1 }, differences: [] });
     expect(await daemon.stop()).toBe(0);
     const hasLoaded = readModules(modules);
     expect(hasLoaded('/dist/chunks/')).toBe(true);

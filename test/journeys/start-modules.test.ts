@@ -17,6 +17,7 @@ describe('a start', () => {
     const hasLoaded = readModules(file);
     expect(['/fastify/', '/zod/', '/daemon.ts', 'node:net'].filter((name) => !hasLoaded(name))).toEqual([]);
     const needless = ['/pino-pretty/', '/yaml/', '/@aws-sdk/', '/ajv', '/light-my-request/', 'internal/deps/undici'];
+    needless.push('/@streamparser/', '/transfer/import.ts', '/transfer/export.ts');
     expect(needless.filter(hasLoaded)).toEqual([]);
   });
 
