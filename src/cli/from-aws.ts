@@ -3,7 +3,6 @@ import type {
   NamespaceSummary,
   ServiceDiscoveryClient,
   ServiceDiscoveryClientConfig,
-  ServiceFilter,
   ServiceSummary,
   Tag,
 } from '@aws-sdk/client-servicediscovery';
@@ -34,7 +33,7 @@ export async function readCloudMap(flags: AwsFlags): Promise<{ name: string; chu
   const reader = new Reader(sdk, flags);
   try {
     const namespaces = await reader.namespaces();
-    const services = (await mapLimited(namespaces, ({ id }) => reader.services(id))).flat();
+    const services = await reader.services();
     const instances = (await mapLimited(services, (service) => reader.instances(service))).flat();
     return { name: reader.name, chunks: documentOf({ namespaces, services, instances }) };
   } finally {
@@ -96,11 +95,11 @@ class Reader {
     });
   }
 
-  async services(namespaceId: string) {
+  /** Of all namespaces at once: not every emulator knows the filter. */
+  async services() {
     const { ListServicesCommand, GetServiceCommand } = this.#sdk;
-    const filter: ServiceFilter = { Name: 'NAMESPACE_ID', Values: [namespaceId], Condition: 'EQ' };
     const summaries = await this.#pages<ServiceSummary>('ListServices', async (client, page) => {
-      const { Services, NextToken } = await client.send(new ListServicesCommand({ ...page, Filters: [filter] }));
+      const { Services, NextToken } = await client.send(new ListServicesCommand(page));
       return [Services, NextToken];
     });
     return mapLimited(summaries, async ({ Id, Arn }) => {
@@ -111,7 +110,7 @@ class Reader {
       const { HealthCheckConfig: check } = service;
       return {
         id: Id as string,
-        namespaceId,
+        namespaceId: service.NamespaceId,
         name: service.Name,
         type: (service.Type ?? (records.length > 0 ? 'DNS' : 'HTTP')) === 'HTTP' ? 'HTTP' : 'DNS_HTTP',
         description: service.Description,
@@ -212,7 +211,8 @@ class Reader {
       return await send(await this.#client);
     } catch (cause) {
       const { name, message, code } = cause as NodeJS.ErrnoException;
-      const problem = [name === 'Error' ? '' : name, message || (code ?? '')].filter((part) => part !== '').join(': ');
+      const [line = ''] = message.split('\n');
+      const problem = [name === 'Error' ? '' : name, line || (code ?? '')].filter((part) => part !== '').join(': ');
       throw new CommandError(`${this.name}: ${operation}: ${problem}`, { cause });
     }
   }
@@ -244,12 +244,11 @@ async function openClient(
   return new sdk.ServiceDiscoveryClient({ ...config, region: found[0], credentials: found[1] });
 }
 
-/** As AWS says it, and as emulators do. */
+/** Emulators say it in many ways: with the error of a server that has no such path, or with a page of HTML. */
 function isUnknownOperation(error: unknown): boolean {
   const { name, $metadata } = error as { name: string; $metadata?: { httpStatusCode?: number } };
-  return (
-    /UnknownOperation|InvalidAction|NotImplemented/i.test(name) || [404, 501].includes($metadata?.httpStatusCode ?? 0)
-  );
+  if (/UnknownOperation|InvalidAction|NotImplemented/i.test(name)) return true;
+  return name === 'SyntaxError' || [404, 501].includes($metadata?.httpStatusCode ?? 0);
 }
 
 /** In the order of the items, so many at a time. */
