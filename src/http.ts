@@ -1,6 +1,8 @@
 /** What HTTP serves, joined: the API, the probes and the admin routes. It is loaded while the answering thread starts. */
 import { registerBackup } from './admin/backup.ts';
+import { registerExport } from './admin/export.ts';
 import { registerFlush } from './admin/flush.ts';
+import { registerImport } from './admin/import.ts';
 import { registerInfo } from './admin/info.ts';
 import { type Readiness, registerProbes } from './admin/probes.ts';
 import type { Outside } from './api/action.ts';
@@ -42,6 +44,8 @@ export function serveHttp(
   registerApi(app, registry, throttles, outside, log);
   registerProbes(app, readiness);
   registerFlush(app, publisher);
+  registerExport(app, registry);
+  registerImport(app, registry, outside.ec2);
   registerBackup(app, store);
   registerInfo(app, settings.store, storeFile(settings.store, settings.dataDir));
   return listenHttp(app, settings.http);

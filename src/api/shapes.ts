@@ -5,6 +5,7 @@ import { arnOf } from '../registry/ids.ts';
 import {
   ATTRIBUTE_KEY,
   ATTRIBUTE_VALUE,
+  characters,
   INSTANCE_ID,
   MAX_DESCRIPTION,
   MAX_FAILURE_THRESHOLD,
@@ -22,7 +23,7 @@ import {
 import type { Instance, Namespace, Operation, Service } from '../registry/model.ts';
 import { RECORD_TYPES } from '../registry/record-types.ts';
 import type { Registry } from '../registry/registry.ts';
-import { characters, text } from './text.ts';
+import { text } from './text.ts';
 
 // --- in ---
 

@@ -1,12 +1,6 @@
 /** Texts of limited length, as members of requests. */
 import { z } from 'zod';
-
-/** Lengths count Unicode characters (Smithy: the length trait), of which some are two units of a string. */
-export function characters(text: string): number {
-  let count = 0;
-  for (const _ of text) count++;
-  return count;
-}
+import { characters } from '../registry/limits.ts';
 
 /** A text of `min` to `max` characters. */
 export function text(max: number, min = 0): z.ZodString {

@@ -1,18 +1,18 @@
 /** The addresses of declared EC2 instances that the file's own map does not know. */
 import { type Ec2Answer, ec2AnswerOfMap, unknownEc2Instance } from '../registry/attributes.ts';
 import type { DeclaredContent } from './schema.ts';
-import type { YamlFile } from './yaml.ts';
+import type { KeyPath } from './yaml.ts';
 
 /**
  * @param ask null: no endpoint of EC2 is configured; reconciling says then which address is missing
  * @returns the content, its map completed
- * @throws ConfigFileError where the endpoint does not know one
+ * @throws what `source` makes, ConfigFileError for a file, where the endpoint does not know one
  */
-export async function findEc2Addresses(
-  content: DeclaredContent,
-  yaml: YamlFile,
+export async function findEc2Addresses<Content extends Pick<DeclaredContent, 'namespaces' | 'ec2Instances'>>(
+  content: Content,
+  source: { errorAt(path: KeyPath, problem: string): Error },
   ask: ((id: string) => Promise<Ec2Answer>) | null,
-): Promise<DeclaredContent> {
+): Promise<Content> {
   if (ask === null) return content;
   const ec2Instances = { ...content.ec2Instances };
   for (const [n, namespace] of content.namespaces.entries()) {
@@ -26,7 +26,7 @@ export async function findEc2Addresses(
           continue;
         }
         const path = ['namespaces', n, 'services', s, 'instances', i, 'attributes', 'AWS_EC2_INSTANCE_ID'];
-        throw yaml.errorAt(path, unknownEc2Instance(id, answer.problem));
+        throw source.errorAt(path, unknownEc2Instance(id, answer.problem));
       }
     }
   }

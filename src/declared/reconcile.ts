@@ -1,14 +1,15 @@
 /**
  * Declared content into the registry: missing is created, changed is set back, removed is deleted; what was made
- * through the API is never touched.
+ * through the API, or imported, is never touched. An import puts such content once, and removes nothing.
  */
 import { givenAttributes } from '../registry/attributes.ts';
 import type { Context, Decision } from '../registry/decision.ts';
+import { managerOf } from '../registry/declared-keys.ts';
 import { Draft } from '../registry/draft.ts';
 import { ServiceError } from '../registry/errors.ts';
 import { hostedZoneId, namespaceId, serviceId } from '../registry/ids.ts';
 import { buildInstance, checkInstance, checkInstanceId, putInstance, removeInstance } from '../registry/instances.ts';
-import type { Namespace, Service } from '../registry/model.ts';
+import type { Instance, Manager, Namespace, Service } from '../registry/model.ts';
 import {
   checkNamespaceName,
   findSameNamespace,
@@ -39,11 +40,18 @@ export class DeclaredError extends Error {
   }
 }
 
+/** Told of each thing that is put: what was there, and what is there now, which may be the same. */
+export interface PutListener {
+  namespace(before: Namespace | undefined, after: Namespace): void;
+  service(before: Service | undefined, after: Service, namespace: Namespace): void;
+  instance(before: Instance | undefined, after: Instance, service: Service, namespace: Namespace): void;
+}
+
 /** @throws DeclaredError; nothing is changed then */
 export function reconcile(state: State, content: DeclaredContent, context: Context): Decision<null> {
   const draft = new Draft(state);
   try {
-    const run = new Reconciler(draft, context);
+    const run = new Reconciler(draft, context, 'file', null);
     run.removeUndeclared(content);
     for (const [index, namespace] of content.namespaces.entries()) run.putNamespace(namespace, ['namespaces', index]);
     return { changes: draft.changes, result: null };
@@ -52,16 +60,41 @@ export function reconcile(state: State, content: DeclaredContent, context: Conte
   }
 }
 
+/**
+ * Once, for an import: missing is created, changed is set, whoever made it, and nothing is removed.
+ * @param draft its state is changed, and `rollBack` is the caller's
+ * @throws DeclaredError
+ */
+export function putDeclared(
+  draft: Draft,
+  { namespaces }: Pick<DeclaredContent, 'namespaces'>,
+  context: Context,
+  listener: PutListener,
+): void {
+  const run = new Reconciler(draft, context, 'import', listener);
+  for (const [index, namespace] of namespaces.entries()) run.putNamespace(namespace, ['namespaces', index]);
+}
+
 class Reconciler {
   readonly #draft: Draft;
   readonly #state: State;
   readonly #context: Context;
+  readonly #manager: 'file' | 'import';
+  readonly #listener: PutListener | null;
   readonly #seen = new Set<string>();
 
-  constructor(draft: Draft, context: Context) {
+  /** @param manager of what is made; an import makes the file's own where the running configuration declares it */
+  constructor(draft: Draft, context: Context, manager: 'file' | 'import', listener: PutListener | null) {
     this.#draft = draft;
     this.#state = draft.state;
     this.#context = context;
+    this.#manager = manager;
+    this.#listener = listener;
+  }
+
+  #managerOf(namespace: Pick<Namespace, 'type' | 'name' | 'vpc'>, service?: string, instance?: string): Manager {
+    if (this.#manager === 'file') return 'file';
+    return managerOf(this.#context.options.declared, namespace, service, instance, this.#manager);
   }
 
   /** First, so that what takes a removed thing's place finds it free. */
@@ -111,7 +144,7 @@ class Reconciler {
         creatorRequestId: null,
         operationId: null,
         createdAt: nextCreation(this.#state, name, this.#context.now),
-        manager: 'file',
+        manager: this.#managerOf(wanted),
         ...wanted,
         ...described,
       };
@@ -119,7 +152,9 @@ class Reconciler {
     } else {
       namespace = { ...existing, ...described };
       if (isChanged(namespace, existing)) this.#draft.add([{ kind: 'namespace', id: existing.id, value: namespace }]);
+      else namespace = existing;
     }
+    this.#listener?.namespace(existing, namespace);
     for (const [index, service] of declared.services.entries()) {
       this.#putService(namespace, service, [...path, 'services', index]);
     }
@@ -171,7 +206,7 @@ class Reconciler {
         creatorRequestId: null,
         requestDigest: null,
         createdAt: this.#context.now,
-        manager: 'file',
+        manager: this.#managerOf(namespace, name),
         ...described,
       };
       this.#draft.add(putNewService(this.#state, service, this.#context.now));
@@ -182,26 +217,25 @@ class Reconciler {
         this.#draft.add([{ kind: 'service', id: service.id, value: service }]);
         this.#draft.add(beginChecks(this.#state, existing, service, this.#context));
         this.#checkKept(namespace, service, declared, path);
-      }
+      } else service = existing;
     }
+    this.#listener?.service(existing, service, namespace);
     for (const [index, instance] of declared.instances.entries()) {
       this.#putInstance(namespace, service, instance, [...path, 'instances', index]);
     }
   }
 
-  /** Instances that the API has registered in the service must fit what it has become. */
+  /** Instances that others have brought into the service must fit what it has become. */
   #checkKept(namespace: Namespace, service: Service, declared: DeclaredService, path: KeyPath): void {
-    for (const { id, attributes } of this.#state.instancesOf(service.id).values()) {
+    for (const { id, attributes, manager } of this.#state.instancesOf(service.id).values()) {
       if (declared.instances.some((instance) => instance.id === id)) continue;
       try {
         const { given, ec2 } = givenAttributes(attributes);
         checkInstance(this.#state, namespace, service, id, given, ec2, this.#context);
       } catch (error) {
         if (!(error instanceof ServiceError)) throw error;
-        throw new DeclaredError(
-          path,
-          `the instance "${id}", registered through the API, does not fit: ${error.message}`,
-        );
+        const origin = { api: 'registered through the API', file: 'declared in the file', import: 'imported' }[manager];
+        throw new DeclaredError(path, `the instance "${id}", ${origin}, does not fit: ${error.message}`);
       }
     }
   }
@@ -214,20 +248,26 @@ class Reconciler {
     const attributes = this.#at([...path, 'attributes'], () =>
       checkInstance(this.#state, namespace, service, id, declared.attributes, null, this.#context),
     );
-    if (existing !== undefined && !isChanged(attributes, existing.attributes)) return;
-    const origin = { creatorRequestId: null, operationId: null, manager: 'file' as const };
+    if (existing !== undefined && !isChanged(attributes, existing.attributes)) {
+      this.#listener?.instance(existing, existing, service, namespace);
+      return;
+    }
+    const manager = this.#managerOf(namespace, service.name, id);
+    const origin = { creatorRequestId: null, operationId: null, manager };
     const instance = buildInstance(service, id, attributes, this.#context, origin);
     this.#draft.add(putInstance(this.#state, instance, this.#context.now));
+    this.#listener?.instance(existing, this.#state.instance(service.id, id) as Instance, service, namespace);
   }
 
-  /** @throws DeclaredError where the thing is declared twice, or was made through the API */
-  #requireOwn(existing: { manager: string } | undefined, key: string, what: string, path: KeyPath): void {
+  /** @throws DeclaredError where the thing is declared twice, or a file's would be somebody else's */
+  #requireOwn(existing: { manager: Manager } | undefined, key: string, what: string, path: KeyPath): void {
     if (this.#seen.has(key)) throw new DeclaredError(path, `${what} is declared twice`);
     this.#seen.add(key);
-    if (existing !== undefined && existing.manager !== 'file') {
+    if (this.#manager === 'file' && existing !== undefined && existing.manager !== 'file') {
+      const origin = existing.manager === 'api' ? 'made through the API' : 'imported';
       throw new DeclaredError(
         path,
-        `${what} exists already and was made through the API: take it out of the file to start, and delete it there`,
+        `${what} exists already and was ${origin}: take it out of the file to start, and delete it there`,
       );
     }
   }

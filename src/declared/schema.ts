@@ -10,13 +10,14 @@ import {
 } from '../registry/limits.ts';
 import { domainNameProblem } from '../registry/owner-names.ts';
 import { RECORD_TYPES } from '../registry/record-types.ts';
+import { mapOf, textUpTo } from './shapes.ts';
 import type { YamlFile } from './yaml.ts';
 
 /** Numbers are written without quotes easily; where that would change them, the reader keeps them as text. */
 const text = z.union([z.string(), z.number().transform(String), z.boolean().transform(String)]);
-const textMap = z.record(z.string(), text);
+const textMap = mapOf(text);
 const ttl = z.int().min(0).max(MAX_TTL_SECONDS);
-const description = z.string().max(MAX_DESCRIPTION);
+const description = textUpTo(MAX_DESCRIPTION);
 
 const instance = z.strictObject({ id: text, attributes: textMap.default({}) });
 
@@ -32,7 +33,7 @@ const service = z.strictObject({
   healthCheck: z
     .strictObject({
       type: z.enum(['HTTP', 'HTTPS', 'TCP']),
-      path: z.string().max(MAX_RESOURCE_PATH).optional(),
+      path: textUpTo(MAX_RESOURCE_PATH).optional(),
       failureThreshold: z.int().min(1).max(MAX_FAILURE_THRESHOLD).optional(),
     })
     .optional(),
@@ -49,7 +50,7 @@ const namespace = z.strictObject({
   name: z.string(),
   type: z.enum(['DNS_PRIVATE', 'DNS_PUBLIC', 'HTTP']),
   description: description.optional(),
-  vpc: z.string().max(MAX_ID).optional(),
+  vpc: textUpTo(MAX_ID).optional(),
   soaTtl: ttl.optional(),
   tags: textMap.default({}),
   services: z
@@ -77,11 +78,13 @@ const record = z
     if ((type === 'CNAME' || type === 'PTR') && !isDomainName(value)) wrong('value', 'is no domain name');
   });
 
-const content = z.object({
-  records: z.array(record).nullish(),
+/** What can be declared of Cloud Map: namespaces, and what they need to know. */
+export const cloudMapContent = {
   namespaces: z.array(namespace).nullish(),
-  ec2Instances: z.record(z.string(), z.ipv4()).nullish(),
-});
+  ec2Instances: mapOf(z.ipv4()).nullish(),
+};
+
+const content = z.object({ records: z.array(record).nullish(), ...cloudMapContent });
 
 export type DeclaredNamespace = z.output<typeof namespace>;
 export type DeclaredService = z.output<typeof service>;

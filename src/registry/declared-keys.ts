@@ -11,12 +11,13 @@ export function declaredKey(namespace: NamespaceName, service?: string, instance
   return JSON.stringify([namespaceNameTarget(namespace), service, instance]);
 }
 
-/** Who manages what is made under the name. */
+/** Who manages what is made under the name. @param otherwise where the file does not declare it */
 export function managerOf(
   declared: ReadonlySet<string>,
   namespace: NamespaceName,
   service?: string,
   instance?: string,
+  otherwise: Manager = 'api',
 ): Manager {
-  return declared.has(declaredKey(namespace, service, instance)) ? 'file' : 'api';
+  return declared.has(declaredKey(namespace, service, instance)) ? 'file' : otherwise;
 }

@@ -8,7 +8,7 @@ import type { Instance } from './model.ts';
 const MAX_LISTED = 16;
 
 /** The instances of a service as others read them. */
-export type Instances = Pick<InstanceTable, 'size' | 'get' | 'keys' | 'values'>;
+export type Instances = Pick<InstanceTable, 'size' | 'get' | 'keys' | 'values' | 'now'>;
 
 export class InstanceTable {
   // A list is never changed in place, so that whoever walks along it sees it as it was.
@@ -31,6 +31,11 @@ export class InstanceTable {
 
   values(): IteratorObject<Instance, undefined> {
     return this.#instances.values();
+  }
+
+  /** All of them as they are now, whatever is put later. */
+  now(): readonly Instance[] {
+    return this.#instances instanceof Map ? [...this.#instances.values()] : this.#instances;
   }
 
   keys(): IteratorObject<string, undefined> {

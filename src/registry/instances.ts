@@ -58,13 +58,18 @@ export function checkInstance(
 ): Attributes {
   checkInstanceId(instanceId);
   const checked = checkAttributes(namespace, service, attributes, context.options, ec2);
+  checkInstanceName(state, namespace, service, instanceId);
+  return checked;
+}
+
+/** The name that an instance takes in DNS. @throws ServiceError InvalidInput */
+export function checkInstanceName(state: State, namespace: Namespace, service: Service, instanceId: string): void {
   if (service.dns !== null && hasRecord(service.dns.records, 'SRV')) {
     const name = absoluteName(instanceOwner(service.name, instanceId), namespace);
     const problem = domainNameProblem(name);
     if (problem !== null) throw invalidInput(`The SRV target "${name}" ${problem}.`);
   }
   requireFreeOwner(state, service, instanceId, false);
-  return checked;
 }
 
 export function registerInstance(

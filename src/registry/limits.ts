@@ -1,5 +1,12 @@
 /** Lengths, ranges and patterns of names and values (Cloud Map: the service model's shapes). */
 
+/** Lengths count Unicode characters (Smithy: the length trait), of which some are two units of a string. */
+export function characters(text: string): number {
+  let count = 0;
+  for (const _ of text) count++;
+  return count;
+}
+
 export const MAX_ID = 64;
 export const MAX_ID_OR_ARN = 255;
 export const MAX_DESCRIPTION = 1024;

@@ -7,8 +7,11 @@ export type HealthCheckType = 'HTTP' | 'HTTPS' | 'TCP';
 /** Of an instance whose service has a check; without one it is UNKNOWN to the outside. */
 export type HealthStatus = 'HEALTHY' | 'UNHEALTHY';
 
-/** Who brought a thing in, and so who may take it away again at a reconcile. */
-export type Manager = 'api' | 'file';
+/**
+ * Who brought a thing in, and so who may take it away again at a reconcile; what is not the API's counts against no
+ * quota. It stays whatever is done to the thing: until it is gone, and made anew by somebody else.
+ */
+export type Manager = 'api' | 'file' | 'import';
 
 export interface Namespace {
   readonly id: string;

@@ -102,7 +102,8 @@ export function instanceFrom(serviceId: string, key: string, json: string): Inst
   };
 }
 
-function sharedHealth(health: InstanceHealth): InstanceHealth {
+/** The same one for all that are as they mostly are. */
+export function sharedHealth(health: InstanceHealth): InstanceHealth {
   if (health.lastHealthyAt !== null || health.pending !== null || health.transitions !== undefined) return health;
   return health.status === 'HEALTHY' ? HEALTHY : UNHEALTHY;
 }

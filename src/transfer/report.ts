@@ -9,6 +9,7 @@ export class ImportError extends Error {
   readonly path: KeyPath | null;
   /** The line without the place. */
   readonly problem: string;
+  readonly #what: string | null;
 
   /** @param what it stands at the path, for people: `srv-x/web-1` */
   constructor(path: KeyPath | null, problem: string, what: string | null = null, options: ErrorOptions = {}) {
@@ -17,6 +18,12 @@ export class ImportError extends Error {
     super(named === '' ? problem : `${named}: ${problem}`, options);
     this.path = path;
     this.problem = problem;
+    this.#what = what;
+  }
+
+  /** The same mistake, and what else there is to say. */
+  withMore(more: string): ImportError {
+    return new ImportError(this.path, `${this.problem} ${more}`, this.#what, { cause: this });
   }
 }
 

@@ -1,0 +1,82 @@
+/** JSON as it comes, member by member and record by record: no more of its text is held than one record's. */
+import { createRequire } from 'node:module';
+import { formatPath, ImportError } from './report.ts';
+
+/** Told of what a document holds, in its order. What it throws ends the reading. */
+export interface Reader {
+  /** A member of the document; a list without its records, which `record` was told of. */
+  member(key: string, value: unknown): void;
+  record(list: List, index: number, value: unknown): void;
+  /** So many bytes were read, of which the last `unfinished` told of nothing yet. */
+  progress(bytes: number, unfinished: number): void;
+}
+
+/** Lists that are read record by record. */
+export const LISTS = ['namespaces', 'services', 'instances', 'operations'] as const;
+export type List = (typeof LISTS)[number];
+
+/** @throws ImportError where it is no JSON, or no object; what the reader throws */
+export async function readJson(chunks: AsyncIterable<string | Uint8Array>, reader: Reader): Promise<void> {
+  // Loaded with the first import: no start needs it.
+  const { JSONParser } = createRequire(import.meta.url)('@streamparser/json') as typeof import('@streamparser/json');
+  const parser = new JSONParser({ paths: ['$.*', ...LISTS.map((list) => `$.${list}.*`)] });
+  const seen = new Set<string>();
+  let last = '';
+  let unfinished = 0;
+  let problem: unknown = null;
+  parser.onValue = ({ value, key, parent, stack }) => {
+    // What is thrown in here would be taken for the parser's own.
+    if (problem !== null) return;
+    unfinished = 0;
+    try {
+      if (stack.length === 1) {
+        if (typeof key !== 'string') throw notAnObject();
+        if (seen.has(key)) throw new ImportError([key], 'is there twice');
+        seen.add(key);
+        reader.member(key, value);
+        last = key;
+      } else if (Array.isArray(parent)) {
+        const list = stack[1]?.key as List;
+        reader.record(list, Number(key), value);
+        // The list need not be kept as well; the parser counts by itself.
+        parent.length = 0;
+        last = formatPath([list, Number(key)]);
+      }
+    } catch (error) {
+      problem = error;
+    }
+  };
+  parser.onError = ({ message }) => {
+    const place = last === '' ? '' : `, behind ${last}`;
+    problem ??= new ImportError(null, `the document is no JSON${place}: ${message.replace(/\s+/g, ' ')}`);
+  };
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    if (chunk.length === 0) continue;
+    unfinished += chunk.length;
+    parser.write(chunk);
+    bytes += chunk.length;
+    if (problem === null) reader.progress(bytes, unfinished);
+    if (problem !== null) throw problem;
+  }
+  if (!parser.isEnded) parser.end();
+  if (problem !== null) throw problem;
+}
+
+/** @param tree what has been parsed already; @throws as `readJson` */
+export function readTree(tree: unknown, reader: Reader): void {
+  if (typeof tree !== 'object' || tree === null || Array.isArray(tree)) throw notAnObject();
+  for (const [key, value] of Object.entries(tree)) {
+    const list = LISTS.find((each) => each === key);
+    if (list === undefined || !Array.isArray(value)) {
+      reader.member(key, value);
+      continue;
+    }
+    for (const [index, record] of value.entries()) reader.record(list, index, record);
+    reader.member(key, []);
+  }
+}
+
+export function notAnObject(): ImportError {
+  return new ImportError(null, 'the document is no export of cloudmapd: an object with "namespaces" is expected');
+}
