@@ -19,7 +19,13 @@ export class UsageError extends Error {
 export async function runCommand(command: () => Promise<void>): Promise<void> {
   // In place of the entry's own handlers: an export that was interrupted has not been made.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.removeAllListeners(signal).on(signal, () => process.exit(128 + constants.signals[signal]));
+    process.removeAllListeners(signal).on(signal, () => {
+      for (const undo of undos) undo();
+      // An end in order would wait for a read that may never return, of a pipe that nobody writes to.
+      process.removeAllListeners(signal).kill(process.pid, signal);
+      // The first process of a container does not obey.
+      process.exit(128 + constants.signals[signal]);
+    });
   }
   try {
     await command();
@@ -29,6 +35,14 @@ export async function runCommand(command: () => Promise<void>): Promise<void> {
     process.stderr.write(`cloudmapd: ${printable(error.message)}\n`);
     process.exitCode = isUsage ? EXIT_USAGE : EXIT_FAILURE;
   }
+}
+
+const undos = new Set<() => void>();
+
+/** @param undo called where a signal ends the command. @returns what calls it off */
+export function undoAtSignal(undo: () => void): () => void {
+  undos.add(undo);
+  return () => undos.delete(undo);
 }
 
 /** On one line, and without what a terminal would obey: names and values may come from anywhere. */

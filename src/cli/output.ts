@@ -4,7 +4,7 @@ import { createWriteStream, existsSync, realpathSync, renameSync, rmSync, type S
 import { basename, dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fileIdentity } from '../admin/info.ts';
-import { CommandError } from './command.ts';
+import { CommandError, undoAtSignal } from './command.ts';
 
 /**
  * @param path null: stdout
@@ -13,40 +13,42 @@ import { CommandError } from './command.ts';
  */
 export async function writeOutput(path: string | null, source: Source, mode: number): Promise<void> {
   if (path === null) return writeToStdout(source);
-  let temporary: string | null = null;
+  let part: string | null = null;
   const discard = (): void => {
-    if (temporary !== null) rmSync(temporary, { force: true });
+    if (part !== null) rmSync(part, { force: true });
   };
-  // Signals end the process without unwinding anything.
-  process.on('exit', discard);
+  const forget = undoAtSignal(discard);
   let writeError: NodeJS.ErrnoException | null = null;
   try {
     const found = statOf(path);
     // A device or a pipe is written to, not replaced; a link goes on leading to its file.
     const isReplaced = found === null || found.isFile();
     const target = found === null ? resolve(path) : realpathSync(path);
-    if (isReplaced) temporary = join(dirname(target), `.cloudmapd-${randomBytes(8).toString('hex')}.part`);
-    const stream = createWriteStream(temporary ?? target, {
+    const written = isReplaced ? join(dirname(target), `.cloudmapd-${randomBytes(8).toString('hex')}.part`) : target;
+    const stream = createWriteStream(written, {
       flags: isReplaced ? 'wx' : 'w',
       mode: found?.isFile() ? found.mode & 0o777 : mode,
       // Synced, so that what takes the place of an older file is there after a power failure too.
       flush: isReplaced,
     });
+    stream.once('open', () => {
+      if (isReplaced) part = written;
+    });
     stream.once('error', (error: NodeJS.ErrnoException) => {
-      // Of a source that fails pipeline() tells the stream too.
+      // What the source fails with is told to the stream too.
       if (error.syscall !== undefined) writeError = error;
     });
     await pipeline(source, stream);
-    if (temporary !== null) renameSync(temporary, target);
+    if (isReplaced) renameSync(written, target);
   } catch (error) {
     discard();
     const { syscall } = error as NodeJS.ErrnoException;
-    if (error === writeError || ['rename', 'stat', 'realpath'].includes(syscall ?? '')) {
+    if (error === writeError || ['rename', 'realpath'].includes(syscall ?? '')) {
       throw new CommandError(`cannot write ${path}: ${(error as Error).message}`, { cause: error });
     }
     throw error;
   } finally {
-    process.off('exit', discard);
+    forget();
   }
 }
 
