@@ -1,5 +1,6 @@
 /** Settings of `cloudmapd serve`: flag over environment over file over default, each checked by one schema. */
 import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { SOCKET_CHOICES } from './answers/thread-protocol.ts';
 import { CONTENT_KEYS, type DeclaredContent, declaredKeys, NO_CONTENT, readContent } from './declared/schema.ts';
@@ -196,7 +197,12 @@ export interface Configuration {
   readonly content: DeclaredContent;
   /** Null: no file was given. */
   readonly yaml: YamlFile | null;
+  /** The same flags and environment, and what the file says by then. @throws SettingError, ConfigFileError */
+  again(readText: ReadText): Configuration;
 }
+
+/** @throws Error where the file cannot be read */
+export type ReadText = (file: string) => string;
 
 /** What commands offer as flags: `--data-dir <value>` and its help. */
 export function settingFlags(): { flag: string; help: string; key: SettingKey }[] {
@@ -215,18 +221,29 @@ export function settingFlags(): { flag: string; help: string; key: SettingKey }[
 export function loadConfiguration(
   flags: Readonly<Record<string, string | undefined>>,
   env: Readonly<Record<string, string | undefined>>,
+  readText: ReadText = (file) => readFileSync(file, 'utf8'),
 ): Configuration {
   const file = flags.config ?? nonEmpty(env.CLOUDMAPD_CONFIG);
-  const yaml =
-    file === undefined ? null : readYamlFile(file, flags.config === undefined ? 'CLOUDMAPD_CONFIG' : '--config');
+  const source = flags.config === undefined ? 'CLOUDMAPD_CONFIG' : '--config';
+  const yaml = file === undefined ? null : readYamlFile(file, source, readText);
   const settings = {} as Record<SettingKey, unknown>;
   for (const key of SETTING_KEYS) settings[key] = readSetting(key, flags, env, yaml);
   if (yaml !== null) refuseUnknownKeys(yaml);
-  return { settings: settings as Settings, content: yaml === null ? NO_CONTENT : readContent(yaml), yaml };
+  return {
+    settings: settings as Settings,
+    content: yaml === null ? NO_CONTENT : readContent(yaml),
+    yaml,
+    again: (readText) => loadConfiguration(flags, env, readText),
+  };
+}
+
+/** Keys of the settings that are not the same in both. */
+export function changedSettings(before: Settings, after: Settings): SettingKey[] {
+  return SETTING_KEYS.filter((key) => !isDeepStrictEqual(before[key], after[key]));
 }
 
 /** What of the configuration the registry's decisions depend on. */
-export function registryOptions({ settings, content }: Configuration): RegistryOptions {
+export function registryOptions({ settings, content }: Pick<Configuration, 'settings' | 'content'>): RegistryOptions {
   return {
     region: settings.region,
     accountId: settings.accountId,
@@ -247,10 +264,10 @@ export function registryOptions({ settings, content }: Configuration): RegistryO
   };
 }
 
-function readYamlFile(file: string, source: string): YamlFile {
+function readYamlFile(file: string, source: string, readText: ReadText): YamlFile {
   let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    text = readText(file);
   } catch (cause) {
     throw new SettingError(`${source}: cannot read "${file}": ${(cause as Error).message}`, { cause });
   }

@@ -3,12 +3,10 @@ import { randomInt } from 'node:crypto';
 import type { Readiness } from './admin/probes.ts';
 import type { SocketKind } from './answers/thread-protocol.ts';
 import { HttpBindError } from './api/listen.ts';
-import { type Configuration, registryOptions, SettingError, type Settings } from './config.ts';
-import { checkContent, declare } from './declared/declare.ts';
-import { findEc2Addresses } from './declared/ec2-addresses.ts';
+import { type Configuration, SettingError, type Settings } from './config.ts';
+import { declare } from './declared/declare.ts';
 import { watchOverrides } from './declared/overrides.ts';
-import type { DeclaredContent } from './declared/schema.ts';
-import { createEc2Lookup } from './ec2.ts';
+import { ec2LookupOf, localOptionsOf, prepareContent } from './declared-content.ts';
 import { followSystem, forwardingOf, settingOf, systemServers } from './forwarding.ts';
 import { scheduleAliasTargets } from './health/alias-targets.ts';
 import { scheduleCustomHealth } from './health/custom-health.ts';
@@ -19,9 +17,10 @@ import { isWildcard, listenerAddresses } from './listener-addresses.ts';
 import type { Log } from './log.ts';
 import { BindError, SocketsError } from './publish/answering-thread.ts';
 import { formatAddress, Publisher } from './publish/publisher.ts';
-import type { Namespace } from './registry/model.ts';
 import { Registry } from './registry/registry.ts';
 import { scheduleOperations } from './registry/schedule.ts';
+import { tryFailedStore } from './registry/store-trials.ts';
+import { Reloader } from './reload.ts';
 import { createLookup } from './resolver/lookup.ts';
 import { Resolver } from './resolver/resolver.ts';
 import type { Endpoint } from './setting-forms.ts';
@@ -29,8 +28,9 @@ import { openStore } from './store/open.ts';
 import { type Store, StoreError } from './store/store.ts';
 import { Supply } from './supply.ts';
 import type { CompileOptions } from './synthesis/compile-options.ts';
-import { compileLocalNames, compileLocalTails, type LocalOptions } from './synthesis/local-names.ts';
+import { compileLocalNames, compileLocalTails } from './synthesis/local-names.ts';
 import { resolveOwn } from './synthesis/own-addresses.ts';
+import { watchShadowedZones } from './synthesis/shadowed-zones.ts';
 
 export interface Daemon {
   readonly registry: Registry;
@@ -43,6 +43,8 @@ export interface Daemon {
   readonly threads: number;
   /** The file that the declared content came from. */
   readonly configFile: string | null;
+  /** Reads that file again, changed or not. */
+  reload(): void;
   /** Stops accepting, finishes what is in flight, closes the store. */
   close(): Promise<void>;
 }
@@ -59,10 +61,9 @@ const DRAIN_TIMEOUT_MS = 2000;
  */
 export async function startDaemon(configuration: Configuration, log: Log): Promise<Daemon> {
   const { settings, yaml } = configuration;
-  const ec2 = settings.ec2Endpoint === undefined ? null : createEc2Lookup(settings.ec2Endpoint, settings.region);
-  const content = yaml === null ? configuration.content : await findEc2Addresses(configuration.content, yaml, ec2);
-  const options = registryOptions({ ...configuration, content });
-  if (yaml !== null) checkContent(content, yaml, options);
+  const configFile = yaml?.file ?? null;
+  const ec2 = ec2LookupOf(settings);
+  const { content, options } = await prepareContent(configuration, ec2);
   const clock = Date.now;
   const closers: (() => Promise<void> | void)[] = [];
   const close = async (): Promise<void> => {
@@ -76,7 +77,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     const warn = (line: string): void => log.warn(line);
     const system = systemServers(settings);
     const forwarding = forwardingOf(settings, settings.dns, system, warn);
-    const local = localOptions(settings, content);
+    const local = localOptionsOf(settings, content);
     const starting = Publisher.start(
       {
         listen: settings.dns,
@@ -108,6 +109,8 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     const readinessNow = (): Readiness => {
       if (!readiness.isReady) return readiness;
       if (!publisher.isReady) return { ...readiness, isReady: false, reason: 'no thread answers DNS' };
+      const outage = served?.outage ?? null;
+      if (outage !== null) return { ...readiness, isReady: false, reason: outage.message };
       // A replaced thread may have other ones, and one that is being replaced does not answer.
       const threads = publisher.threads.filter(({ isFilled }) => isFilled).length;
       return { ...readiness, sockets: publisher.sockets, ...(publisher.threadCount > 1 && { threads }) };
@@ -148,7 +151,11 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
       random: (bound) => randomInt(bound),
     });
     await supply.resume(registry);
-    const onError = (error: unknown): void => log.error({ err: error }, 'a change that was due could not be made');
+    const onError = (error: unknown): void => {
+      // Told once, however many changes are due meanwhile; each is tried again.
+      if (!(error instanceof StoreError)) log.error({ err: error }, 'a change that was due could not be made');
+    };
+    logOutages(registry, log);
     logTransitions(registry, log);
     const prober = new Prober(registry, proberOptions(settings), proberEvents(log, onError), probe, clock);
     // Before the file's content comes in, whose new instances are registrations like others.
@@ -157,13 +164,14 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     await declare(registry, content, yaml);
 
     await supply.complete(registry);
-    warnOfShadowedZones(registry, log);
+    watchShadowedZones(registry, warn);
     watchOverrides(registry, (key, isGone) => {
       log.info(
-        `${key} is declared in ${yaml?.file ?? 'a file'} and was ${isGone ? 'removed' : 'changed'} through the API; the next start sets it back`,
+        `${key} is declared in ${configFile ?? 'a file'} and was ${isGone ? 'removed' : 'changed'} through the API; the next reload or start sets it back`,
       );
     });
     const schedules = [
+      tryFailedStore(registry),
       scheduleOperations(registry, clock, onError),
       scheduleCustomHealth(registry, clock, onError),
       scheduleAliasTargets(
@@ -192,8 +200,15 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     });
     // Requests under way still need the registry, so the listeners are the first to be closed.
     closers.push(() => listeners.close(DRAIN_TIMEOUT_MS));
+    const reloader = yaml === null ? null : new Reloader(configuration, yaml, { registry, publisher, ec2, log });
+    reloader?.start();
+    closers.push(() => reloader?.close());
+    const reload = (): void => {
+      if (reloader === null) log.info('there is no configuration file to read again (CLOUDMAPD_CONFIG, --config)');
+      else reloader.reload();
+    };
     const { sockets, threadCount: threads } = publisher;
-    return { registry, publisher, http, dns, sockets, threads, configFile: yaml?.file ?? null, close };
+    return { registry, publisher, http, dns, sockets, threads, configFile, reload, close };
   } catch (error) {
     await close();
     throw asSettingError(error, settings);
@@ -236,21 +251,10 @@ function bindProblem(env: string, flag: string, error: HttpBindError | BindError
   return new SettingError(`${env}: ${problem}, or choose another address with ${env} or ${flag}`, { cause: error });
 }
 
-/** Of two DNS namespaces with one name the oldest is answered; whoever made the other one will wonder. */
-function warnOfShadowedZones(registry: Registry, log: Log): void {
-  const warn = (namespace: Namespace | null): void => {
-    if (namespace === null || namespace.type === 'HTTP') return;
-    const [owner] = registry.state.zoneNamespaces(namespace.name);
-    if (owner === undefined || owner.id === namespace.id) return;
-    log.warn(
-      `${namespace.id} has the name of ${owner.id}, "${owner.name}", which owns the zone: it is not in DNS until that one is deleted`,
-    );
-  };
-  for (const namespace of registry.state.namespaces()) warn(namespace);
-  registry.subscribe(async (changes) => {
-    for (const { change, undo } of changes) {
-      if (change.kind === 'namespace' && undo.value === null) warn(change.value);
-    }
+function logOutages(registry: Registry, log: Log): void {
+  registry.onOutage((outage) => {
+    if (outage === null) log.info('the store takes changes again');
+    else log.error(`${outage.message}: calls that change something fail until it can; DNS and reads go on`);
   });
 }
 
@@ -286,16 +290,6 @@ function loopLine(setting: string, upstream: Endpoint, isLoop: boolean): string 
   return isLoop
     ? `${setting}: ${address} leads back to this daemon and is not asked: name a resolver there that does not forward to it`
     : `${setting}: ${address} does not lead back to this daemon any more and is asked again`;
-}
-
-function localOptions(settings: Settings, { records }: DeclaredContent): LocalOptions {
-  return {
-    records,
-    ownName: settings.ownName,
-    soaTtlSeconds: settings.soaTtl,
-    maxTtlSeconds: settings.dnsMaxTtl ?? null,
-    addresses: listenerAddresses(settings.dns),
-  };
 }
 
 function compileOptions(settings: Settings, dns: readonly Endpoint[]): CompileOptions {

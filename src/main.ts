@@ -9,6 +9,8 @@ if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
 }
 // Until `serve` has something to finish, a signal just ends it; loading it takes most of the start.
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(0));
+// To `serve` it means that its file has changed, which it has yet to read.
+if (process.argv[2] === 'serve') process.on('SIGHUP', () => undefined);
 // Before anything large is loaded.
 const { keepCompiled } = await import('./compile-cache.ts');
 keepCompiled(process.env);

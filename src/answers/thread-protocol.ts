@@ -59,7 +59,7 @@ export interface ThreadOptions {
   readonly forwarding: Forwarding;
   /** CIDR blocks whose clients' queries are forwarded. */
   readonly clients: readonly string[];
-  /** A delta of zones of one name each, looked into behind the published ones. */
+  /** A snapshot of zones of one name each, looked into behind the published ones. */
   readonly localNames: Uint8Array;
   /** Compiled records: TYPE, CLASS, TTL, RDLENGTH, RDATA. */
   readonly localTails: {
@@ -80,6 +80,8 @@ export type ToThread =
   | { kind: 'serve' }
   /** For names that no rule names, or for those of one label, from now on. */
   | { kind: 'upstreams'; upstreams: readonly ListenAddress[]; which: 'default' | 'single-label' }
+  /** Instead of those of `ThreadOptions`, from now on. */
+  | { kind: 'local-names'; sequence: number; delta: Uint8Array }
   /** @see Resolver.flush */
   | { kind: 'flush'; sequence: number; name: string | null; isBelow: boolean }
   /** @see LoopWatch.heard */

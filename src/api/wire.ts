@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import type { Log } from '../log.ts';
 import { ServiceError } from '../registry/errors.ts';
-import type { Registry } from '../registry/registry.ts';
+import { isStoreFailure, type Registry } from '../registry/registry.ts';
 import type { Action, Outside } from './action.ts';
 import { discoveryActions } from './actions/discovery.ts';
 import { instanceActions } from './actions/instances.ts';
@@ -41,11 +41,15 @@ class ProtocolError extends Error {
   }
 }
 
+/** Calls under way at once: each waits in memory for its commit. Clients take the refusal for what it is and try again. */
+export const MAX_CALLS = 10_000;
+
 /**
  * Serves the API at `POST /`.
  * @param registry the registry, or null while the state is not loaded
  * @param outside what handlers may ask besides the registry
  * @param throttles by wire name, each called before its action is carried out and throwing where there were too many
+ * @param maxCalls so many may be under way at once
  */
 export function registerApi(
   app: FastifyInstance,
@@ -53,7 +57,9 @@ export function registerApi(
   throttles: ReadonlyMap<string, () => void>,
   outside: Outside,
   log: Log,
+  maxCalls = MAX_CALLS,
 ): void {
+  let underWay = 0;
   // Clients send the API's own content type, curl sends a form's: the body is read as JSON whatever it is called.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
@@ -64,7 +70,15 @@ export function registerApi(
     const { name, action } = pickAction(request.headers['x-amz-target']);
     throttles.get(name)?.();
     const input = readInput(action.schema, parseBody(request.body));
-    return send(reply, 200, await action.handle(input, loaded, outside));
+    if (underWay >= maxCalls) {
+      throw new ProtocolError('ServiceUnavailable', 503, `${maxCalls} calls are under way already.`);
+    }
+    underWay++;
+    try {
+      return send(reply, 200, await action.handle(input, loaded, outside));
+    } finally {
+      underWay--;
+    }
   });
 
   app.setNotFoundHandler((request, reply) => {
@@ -81,6 +95,10 @@ export function registerApi(
     // What fastify itself refuses: a body that is too large or does not come whole.
     if (error.statusCode !== undefined && error.statusCode < 500) {
       return sendError(reply, new ProtocolError('SerializationException', 400, error.message));
+    }
+    // One line for all that fail meanwhile is in the log already.
+    if (isStoreFailure(error)) {
+      return sendError(reply, new ProtocolError('InternalFailure', 500, `Nothing was changed: ${error.message}.`));
     }
     log.error({ err: error }, 'a request failed');
     return sendError(

@@ -1,4 +1,5 @@
-/** `cloudmapd serve`: the daemon in this process, its start lines on stdout, its end by signal. */
+/** `cloudmapd serve`: the daemon in this process, its start lines on stdout, its end and its reloads by signal. */
+import { isatty } from 'node:tty';
 import { loadConfiguration, SettingError } from '../config.ts';
 import { type Daemon, startDaemon } from '../daemon.ts';
 import { ConfigFileError } from '../declared/yaml.ts';
@@ -9,6 +10,7 @@ import { startLines } from './start-lines.ts';
 
 /** The process must be gone five seconds after the signal, whatever hangs. */
 const STOP_TIMEOUT_MS = 4500;
+const STDIN = 0;
 
 export async function serve(
   flags: Readonly<Record<string, string | undefined>>,
@@ -24,6 +26,17 @@ export async function serve(
     setTimeout(() => process.exit(0), STOP_TIMEOUT_MS).unref();
     void daemon.close().then(() => process.exit(0));
   };
+  const hadTerminal = isatty(STDIN);
+  let isReloadDue = false;
+  const hangUp = (): void => {
+    if (isStopping) return;
+    // The terminal has been closed: whoever started the daemon there is gone.
+    if (hadTerminal && !isatty(STDIN)) stop();
+    else if (daemon === null) isReloadDue = true;
+    else daemon.reload();
+  };
+  // Beside the entry's own, which does nothing: there is no moment without any, when the signal would end the process.
+  process.on('SIGHUP', hangUp);
   // In place of the entry's own handlers.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.removeAllListeners(signal).on(signal, stop);
   try {
@@ -32,9 +45,10 @@ export async function serve(
   } catch (error) {
     if (!(error instanceof SettingError || error instanceof ConfigFileError)) throw error;
     process.stderr.write(`cloudmapd: ${error.message}\n`);
-    process.exitCode = EXIT_USAGE;
-    return;
+    // At once: a process that ends by itself closes a database that is to be left as it is.
+    process.exit(EXIT_USAGE);
   }
   process.stdout.write(`${startLines(daemon).join('\n')}\n`);
   tidyAfterStart();
+  if (isReloadDue) daemon.reload();
 }

@@ -1,6 +1,7 @@
 /** A YAML file whose values know the line that they stand on. */
 import { createRequire } from 'node:module';
 import type { ParsedNode } from 'yaml';
+import { digestOf } from './followed-file.ts';
 
 /** A mistake in a configuration file: which file, line and key, and what is wrong. */
 export class ConfigFileError extends Error {
@@ -15,6 +16,8 @@ export type KeyPath = readonly (string | number)[];
 
 export interface YamlFile {
   readonly file: string;
+  /** Of its text: see `digestOf`. */
+  readonly digest: string;
   /** Plain data; null where the file is empty. */
   readonly value: unknown;
   /** An error that points to the value at `path`, or to the closest one above it that is there. */
@@ -63,6 +66,7 @@ export function parseYaml(file: string, text: string): YamlFile {
   };
   return {
     file,
+    digest: digestOf(text),
     value,
     errorAt: (path, problem) =>
       new ConfigFileError(file, lineOf(nodeAt(path)?.range[0] ?? 0), formatPath(path), problem),

@@ -60,6 +60,11 @@ port.on('message', (message: ToThread) => {
       zones.apply(message.delta);
       void acknowledge(message.sequence);
       break;
+    case 'local-names':
+      // They are looked into before what upstreams have said, so that nothing of that has to be forgotten.
+      locals.apply(message.delta);
+      tell({ kind: 'ack', sequence: message.sequence });
+      break;
     case 'serve':
       resolver.serve();
       break;

@@ -35,9 +35,15 @@ export function scheduleAliasTargets(
   const watched = new Map<string, Watch>();
   let isClosed = false;
 
-  const put = (name: string, resolved: Addresses | null): void => {
-    registry.submit((state, { now }) => putAliasTarget(state, name, resolved, now)).catch(onError);
-  };
+  /** @returns whether the registry has it */
+  const put = (name: string, resolved: Addresses | null): Promise<boolean> =>
+    registry
+      .submit((state, { now }) => putAliasTarget(state, name, resolved, now))
+      .then(() => true)
+      .catch((error) => {
+        onError(error);
+        return false;
+      });
 
   const askOutside = async (name: string, watch: Watch): Promise<void> => {
     // Whatever went wrong, the name has not resolved, and is asked for again.
@@ -47,8 +53,10 @@ export function scheduleAliasTargets(
     });
     // Meanwhile the name may be nobody's any longer, or another's.
     if (isClosed || watched.get(name) !== watch) return;
-    put(name, resolved);
-    const waitMs = Math.min(MAX_INTERVAL_MS, Math.max(MIN_INTERVAL_MS, (resolved?.ttlSeconds ?? 0) * 1000));
+    const isPut = await put(name, resolved);
+    if (isClosed || watched.get(name) !== watch) return;
+    const ttlMs = isPut ? (resolved?.ttlSeconds ?? 0) * 1000 : 0;
+    const waitMs = Math.min(MAX_INTERVAL_MS, Math.max(MIN_INTERVAL_MS, ttlMs));
     watch.timer = setTimeout(() => void askOutside(name, watch), waitMs);
   };
 
@@ -67,7 +75,7 @@ export function scheduleAliasTargets(
       const watch = before?.outside === target ? before : { outside: target, timer: undefined };
       if (watch !== before) clearTimeout(before?.timer);
       watched.set(name, watch);
-      if (found === null || !('outside' in found)) put(name, found);
+      if (found === null || !('outside' in found)) void put(name, found);
       else if (watch !== before) void askOutside(name, watch);
     }
   };
@@ -75,6 +83,10 @@ export function scheduleAliasTargets(
   registry.subscribe(async (changes) => {
     // Results of our own bring nothing new about names, but one alias may lead to another.
     if (changes.some(({ change }) => change.kind !== 'operation' && change.kind !== 'revision')) follow();
+  });
+  // What could not be put into the registry meanwhile.
+  registry.onOutage((outage) => {
+    if (outage === null && !isClosed) follow();
   });
   follow();
   return {

@@ -158,12 +158,17 @@ export class AnsweringThread {
     );
   }
 
+  /** @returns when the thread answers by them; @throws ThreadLostError where it ends or takes too long */
+  async setLocalNames(sequence: number, delta: Uint8Array, timeoutMs: number): Promise<void> {
+    await this.#ask(sequence, { kind: 'local-names', sequence, delta }, timeoutMs);
+  }
+
   async #ask(sequence: number, message: ToThread, timeoutMs: number, transfer?: ArrayBuffer[]): Promise<number> {
     if (this.#hasExited) throw new ThreadLostError('the answering thread has ended');
     const acknowledged = new Promise<number>((resolve, reject) => {
       this.#acks.set(sequence, { resolve, reject });
     });
-    const bytes = message.kind === 'delta' ? message.delta.length : 0;
+    const bytes = 'delta' in message ? message.delta.length : 0;
     const allMs = timeoutMs + Math.round(bytes / READ_BYTES_PER_MS);
     this.#send(message, transfer);
     const giveUp = (): void => {

@@ -36,6 +36,8 @@ export class Publisher {
   readonly #pool: ThreadPool;
   #takeSnapshot: TakeSnapshot | null = null;
   readonly #supplying = new Set<Promise<void>>();
+  /** Those that came after the start; null: none did. */
+  #localNames: Uint8Array | null = null;
   #sequence = 0;
   #lastLoss: unknown = null;
   /** For a thread that answers. */
@@ -148,6 +150,12 @@ export class Publisher {
     this.#pool.setUpstreams(upstreams, which);
   }
 
+  /** @param names as in `PublisherOptions`. Resolves when every live thread answers by them; never rejects. */
+  async setLocalNames(names: Uint8Array): Promise<void> {
+    this.#localNames = names;
+    await Promise.all(this.threads.map((thread) => this.#tellLocalNames(thread, names)));
+  }
+
   /** Has upstreams' answers forgotten. @param name null: all; @returns how many answers, of all threads */
   async flush(name: string | null, isBelow: boolean): Promise<number> {
     const counts = await Promise.all(
@@ -168,8 +176,18 @@ export class Publisher {
     await this.#pool.close();
   }
 
+  async #tellLocalNames(thread: AnsweringThread, names: Uint8Array): Promise<void> {
+    try {
+      await thread.setLocalNames(++this.#sequence, names, timeoutOf(thread));
+    } catch (error) {
+      this.#lose(thread, error);
+    }
+  }
+
   /** Fills a thread that replaces a lost one; before the first `fill` there is nothing that it could have missed. */
   #supplyLater(thread: AnsweringThread): void {
+    // In front of what it is filled with: until it is, it answers nothing.
+    if (this.#localNames !== null) void this.#tellLocalNames(thread, this.#localNames);
     if (this.#takeSnapshot === null || this.#isClosing) return;
     // Up to the first chunk at once: no delta may come in front of it.
     this.#supply([thread], this.#takeSnapshot).catch((error) => this.#lose(thread, error));

@@ -39,6 +39,8 @@ export interface Context {
 export interface Decision<Result> {
   readonly changes: readonly Change[];
   readonly result: Result;
+  /** In force with the changes, and for what is decided behind them. */
+  readonly options?: RegistryOptions;
 }
 
 /** @throws ServiceError where the command is refused; nothing is changed then */

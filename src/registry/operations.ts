@@ -81,6 +81,9 @@ export function acceptOperation<W extends Work>(
   const id = operationId(context.random, now);
   const work = accepted.work(id);
   const isDelayed = options.operationDelayMs > 0;
+  if (isDelayed && state.pendingCount >= MAX_OPERATIONS) {
+    throw new ServiceError('ResourceLimitExceeded', `${MAX_OPERATIONS} operations are pending; wait until some end.`);
+  }
   const operation: Operation = {
     id,
     type: accepted.type,

@@ -4,7 +4,7 @@
  * the store's watch reports goes into the state the same way, whoever committed it.
  */
 import type { Store, StoreBatch, StoreChange } from '../store/store.ts';
-import { StoreConflictError } from '../store/store.ts';
+import { StoreConflictError, StoreError } from '../store/store.ts';
 import type { Context, Decider, RegistryOptions } from './decision.ts';
 import { Draft } from './draft.ts';
 import type { Random } from './ids.ts';
@@ -34,6 +34,8 @@ export interface RegistryShell {
 
 interface Queued {
   readonly decide: Decider<unknown>;
+  /** Whether the store is to be written to also where nothing changes. */
+  readonly isTrial: boolean;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -43,12 +45,14 @@ const MAX_BATCH = 500;
 
 export class Registry {
   readonly state = new State();
-  readonly options: RegistryOptions;
+  #options: RegistryOptions;
   readonly #store: Store;
   readonly #clock: () => number;
   readonly #random: Random;
   readonly #listeners: Listener[] = [];
+  readonly #outageListeners: ((outage: StoreError | null) => void)[] = [];
   readonly #queue: Queued[] = [];
+  #outage: StoreError | null = null;
   #writing: Promise<void> | null = null;
   #revision = 0;
   /** What is being committed: as the store has it, and as it will be applied. */
@@ -58,7 +62,7 @@ export class Registry {
 
   private constructor({ store, options, clock, random }: RegistryShell) {
     this.#store = store;
-    this.options = options;
+    this.#options = options;
     this.#clock = clock;
     this.#random = random;
   }
@@ -73,6 +77,11 @@ export class Registry {
   async #load(): Promise<void> {
     this.#revision = await loadState(this.#store, this.state);
     this.#store.watch((batch) => this.#take(batch));
+  }
+
+  /** Those in force: a decision may have brought others. */
+  get options(): RegistryOptions {
+    return this.#options;
   }
 
   /** What decides now is given: reads that depend on time or chance use it too. */
@@ -91,8 +100,27 @@ export class Registry {
    * nothing of the batch happened
    */
   submit<Result>(decide: Decider<Result>): Promise<Result> {
+    return this.#enqueue(decide, false);
+  }
+
+  /** Writes to the store without changing anything: whether it can. @throws StoreError */
+  async tryStore(): Promise<void> {
+    await this.#enqueue(() => ({ changes: [], result: null }), true);
+  }
+
+  /** Why the last batch could not be made durable; null: it was. */
+  get outage(): StoreError | null {
+    return this.#outage;
+  }
+
+  /** @param listener told when the store ceases to take batches, and (null) when it takes them again */
+  onOutage(listener: (outage: StoreError | null) => void): void {
+    this.#outageListeners.push(listener);
+  }
+
+  #enqueue<Result>(decide: Decider<Result>, isTrial: boolean): Promise<Result> {
     return new Promise<Result>((resolve, reject) => {
-      this.#queue.push({ decide, resolve: resolve as (result: unknown) => void, reject });
+      this.#queue.push({ decide, isTrial, resolve: resolve as (result: unknown) => void, reject });
       // Commands of the same turn of the event loop share a commit.
       this.#writing ??= new Promise((done) => setImmediate(() => void this.#write().finally(done)));
     });
@@ -118,22 +146,25 @@ export class Registry {
 
   async #writeBatch(batch: Queued[]): Promise<void> {
     for (;;) {
-      const { accepted, changes } = this.#decide(batch);
+      const { accepted, changes, options } = this.#decide(batch);
       try {
-        if (changes.length > 0) {
-          await this.#commit(changes);
-        }
+        await this.#commit(
+          changes,
+          accepted.some(({ queued }) => queued.isTrial),
+        );
       } catch (error) {
         // Another writer was faster; its batch has been taken in, so this one is decided anew.
         if (error instanceof StoreConflictError) {
           batch = accepted.map(({ queued }) => queued);
           continue;
         }
+        if (error instanceof StoreError) this.#setOutage(error);
         for (const { queued } of accepted) queued.reject(error);
         return;
       } finally {
         this.#inFlight = null;
       }
+      this.#options = options;
       // Not waited for here: the next batch can be committed while the threads acknowledge this one.
       void this.#announced.then(() => {
         for (const { queued, result } of accepted) queued.resolve(result);
@@ -142,30 +173,45 @@ export class Registry {
     }
   }
 
-  async #commit(changes: readonly Change[]): Promise<void> {
+  async #commit(changes: readonly Change[], isTrial: boolean): Promise<void> {
     const encoded = encodeBatch(changes);
-    if (encoded.length === 0) return this.#apply(changes);
+    if (encoded.length === 0 && !isTrial) {
+      if (changes.length > 0) this.#apply(changes);
+      return;
+    }
     this.#inFlight = { encoded, changes };
     await this.#store.commit(encoded, this.#revision);
+    this.#setOutage(null);
+  }
+
+  #setOutage(outage: StoreError | null): void {
+    const isNew = (this.#outage === null) !== (outage === null);
+    this.#outage = outage;
+    if (isNew) for (const listener of this.#outageListeners) listener(outage);
   }
 
   /** Decides each command on top of the earlier ones, and leaves the state as it was. */
-  #decide(batch: readonly Queued[]): { accepted: { queued: Queued; result: unknown }[]; changes: Change[] } {
+  #decide(batch: readonly Queued[]): {
+    accepted: { queued: Queued; result: unknown }[];
+    changes: Change[];
+    options: RegistryOptions;
+  } {
     const accepted: { queued: Queued; result: unknown }[] = [];
     const draft = new Draft(this.state);
-    const context = this.context();
+    let context = this.context();
     for (const queued of batch) {
       try {
         const decision = queued.decide(this.state, context);
         accepted.push({ queued, result: decision.result });
         draft.add(decision.changes);
+        if (decision.options !== undefined) context = { ...context, options: decision.options };
       } catch (error) {
         queued.reject(error);
       }
     }
     draft.add(serialChanges(this.state, draft.applied(), context.now));
     draft.rollBack();
-    return { accepted, changes: draft.changes };
+    return { accepted, changes: draft.changes, options: context.options };
   }
 
   /** A batch has become durable: apply it and tell the listeners. */
@@ -183,6 +229,11 @@ export class Registry {
     const before = this.#announced;
     this.#announced = before.then(() => Promise.all(told)).then(() => undefined);
   }
+}
+
+/** Whether a command failed because its changes could not be made durable; nothing of it happened then. */
+export function isStoreFailure(error: unknown): error is Error {
+  return error instanceof StoreError;
 }
 
 /** A key that a batch changes twice is written once, as it ends up. */

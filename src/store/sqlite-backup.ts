@@ -112,11 +112,13 @@ async function copyDatabase(
   const copy = `${path}${MARK}${randomBytes(ID_BYTES).toString('hex')}`;
   try {
     signal.throwIfAborted();
+    rollBack(database);
     refuseWithoutRoom(database, path);
     // Made here, as SQLite would let others read it.
     closeSync(openSync(copy, 'wx', 0o600));
     await copyTo(database, copy, (copiedPages) => {
       signal.throwIfAborted();
+      rollBack(database);
       turn.take(copiedPages);
     });
     return await open(copy, 'r');
@@ -127,6 +129,11 @@ async function copyDatabase(
   } finally {
     for (const name of [copy, `${copy}-journal`]) rmSync(name, { force: true });
   }
+}
+
+/** What a commit has left that failed and could not be undone then would keep every step, and with that every commit, waiting. */
+function rollBack(database: DatabaseSync): void {
+  if (database.isTransaction) database.exec('ROLLBACK');
 }
 
 async function copyTo(database: DatabaseSync, copy: string, onStep: (copiedPages: number) => void): Promise<void> {

@@ -1,6 +1,7 @@
 /**
  * The embedded store: one SQLite file, through `node:sqlite`. WAL with full synchronous, so a batch is on the disk
  * when its commit returns; an exclusive lock of the kernel's, held while the file is open, keeps a second process out.
+ * A file that is damaged is left as it was found.
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, statSync } from 'node:fs';
@@ -30,7 +31,8 @@ const BEHIND_ALL = new Uint8Array(0);
 export function openSqliteStore(dataDir: string): Store {
   const path = join(dataDir, SQLITE_FILE);
   const session = randomBytes(SESSION_BYTES).toString('base64url');
-  const { database, put, remove, advance, firstPage, nextPage, latest } = open(dataDir, path, session);
+  const file = open(dataDir, path, session);
+  const { database, put, remove, advance, firstPage, nextPage, latest } = file;
   const listeners: ((batch: StoreBatch) => void)[] = [];
   const copies = new Copies(database, path);
   let { revision, session: lastSession } = latest;
@@ -45,8 +47,11 @@ export function openSqliteStore(dataDir: string): Store {
           page = nextPage.all(last[0], to) as unknown as StoredRecord[];
         }
       }
+      // Once all of it has been read it costs little: half a second for a million records.
+      requireIntegrity(database, path);
     } catch (cause) {
-      throw new StoreError(`cannot read ${path}: ${(cause as Error).message}`, { cause });
+      file.isDamaged = true;
+      throw cause instanceof StoreError ? cause : readError(path, cause);
     }
   }
 
@@ -61,6 +66,8 @@ export function openSqliteStore(dataDir: string): Store {
       await copies.waitForTurn();
       if (basis !== revision) throw new StoreConflictError(`decided on revision ${basis}, the latest is ${revision}`);
       try {
+        // Of a batch that could not even be rolled back.
+        if (database.isTransaction) database.exec('ROLLBACK');
         database.exec('BEGIN IMMEDIATE');
         for (const { key, value } of changes) {
           if (value === null) remove.run(key);
@@ -69,8 +76,7 @@ export function openSqliteStore(dataDir: string): Store {
         advance.run(revision + 1, session);
         database.exec('COMMIT');
       } catch (cause) {
-        if (database.isOpen && database.isTransaction) database.exec('ROLLBACK');
-        throw new StoreError(`cannot write ${path}: ${(cause as Error).message}`, { cause });
+        throw new StoreError(`cannot write ${path}: ${rollBack(database, cause as Error).message}`, { cause });
       }
       revision++;
       lastSession = session;
@@ -83,9 +89,59 @@ export function openSqliteStore(dataDir: string): Store {
     backup: (signal) => copies.make(signal),
     async close() {
       await copies.close();
-      database.close();
+      closeFile(file);
     },
   };
+}
+
+/** What a damaged file can be opened for is to be looked at by whoever can mend it. */
+function readError(path: string, cause: unknown): StoreError {
+  const { errcode, message } = cause as { errcode?: number; message: string };
+  // Extended codes have the kind in the low octet.
+  const isDamage = DAMAGE.includes((errcode ?? 0) & 0xff);
+  return new StoreError(isDamage ? damageLine(path, message) : `cannot read ${path}: ${message}`, { cause });
+}
+
+function damageLine(path: string, problem: string): string {
+  return `${path} is damaged (${problem}) and left as it is: put a backup in its place`;
+}
+
+/** @throws StoreError where the file's structure is not whole */
+function requireIntegrity(database: DatabaseSync, path: string): void {
+  const [problem] = database.prepare('PRAGMA quick_check(1)').all() as { quick_check: string }[];
+  if (problem?.quick_check !== 'ok') {
+    throw new StoreError(damageLine(path, String(problem?.quick_check).replaceAll('\n', ', ')));
+  }
+}
+
+/** After a failed statement; SQLite has done it by itself after some failures. @returns what to tell: the first cause */
+function rollBack(database: DatabaseSync, cause: Error): Error {
+  try {
+    if (database.isOpen && database.isTransaction) database.exec('ROLLBACK');
+    return cause;
+  } catch (error) {
+    return new Error(`${cause.message}; and ${(error as Error).message}`, { cause });
+  }
+}
+
+/** What is opened, and what its end needs to know. */
+interface OpenFile {
+  readonly database: DatabaseSync;
+  /** Whether an earlier process left commits in the log beside the file. */
+  readonly hadLog: boolean;
+  isDamaged: boolean;
+}
+
+/** Kept from the garbage collection, which would close them. */
+const leftOpen: DatabaseSync[] = [];
+
+/**
+ * Closing moves what an earlier process left in the log into the file. A damaged one is for whoever mends it to look at,
+ * log and all: it is left to the end of the process, which closes nothing.
+ */
+function closeFile({ database, hadLog, isDamaged }: OpenFile): void {
+  if (isDamaged && hadLog) leftOpen.push(database);
+  else database.close();
 }
 
 /** SQL is prepared once. */
@@ -134,9 +190,11 @@ function successorOf(prefix: string): string {
 
 function open(dataDir: string, path: string, session: string) {
   let database: DatabaseSync | undefined;
+  let hadLog = false;
   try {
     makeFolder(resolve(dataDir));
     refuseFragment(path);
+    hadLog = sizeOf(`${path}-wal`) > 0;
     database = new DatabaseSync(path);
     database.exec('PRAGMA locking_mode = EXCLUSIVE');
     // Taking the write lock once is what makes the exclusive mode hold it from here on.
@@ -145,12 +203,14 @@ function open(dataDir: string, path: string, session: string) {
     database.exec('COMMIT');
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
     removeCopies(dataDir, SQLITE_FILE);
-    return prepare(database);
+    return { ...prepare(database), hadLog, isDamaged: false };
   } catch (cause) {
-    database?.close();
+    if (database !== undefined) closeFile({ database, hadLog, isDamaged: true });
     if (cause instanceof StoreError) throw cause;
     const { errcode, message } = cause as { errcode?: number; message: string };
     if (errcode === SQLITE_BUSY) throw new StoreError(`${path} is held by another cloudmapd`, { cause });
+    if (errcode === SQLITE_NOTADB) throw new StoreError(`${path} is not a cloudmapd database`, { cause });
+    if (DAMAGE.includes((errcode ?? 0) & 0xff)) throw readError(path, cause);
     throw new StoreError(`cannot open ${path}: ${message}`, { cause });
   }
 }
@@ -168,12 +228,21 @@ function makeFolder(path: string): void {
 }
 
 const SQLITE_BUSY = 5;
+const SQLITE_CORRUPT = 11;
+const SQLITE_NOTADB = 26;
+/** SQLite's codes of what only another copy can mend. */
+const DAMAGE = [SQLITE_CORRUPT, SQLITE_NOTADB];
 const SQLITE_HEADER_BYTES = 100;
 
 /** SQLite takes a file shorter than its header for an empty one and writes over it. */
 function refuseFragment(path: string): void {
-  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  const size = sizeOf(path);
   if (size > 0 && size < SQLITE_HEADER_BYTES) throw new StoreError(`${path} is not a cloudmapd database`);
+}
+
+/** 0 where there is none. */
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 /** @param session of a file that has none yet */
@@ -199,6 +268,8 @@ function prepareSchema(database: DatabaseSync, path: string, session: string): v
     );
   }
   if (version === 1) {
+    // A file that is written to must be whole; any other is looked through once it has been read.
+    requireIntegrity(database, path);
     database.exec(`
       ALTER TABLE revision ADD COLUMN session TEXT NOT NULL DEFAULT '${session}';
       PRAGMA user_version = ${SCHEMA_VERSION};

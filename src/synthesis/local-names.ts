@@ -40,9 +40,10 @@ const RDATA_OF: Readonly<Record<LocalRecord['type'], (value: string) => Uint8Arr
 /** The API's own host name may come and go with containers. */
 const OWN_NAME_TTL_SECONDS = 5;
 
-/** Everything as one delta, for the zone set that is looked into behind the registered zones. */
+/** Everything as a snapshot of one delta, for the zone set that is looked into behind the registered zones. */
 export function compileLocalNames(options: LocalOptions): Uint8Array {
   const delta = new DeltaWriter();
+  delta.reset();
   const byName = new Map<string, LocalRecord[]>();
   for (const record of options.records) {
     const name = record.name.toLowerCase().replace(/\.$/, '');
@@ -53,6 +54,7 @@ export function compileLocalNames(options: LocalOptions): Uint8Array {
   for (const name of own)
     if (!byName.has(name))
       putName(delta, name, askedAddresses(options.addresses, cap(OWN_NAME_TTL_SECONDS, options)), options);
+  delta.complete();
   return delta.finish();
 }
 
@@ -96,7 +98,7 @@ function rrsetOf(type: number, policy: Rrset['policy'], tails: readonly Uint8Arr
   return { type, policy, choices };
 }
 
-/** RFC 6303 s3 has these fields; the negative TTL is ours. */
+/** RFC 6303 s3 has these fields; the negative TTL is ours. Nobody transfers such a zone, so its serial says nothing. */
 function soaOf(mname: string, options: LocalOptions): Uint8Array {
   const minimum = cap(options.soaTtlSeconds, options);
   return soaRdata({ mname, rname: 'nobody.invalid', serial: 1, refresh: 3600, retry: 1200, expire: 604_800, minimum });

@@ -9,7 +9,7 @@ function problemOf(text: string): string | null {
   try {
     const yaml = parseYaml('shop.yaml', text);
     const content = readContent(yaml);
-    checkContent(content, yaml, registryOptions({ ...loadConfiguration({}, {}), content, yaml }));
+    checkContent(content, yaml, registryOptions({ ...loadConfiguration({}, {}), content }));
     return null;
   } catch (error) {
     expect(error).toBeInstanceOf(ConfigFileError);

@@ -1,7 +1,9 @@
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import { ZoneSet } from '../../src/answers/zone-set.ts';
 import { scheduleAliasTargets } from '../../src/health/alias-targets.ts';
 import type { Addresses } from '../../src/resolver/lookup.ts';
+import { openMemoryStore } from '../../src/store/memory.ts';
+import { type Store, StoreError } from '../../src/store/store.ts';
 import { Synthesizer } from '../../src/synthesis/synthesizer.ts';
 import { Asker } from '../support/answering.ts';
 import { COMPILE_OPTIONS } from '../support/content.ts';
@@ -139,4 +141,49 @@ it('takes an address that several instances of our own share once', async () => 
   } finally {
     schedule.close();
   }
+});
+
+it('puts in what a store could not take once it takes changes again', async () => {
+  const inner = openMemoryStore();
+  let failure: StoreError | null = null;
+  const store: Store = {
+    ...inner,
+    async commit(changes, basis) {
+      if (failure !== null) throw failure;
+      return inner.commit(changes, basis);
+    },
+  };
+  const { registry } = await openRegistry({}, store, FAKE_CLOCK);
+  await registry.submit(namespaceCommand('alias.internal', { type: 'DNS_PRIVATE' }));
+  const [namespace] = registry.state.namespaces();
+  const dns = { routingPolicy: 'WEIGHTED' as const, records: [{ type: 'A' as const, ttlSeconds: 60 }] };
+  const { id } = await registry.submit(serviceCommand(namespace?.id ?? '', 'shop', { dns }));
+  await registry.submit(registerCommand(id, 'own', { AWS_ALIAS_DNS_NAME: 'own.alias.internal' }));
+  await registry.submit(registerCommand(id, 'outside', { AWS_ALIAS_DNS_NAME: 'balancer.example' }));
+  let own: Addresses = { ipv4: ['10.0.0.1'], ipv6: [], ttlSeconds: 60 };
+  let outside: Addresses = { ipv4: ['192.0.2.1'], ipv6: [], ttlSeconds: 300 };
+  const schedule = scheduleAliasTargets(
+    registry,
+    (name) => (name === 'balancer.example' ? { outside: name } : own),
+    async () => outside,
+    () => undefined,
+  );
+  onTestFinished(() => schedule.close());
+  await vi.waitUntil(() => registry.state.aliasTarget('balancer.example') !== undefined);
+  await registry.settle();
+
+  failure = new StoreError('the disk is full');
+  own = { ...own, ipv4: ['10.0.0.2'] };
+  outside = { ...outside, ipv4: ['192.0.2.2'] };
+  await vi.advanceTimersByTimeAsync(300_000);
+  await expect(registry.tryStore()).rejects.toThrow();
+  expect(registry.state.aliasTarget('balancer.example')?.ipv4).toEqual(['192.0.2.1']);
+  failure = null;
+  await registry.tryStore();
+  await registry.settle();
+  expect(registry.state.aliasTarget('own.alias.internal')?.ipv4).toEqual(['10.0.0.2']);
+  // The outside name is asked for again soon, not after its TTL.
+  await vi.advanceTimersByTimeAsync(5000);
+  await registry.settle();
+  expect(registry.state.aliasTarget('balancer.example')?.ipv4).toEqual(['192.0.2.2']);
 });

@@ -1,12 +1,13 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Decider } from '../../src/registry/decision.ts';
 import { Draft } from '../../src/registry/draft.ts';
 import { settleCustomHealth, updateCustomHealth } from '../../src/registry/health.ts';
-import type { Namespace } from '../../src/registry/model.ts';
+import type { Change, Namespace, Operation } from '../../src/registry/model.ts';
 import { deleteNamespace } from '../../src/registry/namespaces.ts';
-import { OPERATION_RETENTION_MS } from '../../src/registry/operations.ts';
+import { MAX_OPERATIONS, OPERATION_RETENTION_MS } from '../../src/registry/operations.ts';
 import type { Registry } from '../../src/registry/registry.ts';
 import { deleteService } from '../../src/registry/services.ts';
+import { tryFailedStore } from '../../src/registry/store-trials.ts';
 import { endOperation } from '../../src/registry/work.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
 import { type Store, type StoreBatch, StoreError } from '../../src/store/store.ts';
@@ -228,6 +229,62 @@ describe('a store that fails', () => {
     expect(dump((await reopen()).state)).toEqual(dump(registry.state));
   });
 
+  it('is an outage, told once, until it takes a batch again', async () => {
+    const { store, failure } = failingStore();
+    const { registry } = await openRegistry({}, store);
+    const told: (string | null)[] = [];
+    registry.onOutage((outage) => told.push(outage?.message ?? null));
+    failure.error = new StoreError('the disk is full');
+    for (const name of ['a', 'b']) await expect(registry.submit(namespaceCommand(name))).rejects.toThrow();
+    failure.error = new StoreError('the disk is gone');
+    await expect(registry.tryStore()).rejects.toThrow('the disk is gone');
+    expect(told).toEqual(['the disk is full']);
+    expect(registry.outage?.message).toBe('the disk is gone');
+    // A call that changes nothing says nothing of the store.
+    await registry.submit(() => ({ changes: [], result: null }));
+    expect(registry.outage).not.toBeNull();
+
+    failure.error = null;
+    const { revision } = await store.load();
+    await registry.tryStore();
+    expect(registry.outage).toBeNull();
+    expect(told).toEqual(['the disk is full', null]);
+    expect((await store.load()).revision).toBe(revision + 1);
+    expect(names(registry)).toEqual([]);
+  });
+
+  it('is tried until it takes batches, and then no more', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+    const { store, failure } = failingStore();
+    const { registry } = await openRegistry({}, store);
+    const batches = watched(store);
+    const trials = tryFailedStore(registry);
+    onTestFinished(() => trials.close());
+    expect(vi.getTimerCount()).toBe(0);
+    failure.error = new StoreError('the disk is full');
+    await expect(registry.submit(namespaceCommand('a'))).rejects.toThrow();
+    for (let n = 0; n < 3; n++) {
+      await vi.advanceTimersByTimeAsync(1000);
+      await registry.settle();
+      expect(registry.outage).not.toBeNull();
+    }
+    failure.error = null;
+    await vi.advanceTimersByTimeAsync(1000);
+    await registry.settle();
+    expect(registry.outage).toBeNull();
+    expect(batches).toMatchObject([{ changes: [] }]);
+    expect(vi.getTimerCount()).toBe(0);
+    // A second time, and closed meanwhile.
+    failure.error = new StoreError('the disk is full');
+    await expect(registry.submit(namespaceCommand('a'))).rejects.toThrow();
+    expect(vi.getTimerCount()).toBe(1);
+    trials.close();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it('does not give an InstancesRevision a second time', async () => {
     const { store, failure } = failingStore();
     const { registry } = await openRegistry({}, store);
@@ -389,6 +446,28 @@ describe('InstancesRevision', () => {
 });
 
 describe('operations', () => {
+  it('are kept up to 100,000, of which the oldest ended ones go', async () => {
+    const { registry } = await openRegistry();
+    const pending = await registry.submit(namespaceCommand('pending'));
+    const first = registry.state.operation(pending.operationId) as Operation;
+    const filler = Array.from({ length: MAX_OPERATIONS }, (_, n): Change => {
+      const id = `op-${n}`;
+      return { kind: 'operation', id, value: { ...first, id, request: null } };
+    });
+    const work = { kind: 'delete-namespace', id: 'ns-of-nobody' } as const;
+    await registry.submit(() => ({
+      changes: [{ kind: 'operation', id: first.id, value: { ...first, status: 'PENDING', work } }, ...filler],
+      result: null,
+    }));
+    expect(registry.state.operationCount).toBe(MAX_OPERATIONS + 1);
+    const { operationId } = await registry.submit(namespaceCommand('one-more'));
+    expect(registry.state.operationCount).toBe(MAX_OPERATIONS);
+    expect(registry.state.operation(first.id)).toBeDefined();
+    expect(registry.state.operation('op-1')).toBeUndefined();
+    expect(registry.state.operation('op-2')).toBeDefined();
+    expect(registry.state.operation(operationId)).toBeDefined();
+  });
+
   it('are kept for 30 days, pending ones longer', async () => {
     const { registry, clock, reopen } = await openRegistry();
     const old = await registry.submit(namespaceCommand('old'));

@@ -355,6 +355,39 @@ describe('sqlite', () => {
     await expect(read()).rejects.toThrow(StoreError);
   });
 
+  /** A file that reads well, whose list of free pages is wrong: what is written next could overwrite records. */
+  const damageFreelist = async (): Promise<Buffer> => {
+    const store = opening();
+    const many = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`k${i}`, 'v'.repeat(99)]));
+    const first = await store.commit(put(many), 0);
+    await store.commit(put(Object.fromEntries(Object.keys(many).map((key) => [key, null]))), first);
+    await store.close();
+    const bytes = readFileSync(file());
+    const [freePages, atCount] = [bytes.readUInt32BE(36), 36];
+    expect(freePages).toBeGreaterThan(0);
+    bytes.writeUInt32BE(freePages + 1, atCount);
+    writeFileSync(file(), bytes);
+    return bytes;
+  };
+
+  it('looks through the whole file once it has read it, and leaves a damaged one as it is', async () => {
+    const bytes = await damageFreelist();
+    const store = opening();
+    const { pages } = await store.load();
+    expect(() => [...pages]).toThrow(/cloudmapd\.db is damaged \(.*\) and left as it is: put a backup in its place/);
+    await store.close();
+    expect(readFileSync(file()).equals(bytes)).toBe(true);
+    expect(readdirSync(folder.path)).toEqual([SQLITE_FILE]);
+  });
+
+  it('looks through a file before it moves that on to its own schema', async () => {
+    await damageFreelist();
+    alter((database) => database.exec('ALTER TABLE revision DROP COLUMN session; PRAGMA user_version = 1'));
+    const bytes = readFileSync(file());
+    expect(openError().message).toMatch(/is damaged/);
+    expect(readFileSync(file()).equals(bytes)).toBe(true);
+  });
+
   it('refuses a folder that is a file', () => {
     writeFileSync(join(folder.path, 'taken'), '');
     expect(() => openSqliteStore(join(folder.path, 'taken'))).toThrow(StoreError);

@@ -1,13 +1,14 @@
 /** The real daemon in this process, its API called over real HTTP. */
+import { writeFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { join } from 'node:path';
 import type { ServiceDiscoveryClient } from '@aws-sdk/client-servicediscovery';
 import { GetOperationCommand } from '@aws-sdk/client-servicediscovery';
 import { expect } from 'vitest';
 import { loadConfiguration, type SettingKey } from '../../src/config.ts';
 import { type Daemon, startDaemon } from '../../src/daemon.ts';
-import { readContent } from '../../src/declared/schema.ts';
-import { parseYaml } from '../../src/declared/yaml.ts';
 import { createLog } from '../../src/log.ts';
+import { makeFolder } from './daemon.ts';
 import { sdkClient } from './sdk.ts';
 
 export const ACCOUNT = '123456789012';
@@ -100,15 +101,14 @@ export interface TestApi {
  * @param yaml declared content
  */
 export async function startApi(flags: Partial<Record<SettingKey, string>> = {}, yaml?: string): Promise<TestApi> {
+  const folder = yaml === undefined ? null : makeFolder();
+  const file = folder === null ? {} : { config: join(folder.path, 'test.yaml') };
+  if (file.config !== undefined) writeFileSync(file.config, yaml as string);
   const configuration = loadConfiguration(
-    { store: 'memory', http: '127.0.0.1:0', dns: '127.0.0.1:0', log: 'error', ...flags },
+    { store: 'memory', http: '127.0.0.1:0', dns: '127.0.0.1:0', log: 'error', ...flags, ...file },
     {},
   );
-  const file = yaml === undefined ? null : parseYaml('test.yaml', yaml);
-  const daemon = await startDaemon(
-    file === null ? configuration : { ...configuration, content: readContent(file), yaml: file },
-    createLog('error'),
-  );
+  const daemon = await startDaemon(configuration, createLog('error'));
   const endpoint = `http://${daemon.http[0]}`;
   const sdk = sdkClient(endpoint);
 
@@ -175,6 +175,7 @@ export async function startApi(flags: Partial<Record<SettingKey, string>> = {}, 
     close: async () => {
       sdk.destroy();
       await daemon.close();
+      folder?.remove();
     },
   };
 }
