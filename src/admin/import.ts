@@ -55,6 +55,8 @@ export function registerImport(
         }
         if (error instanceof TooLarge) return refuse(413, { error: error.message });
         if (error instanceof StoreError) return refuse(500, { error: error.message });
+        // The client has gone: nobody reads the answer, and it is nobody's fault here.
+        if (body.errored !== null) return refuse(400, { error: 'the document did not come whole' });
         throw error;
       } finally {
         isUnderWay = false;

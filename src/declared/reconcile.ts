@@ -190,7 +190,7 @@ class Reconciler {
     const described = {
       // A name in DNS may be written in another case.
       name,
-      type: dns === null ? ('HTTP' as const) : ('DNS_HTTP' as const),
+      type: dns === null ? typeWithoutDns(existing) : ('DNS_HTTP' as const),
       description: spec.description,
       dns,
       healthCheck: spec.healthCheck,
@@ -289,6 +289,11 @@ class Reconciler {
       throw error;
     }
   }
+}
+
+/** One that has left DNS keeps its type (Cloud Map: UpdateService), which a file cannot say. */
+function typeWithoutDns(existing: Service | undefined): Service['type'] {
+  return existing?.dns === null ? existing.type : 'HTTP';
 }
 
 function isSameNamespace(namespace: Namespace, declared: DeclaredNamespace): boolean {

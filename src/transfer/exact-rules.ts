@@ -260,7 +260,10 @@ export class ExactRules {
   putOperation({ index, value: wanted }: Row<ExactOperation>): void {
     const { state } = this.#target;
     if (state.operation(wanted.id) !== undefined) return;
-    const value = this.#operationOf(wanted);
+    let value = this.#operationOf(wanted);
+    const answering = value.request === null ? undefined : state.operationByRequest(value.request.key);
+    // Whoever repeats the request here has got that one's id.
+    if (answering !== undefined && answering.status !== 'FAIL') value = { ...value, request: null };
     for (const target of targetsOf(value)) {
       const other = state.pendingOperationOn(target);
       if (other === undefined) continue;

@@ -47,11 +47,12 @@ function noteAddress(
   if (known === undefined || known.registeredAt < registeredAt) addresses.set(id, { address, registeredAt });
 }
 
-/** Of namespaces with one name the oldest owns the zone: it has to come first. */
+/** Of DNS namespaces with one name the oldest owns the zone: it has to come first. */
 function compareNamespaces(a: Namespace, b: Namespace): number {
-  return (
-    compareText(a.name.toLowerCase(), b.name.toLowerCase()) || a.createdAt - b.createdAt || compareText(a.id, b.id)
-  );
+  const byName = compareText(a.name.toLowerCase(), b.name.toLowerCase());
+  const areDns = Number(b.type === 'HTTP') - Number(a.type === 'HTTP');
+  if (byName !== 0 || areDns !== 0) return byName || -areDns;
+  return a.type === 'HTTP' ? compareText(a.name, b.name) : a.createdAt - b.createdAt || compareText(a.id, b.id);
 }
 
 function namespaceText({ name, type, description, vpc, soaTtlSeconds, tags }: Namespace): string {

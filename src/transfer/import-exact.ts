@@ -60,30 +60,31 @@ class Check {
     const { namespaces, services, instances, operations } = this.#document;
     for (const row of namespaces) {
       rules.putNamespace(row);
-      await this.#turns.next();
+      if (this.#turns.isLong) await this.#turns.next();
     }
+    // As `partsOf` has them, so that a dry run tells of the same in the same order.
     for (const row of services.values()) {
       const group = instances.get(row.value.id);
       if (rules.putService(row, group) === 'changed') this.changedServices.add(row.value.id);
-      await this.#turns.next();
+      if (group !== undefined) await this.#checkGroup(rules, group);
+      if (this.#turns.isLong) await this.#turns.next();
     }
-    for (const group of instances.values()) {
-      const ids = new Set<string>();
-      for (const [at, { id }] of group.instances.entries()) {
-        if (ids.has(id))
-          throw new ImportError(
-            ['instances', group.indexes[at] as number],
-            'is there twice',
-            `${group.serviceId}/${id}`,
-          );
-        ids.add(id);
-        rules.putInstance(group, at);
-        await this.#turns.next();
-      }
-    }
+    for (const group of instances.values()) if (!services.has(group.serviceId)) await this.#checkGroup(rules, group);
     for (const row of operations) {
       rules.putOperation(row);
-      await this.#turns.next();
+      if (this.#turns.isLong) await this.#turns.next();
+    }
+  }
+
+  async #checkGroup(rules: ExactRules, group: InstanceGroup): Promise<void> {
+    const ids = new Set<string>();
+    for (const [at, { id }] of group.instances.entries()) {
+      if (ids.has(id)) {
+        throw new ImportError(['instances', group.indexes[at] as number], 'is there twice', `${group.serviceId}/${id}`);
+      }
+      ids.add(id);
+      rules.putInstance(group, at);
+      if (this.#turns.isLong) await this.#turns.next();
     }
   }
 
@@ -132,7 +133,7 @@ class Check {
         if (this.#hasTargets(service.id) || getsTargets) {
           this.#state.fillService(service.id, state.instancesOf(service.id).now());
         }
-        await this.#turns.next();
+        if (this.#turns.isLong) await this.#turns.next();
       }
     }
     for (const operation of [...state.pendingOperations()]) {
@@ -273,9 +274,12 @@ function interrupted(error: unknown, done: number, all: number): unknown {
 class Turns {
   #endMs = performance.now() + MAX_TURN_MS;
 
-  /** Waits for others' turn where this one has been long. */
+  /** Whether others are to have a turn now. */
+  get isLong(): boolean {
+    return performance.now() >= this.#endMs;
+  }
+
   async next(): Promise<void> {
-    if (performance.now() < this.#endMs) return;
     await nextTurn();
     this.#endMs = performance.now() + MAX_TURN_MS;
   }

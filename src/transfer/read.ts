@@ -1,5 +1,4 @@
 /** JSON as it comes, member by member and record by record: no more of its text is held than one record's. */
-import { createRequire } from 'node:module';
 import { formatPath, ImportError } from './report.ts';
 
 /** Told of what a document holds, in its order. What it throws ends the reading. */
@@ -18,7 +17,7 @@ export type List = (typeof LISTS)[number];
 /** @throws ImportError where it is no JSON, or no object; what the reader throws */
 export async function readJson(chunks: AsyncIterable<string | Uint8Array>, reader: Reader): Promise<void> {
   // Loaded with the first import: no start needs it.
-  const { JSONParser } = createRequire(import.meta.url)('@streamparser/json') as typeof import('@streamparser/json');
+  const { JSONParser } = await import('@streamparser/json');
   const parser = new JSONParser({ paths: ['$.*', ...LISTS.map((list) => `$.${list}.*`)] });
   const seen = new Set<string>();
   let last = '';
