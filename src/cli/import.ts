@@ -53,6 +53,7 @@ async function readAws(flags: AwsFlags): Promise<Input> {
 
 /** JSON by its first character, and then it is read while it is sent; else YAML, which is parsed here. */
 async function readInput(file: string): Promise<Input> {
+  const name = nameOf(file);
   const chunks: AsyncIterator<Uint8Array> = readBytes(file);
   const head: Uint8Array[] = [];
   for (;;) {
@@ -61,18 +62,23 @@ async function readInput(file: string): Promise<Input> {
     head.push(value);
     const first = FIRST_CHARACTER.exec(Buffer.from(value).toString('latin1'))?.[1];
     if (first === undefined) continue;
-    if (first === '{') return { kind: 'json', name: file, chunks: chain(head, chunks) };
+    if (first === '{') return { kind: 'json', name, chunks: chain(head, chunks) };
     break;
   }
   const whole: Uint8Array[] = [];
   for await (const chunk of chain(head, chunks)) whole.push(chunk);
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(whole));
-    return { kind: 'yaml', name: file, yaml: parseYaml(file, text) };
+    return { kind: 'yaml', name, yaml: parseYaml(name, text) };
   } catch (cause) {
     if (cause instanceof ConfigFileError) throw new CommandError(cause.message, { cause });
-    throw new CommandError(`${file} is no text in UTF-8`, { cause });
+    throw new CommandError(`${name} is no text in UTF-8`, { cause });
   }
+}
+
+/** For messages. */
+function nameOf(file: string): string {
+  return file === '-' ? 'stdin' : file;
 }
 
 /** Behind white space and a byte order mark, as read byte by byte. */
@@ -82,7 +88,7 @@ async function* readBytes(file: string): AsyncGenerator<Uint8Array> {
   try {
     yield* file === '-' ? process.stdin : createReadStream(file);
   } catch (cause) {
-    throw new CommandError(`cannot read ${file}: ${(cause as Error).message}`, { cause });
+    throw new CommandError(`cannot read ${nameOf(file)}: ${(cause as Error).message}`, { cause });
   }
 }
 

@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { readVersion } from '../../src/version.ts';
 import { dig } from '../support/dns.ts';
 import { Api } from '../support/journey-api.ts';
-import { setUpJourney, waitFor } from '../support/journey-tools.ts';
+import { runsToSuccess, setUpJourney, skipOrFail, waitFor } from '../support/journey-tools.ts';
 
 const journey = setUpJourney();
 
@@ -145,6 +145,24 @@ describe('GET /admin/backup', () => {
     });
     expect(await buffer(response)).toHaveLength(Number(response.headers['content-length']));
     expect(copiesIn(dataDir)).toEqual([]);
+  });
+
+  it('is refused where it would fill the disk, and calls go on', async (context) => {
+    const mount = ['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs -o size=8m tmpfs "$0" && exec "$@"'];
+    if (!runsToSuccess('unshare', ['--mount', 'sh', '-c', 'mount -t tmpfs tmpfs /tmp'])) {
+      skipOrFail(context, 'no file system can be mounted here with unshare');
+    }
+    const dataDir = journey.newPath();
+    mkdirSync(dataDir, { recursive: true });
+    const { endpoint } = await journey.start({ dataDir, launcher: [...mount, dataDir] });
+    const api = new Api(endpoint);
+    const service = await fill(api, 500);
+    const response = await ask(endpoint);
+    expect([response.statusCode, await json(response)]).toEqual([
+      500,
+      { error: expect.stringMatching(/cloudmapd\.db: a copy takes \d MiB for a while, and the disk has \d MiB left$/) },
+    ]);
+    await api.register(service, 'late', { AWS_INSTANCE_IPV4: '10.9.9.9' });
   });
 
   it('says that there is none where the store has no file', async () => {

@@ -113,8 +113,9 @@ describe('with a running daemon', () => {
     });
 
     it.each([
-      ['no JSON', '{"namespaces": [\n{"name": x}]}', 'is no JSON'],
-      ['half of a document', '{"namespaces": [', 'is no JSON'],
+      ['no JSON', '\n{"namespaces": [\n{"name": x}]}', 'is no JSON: line 3: '],
+      ['no JSON behind something', `{"ec2Instances": {},\n${' '.repeat(100_000)}\n!}`, 'behind ec2Instances: line 3: '],
+      ['half of a document', '{"namespaces": [', 'it ends too early'],
       [
         'an instance of a service that there is not',
         '{"cloudmapd":1,"instances":[{"serviceId":"srv-x","id":"i"}]}',
@@ -187,7 +188,7 @@ describe('in a folder that no daemon holds', () => {
     const file = journey.writeFile('wrong.yaml', YAML.replace('type: A,', 'type: MX,'));
     expectFailure(await runCli(['import', file, '--data-dir', dataDir]), 1, `${file}:6: `, 'records[0].type');
     const broken = await runCli(['import', '-', '--data-dir', dataDir], { stdin: '{"namespaces": [' });
-    expectFailure(broken, 1, 'is no JSON');
+    expectFailure(broken, 1, 'cloudmapd: stdin: ', 'is no JSON');
     expect(readFolder(dataDir)).toEqual(before);
   });
 
