@@ -13,7 +13,7 @@ const APART = ['koffi', '@aws-sdk/client-ec2', '@aws-sdk/client-servicediscovery
 /** What the answering thread loads too; it decodes nothing, so without the codec and what that brings. */
 const OF_THREAD = /\/src\/(wire|answers|resolver)\/(?!codec|rdata\.|lookup|chase)|\/node_modules\/ip-address\//;
 const SHARED =
-  /\/src\/(registry|store|declared)\/|\/src\/(config|setting-forms|version|log)\.ts$|\/node_modules\/zod\//;
+  /\/src\/(registry|store|declared)\/|\/src\/(config|declared-content|setting-forms|version|log)\.ts$|\/node_modules\/zod\//;
 /** Left empty: fastify loads them for schemas of routes and for requests that `inject` makes up, and we have neither. */
 const UNUSED = ['@fastify/ajv-compiler', '@fastify/fast-json-stringify-compiler', 'light-my-request'];
 

@@ -42,6 +42,7 @@ export interface Target {
   instance(serviceId: string, id: string): Instance | undefined;
   instances(serviceId: string): readonly Instance[];
   revision(serviceId: string): number;
+  hasOperation(id: string): boolean;
 }
 
 /** Nobody wants to read of these. */
@@ -259,7 +260,7 @@ export class ExactRules {
   /** Operations that are here already stay as they are: what has ended does not begin again. */
   putOperation({ index, value: wanted }: Row<ExactOperation>): void {
     const { state } = this.#target;
-    if (state.operation(wanted.id) !== undefined) return;
+    if (this.#target.hasOperation(wanted.id)) return;
     let value = this.#operationOf(wanted);
     const answering = value.request === null ? undefined : state.operationByRequest(value.request.key);
     // Whoever repeats the request here has got that one's id.

@@ -99,6 +99,7 @@ class Check {
       instance: (serviceId, id) => state.instance(serviceId, id),
       instances: (serviceId) => state.instancesOf(serviceId).now(),
       revision: (serviceId) => state.revision(serviceId),
+      hasOperation: (id) => state.operation(id) !== undefined,
     };
   }
 
@@ -171,6 +172,7 @@ function decide(draft: Draft, piece: readonly Part[], context: Context): { chang
     instance: (serviceId, id) => state.instance(serviceId, id),
     instances: (serviceId) => state.instancesOf(serviceId).now(),
     revision: (serviceId) => state.revision(serviceId),
+    hasOperation: (id) => state.operation(id) !== undefined,
   };
   try {
     const rules = new ExactRules(target, context, tally);

@@ -30,12 +30,15 @@ describe('the package', () => {
     const daemon = await journey.start({ main, launcher: recordingModules(modules) });
     await expectServing(daemon);
     await new Api(daemon.endpoint).createNamespace('corp.internal');
+    const body = await (await fetch(`${daemon.endpoint}/admin/export?format=json`)).text();
+    const imported = await fetch(`${daemon.endpoint}/admin/import`, { method: 'POST', body });
+    expect(await imported.json()).toMatchObject({ unchanged: { namespaces: 1 }, differences: [] });
     expect(await daemon.stop()).toBe(0);
     const hasLoaded = readModules(modules);
     expect(hasLoaded('/dist/chunks/')).toBe(true);
-    expect(
-      ['/node_modules/', 'internal/deps/undici', 'chunks/export', 'chunks/import', 'chunks/backup'].filter(hasLoaded),
-    ).toEqual([]);
+    expect(['/node_modules/', 'internal/deps/undici', 'chunks/backup', 'chunks/from-aws'].filter(hasLoaded)).toEqual(
+      [],
+    );
   });
 
   it('reads a file, with the package that is installed beside it', async () => {

@@ -1,7 +1,7 @@
 /** `--format json`: records by their ids, refused whole where anything of them cannot be. */
 import { describe, expect, it } from 'vitest';
 import type { RegistryOptions } from '../../src/registry/decision.ts';
-import { createNamespace } from '../../src/registry/namespaces.ts';
+import { createNamespace, deleteNamespace } from '../../src/registry/namespaces.ts';
 import { updateService } from '../../src/registry/services.ts';
 import { endOperation } from '../../src/registry/work.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
@@ -538,6 +538,16 @@ describe('operations', () => {
     await registry.submit((state, context) => endOperation(state, id, context));
     await imported(registry, text);
     expect(registry.state.operation(id)?.status).toBe('SUCCESS');
+    // Nor are they in the way of one that is under way by now on the same name.
+    const [made] = [...registry.state.namespaces()];
+    await registry.submit((state, context) => deleteNamespace(state, { id: made?.id as string }, context));
+    const update = {
+      ...JSON.parse(text).operations[0],
+      type: 'DELETE_NAMESPACE',
+      work: { kind: 'delete-namespace', id: made?.id },
+    };
+    await imported(registry, { cloudmapd: 1, operations: [update] });
+    expect(registry.state.pendingCount).toBe(1);
   });
 });
 
