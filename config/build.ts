@@ -9,7 +9,11 @@ import { rolldown } from 'rolldown';
 
 const ROOT = new URL('..', import.meta.url).pathname;
 /** Installed beside the package: it has a binary of its own, or hardly any start loads it. */
-const APART = ['koffi', '@aws-sdk/client-ec2', 'pino-pretty', 'yaml'];
+const APART = ['koffi', '@aws-sdk/client-ec2', '@aws-sdk/client-servicediscovery', 'pino-pretty', 'yaml'];
+/** What the answering thread loads too; it decodes nothing, so without the codec and what that brings. */
+const OF_THREAD = /\/src\/(wire|answers|resolver)\/(?!codec|rdata\.|lookup|chase)|\/node_modules\/ip-address\//;
+const SHARED =
+  /\/src\/(registry|store|declared)\/|\/src\/(config|declared-content|setting-forms|version|log)\.ts$|\/node_modules\/zod\//;
 /** Left empty: fastify loads them for schemas of routes and for requests that `inject` makes up, and we have neither. */
 const UNUSED = ['@fastify/ajv-compiler', '@fastify/fast-json-stringify-compiler', 'light-my-request'];
 
@@ -28,6 +32,14 @@ const { output } = await bundle.write({
   entryFileNames: '[name].js',
   // One folder deep, as the sources are: what is named relative to a module is found from there too.
   chunkFileNames: 'chunks/[name].js',
+  // What a start shares with the other commands stays together: files of a module or two would cost it a tenth more.
+  // The answering thread's come first, lest it load the registry.
+  codeSplitting: {
+    groups: [
+      { name: 'thread', test: OF_THREAD, priority: 1 },
+      { name: 'registry', test: SHARED },
+    ],
+  },
   comments: false,
 });
 await bundle.close();

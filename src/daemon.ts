@@ -25,7 +25,7 @@ import { createLookup } from './resolver/lookup.ts';
 import { Resolver } from './resolver/resolver.ts';
 import type { Endpoint } from './setting-forms.ts';
 import { openStore } from './store/open.ts';
-import { StoreError } from './store/store.ts';
+import { type Store, StoreError } from './store/store.ts';
 import { Supply } from './supply.ts';
 import type { CompileOptions } from './synthesis/compile-options.ts';
 import { compileLocalNames, compileLocalTails } from './synthesis/local-names.ts';
@@ -71,6 +71,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
   };
   try {
     let served: Registry | null = null;
+    let opened: Store | null = null;
     let readiness: Readiness = { isReady: false, reason: 'the listeners are being bound', ...NOWHERE };
 
     const warn = (line: string): void => log.warn(line);
@@ -114,7 +115,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
       const threads = publisher.threads.filter(({ isFilled }) => isFilled).length;
       return { ...readiness, sockets: publisher.sockets, ...(publisher.threadCount > 1 && { threads }) };
     };
-    const parts = { registry: () => served, publisher: () => starting, readiness: readinessNow };
+    const parts = { registry: () => served, publisher: () => starting, readiness: readinessNow, store: () => opened };
     const listeners = await serveHttp(settings, parts, { ec2 }, clock, log);
     closers.push(() => listeners.close(DRAIN_TIMEOUT_MS));
     const publisher = await starting;
@@ -138,6 +139,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
 
     readiness = { ...readiness, reason: 'the state is being loaded' };
     const store = openStore(settings.store, settings.dataDir);
+    opened = store;
     closers.push(() => store.close());
     const supply = new Supply(publisher, compileOptions(settings, publisher.addresses), store, settings.dataDir, log);
     closers.push(() => supply.close());

@@ -1,7 +1,9 @@
 /** What HTTP serves, joined: the API, the probes and the admin routes. It is loaded while the answering thread starts. */
+import { registerBackup } from './admin/backup.ts';
 import { registerExport } from './admin/export.ts';
 import { registerFlush } from './admin/flush.ts';
 import { registerImport } from './admin/import.ts';
+import { registerInfo } from './admin/info.ts';
 import { type Readiness, registerProbes } from './admin/probes.ts';
 import type { Outside } from './api/action.ts';
 import { type HttpListeners, listenHttp } from './api/listen.ts';
@@ -12,6 +14,8 @@ import type { Settings } from './config.ts';
 import type { Log } from './log.ts';
 import type { Publisher } from './publish/publisher.ts';
 import type { Registry } from './registry/registry.ts';
+import { storeFile } from './store/open.ts';
+import type { Store } from './store/store.ts';
 
 /** What is served, as far as it is there yet; each is asked at every request. */
 export interface Served {
@@ -19,12 +23,14 @@ export interface Served {
   registry(): Registry | null;
   publisher(): Promise<Publisher>;
   readiness(): Readiness;
+  /** Null while it is not open. */
+  store(): Store | null;
 }
 
 /** Binds every address and serves there. @throws HttpBindError; then none stays bound */
 export function serveHttp(
   settings: Settings,
-  { registry, publisher, readiness }: Served,
+  { registry, publisher, readiness, store }: Served,
   outside: Outside,
   clock: () => number,
   log: Log,
@@ -40,5 +46,7 @@ export function serveHttp(
   registerFlush(app, publisher);
   registerExport(app, registry);
   registerImport(app, registry, outside.ec2);
+  registerBackup(app, store);
+  registerInfo(app, settings.store, storeFile(settings.store, settings.dataDir));
   return listenHttp(app, settings.http);
 }

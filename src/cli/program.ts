@@ -1,5 +1,5 @@
 /** The commands and their flags. */
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { settingFlags } from '../config.ts';
 import { readVersion } from '../version.ts';
 import { check } from './check.ts';
@@ -28,5 +28,44 @@ export async function run(argv: readonly string[]): Promise<void> {
     .argument('<file>', 'YAML file')
     .action((file: string) => check(file));
 
+  addTarget(program.command('export').description('write everything, as YAML that declares it or as JSON'))
+    .addOption(
+      new Option('--format <format>', 'yaml: declared content; json: with ids, revisions, health, tags, for import')
+        .choices(['yaml', 'json'])
+        .default('yaml'),
+    )
+    .option('--output <file>', 'written whole or not at all (default: stdout)')
+    .action(async (flags) => {
+      const [{ runCommand }, { exportContent }] = await Promise.all([import('./command.ts'), import('./export.ts')]);
+      await runCommand(() => exportContent(flags, process.env));
+    });
+
+  addTarget(program.command('import').description('bring in what an export wrote, declared YAML, or what AWS has'))
+    .argument('[file]', 'YAML or JSON; -: stdin')
+    .option('--dry-run', 'say what it would change, and change nothing')
+    .option('--from-aws', 'read namespaces, services and instances through the AWS SDK')
+    .option('--aws-endpoint <url>', 'any endpoint that speaks the Cloud Map API (default: that of AWS)')
+    .option('--aws-region <region>', 'default: as the AWS SDK finds it')
+    .option('--aws-profile <name>', 'of the AWS configuration; default: as the AWS SDK finds it')
+    .action(async (file: string | undefined, flags) => {
+      const [{ runCommand }, { importContent }] = await Promise.all([import('./command.ts'), import('./import.ts')]);
+      await runCommand(() => importContent(file ?? null, flags, process.env));
+    });
+
+  addTarget(program.command('backup').description("copy the store's file, while the daemon runs"))
+    .argument('<file>', 'written whole or not at all')
+    .action(async (file: string, flags) => {
+      const [{ runCommand }, { backup }] = await Promise.all([import('./command.ts'), import('./backup.ts')]);
+      await runCommand(() => backup(file, flags, process.env));
+    });
+
   await program.parseAsync(argv);
+}
+
+/** Flags of the commands that a running daemon is asked for. */
+function addTarget(command: Command): Command {
+  return command
+    .option('--endpoint <url>', 'of the daemon (CLOUDMAPD_ENDPOINT; default http://127.0.0.1:8053)')
+    .option('--data-dir <folder>', 'for a folder that no daemon holds (CLOUDMAPD_DATA_DIR; default ./data)')
+    .option('--config <file>', 'settings of that folder (CLOUDMAPD_CONFIG)');
 }

@@ -1,6 +1,7 @@
 /** The backends by the name that the setting gives them. */
+import { join } from 'node:path';
 import { openMemoryStore } from './memory.ts';
-import { openSqliteStore } from './sqlite.ts';
+import { openSqliteStore, SQLITE_FILE } from './sqlite.ts';
 import type { Store } from './store.ts';
 
 export const STORE_KINDS = ['sqlite', 'memory'] as const;
@@ -9,4 +10,9 @@ export type StoreKind = (typeof STORE_KINDS)[number];
 /** @throws StoreError where the backend cannot be opened */
 export function openStore(kind: StoreKind, dataDir: string): Store {
   return kind === 'memory' ? openMemoryStore() : openSqliteStore(dataDir);
+}
+
+/** Where a backend keeps everything; null: in no file. */
+export function storeFile(kind: StoreKind, dataDir: string): string | null {
+  return kind === 'sqlite' ? join(dataDir, SQLITE_FILE) : null;
 }

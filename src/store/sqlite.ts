@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { Copies, removeCopies } from './sqlite-backup.ts';
 import type { Store, StoreBatch, StoreChange, StoredRecord } from './store.ts';
 import { StoreConflictError, StoreError } from './store.ts';
 
@@ -33,6 +34,7 @@ export function openSqliteStore(dataDir: string): Store {
   const file = open(dataDir, path, session);
   const { database, put, remove, advance, firstPage, nextPage, latest } = file;
   const listeners: ((batch: StoreBatch) => void)[] = [];
+  const copies = new Copies(database, path);
   let { revision, session: lastSession } = latest;
 
   /** No statement stays open between pages: whoever reads may do so at leisure. */
@@ -61,6 +63,7 @@ export function openSqliteStore(dataDir: string): Store {
       return { revision, pages: readPages(first) };
     },
     async commit(changes: readonly StoreChange[], basis: number) {
+      await copies.waitForTurn();
       if (basis !== revision) throw new StoreConflictError(`decided on revision ${basis}, the latest is ${revision}`);
       try {
         // Of a batch that could not even be rolled back.
@@ -83,7 +86,9 @@ export function openSqliteStore(dataDir: string): Store {
     watch(listener) {
       listeners.push(listener);
     },
+    backup: (signal) => copies.make(signal),
     async close() {
+      await copies.close();
       closeFile(file);
     },
   };
@@ -197,6 +202,7 @@ function open(dataDir: string, path: string, session: string) {
     prepareSchema(database, path, session);
     database.exec('COMMIT');
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
+    removeCopies(dataDir, SQLITE_FILE);
     return { ...prepare(database), hadLog, isDamaged: false };
   } catch (cause) {
     if (database !== undefined) closeFile({ database, hadLog, isDamaged: true });

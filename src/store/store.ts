@@ -2,6 +2,7 @@
  * The contract of durable storage: records of text under keys, changed in batches. A backend knows nothing of what
  * the records mean.
  */
+import type { FileHandle } from 'node:fs/promises';
 
 /** `value` null: the key is removed. */
 export interface StoreChange {
@@ -43,7 +44,13 @@ export interface Store {
    * the very array that `commit` was given.
    */
   watch(listener: (batch: StoreBatch) => void): void;
-  /** Finishes what is under way and lets go of the files. */
+  /**
+   * Copies the whole into one file while commits go on: what was committed before the call is in it, and every batch
+   * since wholly or not at all. The file has no name; the caller closes the handle. Absent: this store has no such file.
+   * @throws StoreError; what the signal was aborted with
+   */
+  readonly backup?: (signal?: AbortSignal) => Promise<FileHandle>;
+  /** Finishes what is under way, but for backups, which it ends, and lets go of the files. */
   close(): Promise<void>;
 }
 

@@ -23,6 +23,8 @@ export async function readJson(chunks: AsyncIterable<string | Uint8Array>, reade
   let last = '';
   let unfinished = 0;
   let problem: unknown = null;
+  let current: string | Uint8Array = '';
+  let lines = 1;
   parser.onValue = ({ value, key, parent, stack }) => {
     // What is thrown in here would be taken for the parser's own.
     if (problem !== null) return;
@@ -46,20 +48,40 @@ export async function readJson(chunks: AsyncIterable<string | Uint8Array>, reade
     }
   };
   parser.onError = ({ message }) => {
+    const [, what = message, offset] = UNEXPECTED.exec(message) ?? [];
+    const line = offset === undefined ? '' : `line ${lines + newlinesIn(current, Number(offset))}: `;
     const place = last === '' ? '' : `, behind ${last}`;
-    problem ??= new ImportError(null, `the document is no JSON${place}: ${message.replace(/\s+/g, ' ')}`);
+    const told = ENDED.test(message) ? 'it ends too early' : what.replace(/\s+/g, ' ');
+    problem ??= new ImportError(null, `the document is no JSON${place}: ${line}${told}`);
   };
   let bytes = 0;
   for await (const chunk of chunks) {
     if (chunk.length === 0) continue;
     unfinished += chunk.length;
+    current = chunk;
     parser.write(chunk);
+    lines += newlinesIn(chunk, chunk.length);
     bytes += chunk.length;
     if (problem === null) reader.progress(bytes, unfinished);
     if (problem !== null) throw problem;
   }
   if (!parser.isEnded) parser.end();
   if (problem !== null) throw problem;
+}
+
+/** As the parser says it, of the chunk that it was given. */
+const UNEXPECTED = /^(.*?) at (?:chunk )?position "(\d+)"/s;
+const ENDED = /ended in mid/;
+const NEWLINE = 0x0a;
+
+function newlinesIn(text: string | Uint8Array, end: number): number {
+  let count = 0;
+  for (let at = find(text, 0); at >= 0 && at < end; at = find(text, at + 1)) count++;
+  return count;
+}
+
+function find(text: string | Uint8Array, from: number): number {
+  return typeof text === 'string' ? text.indexOf('\n', from) : text.indexOf(NEWLINE, from);
 }
 
 /** @param tree what has been parsed already; @throws as `readJson` */

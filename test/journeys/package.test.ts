@@ -2,6 +2,7 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { runWell } from '../support/cli.ts';
 import { makeFolder } from '../support/daemon.ts';
 import { Api } from '../support/journey-api.ts';
 import { expectRefusal, expectServing, runCommand, setUpJourney } from '../support/journey-tools.ts';
@@ -9,6 +10,7 @@ import { readModules, recordingModules } from '../support/loaded-modules.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 const EXAMPLE = join(ROOT, 'config/cloudmapd.example.yaml');
+const CONTENT = 'namespaces: [{ name: packed.internal, type: HTTP }]\n';
 const journey = setUpJourney();
 const folder = makeFolder();
 const main = join(folder.path, 'dist/main.js');
@@ -34,7 +36,9 @@ describe('the package', () => {
     expect(await daemon.stop()).toBe(0);
     const hasLoaded = readModules(modules);
     expect(hasLoaded('/dist/chunks/')).toBe(true);
-    expect(['/node_modules/', 'internal/deps/undici'].filter(hasLoaded)).toEqual([]);
+    expect(['/node_modules/', 'internal/deps/undici', 'chunks/backup', 'chunks/from-aws'].filter(hasLoaded)).toEqual(
+      [],
+    );
   });
 
   it('reads a file, with the package that is installed beside it', async () => {
@@ -42,6 +46,20 @@ describe('the package', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/: ok: 2 namespaces, /);
     await expectServing(await journey.start({ main, args: ['--config', EXAMPLE] }));
+  });
+
+  it('exports, imports and backs up, with a daemon and without', async () => {
+    const { endpoint } = await journey.start({ main });
+    const yaml = await runWell(['import', '-', '--endpoint', endpoint], { main, stdin: CONTENT });
+    expect(yaml).toMatch(/^created: 1 namespace/);
+    const exported = await runWell(['export', '--endpoint', endpoint], { main });
+    expect(exported).toContain('name: packed.internal');
+    const dataDir = journey.newPath();
+    mkdirSync(dataDir, { recursive: true });
+    await runWell(['backup', join(dataDir, 'cloudmapd.db'), '--endpoint', endpoint], { main });
+    expect(await runWell(['export', '--data-dir', dataDir], { main })).toBe(exported);
+    const again = await runWell(['import', '--from-aws', '--aws-endpoint', endpoint, '--data-dir', dataDir], { main });
+    expect(again).toContain('created: nothing;');
   });
 
   it('has the version of its package.json, and refuses as the sources do', async () => {

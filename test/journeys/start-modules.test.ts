@@ -17,7 +17,12 @@ describe('a start', () => {
     const hasLoaded = readModules(file);
     expect(['/fastify/', '/zod/', '/daemon.ts', 'node:net'].filter((name) => !hasLoaded(name))).toEqual([]);
     const needless = ['/pino-pretty/', '/yaml/', '/@aws-sdk/', '/ajv', '/light-my-request/', 'internal/deps/undici'];
-    needless.push('/@streamparser/', '/transfer/import.ts', '/transfer/export.ts');
+    needless.push(
+      '/transfer/import',
+      '/transfer/export',
+      '/@streamparser/',
+      ...['export', 'import', 'backup'].map((name) => `/cli/${name}`),
+    );
     expect(needless.filter(hasLoaded)).toEqual([]);
   });
 

@@ -116,6 +116,18 @@ describe.each([
     expect(events).toEqual([`told ${first}`, `resolved ${first}`, `told ${second}`]);
   });
 
+  it('has a backup with all that was committed before it, or none at all', async () => {
+    await store.commit(put({ a: '1' }), 0);
+    if (store.backup === undefined) return;
+    const copy = await store.backup();
+    mkdirSync(join(folder.path, 'copy'));
+    writeFileSync(join(folder.path, 'copy', SQLITE_FILE), await copy.readFile());
+    await copy.close();
+    const opened = openSqliteStore(join(folder.path, 'copy'));
+    expect(await records(opened)).toEqual({ a: '1' });
+    await opened.close();
+  });
+
   it('takes a large batch', async () => {
     const many = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`key/${i}`, 'v'.repeat(200)]));
     await store.commit(put(many), 0);

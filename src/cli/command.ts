@@ -1,0 +1,53 @@
+/** What the commands that end by themselves share: how they fail, and what a signal does to them. */
+import { constants } from 'node:os';
+import { SettingError } from '../config.ts';
+import { ConfigFileError } from '../declared/yaml.ts';
+import { StoreError } from '../store/store.ts';
+import { EXIT_FAILURE, EXIT_USAGE } from './exit-codes.ts';
+
+/** It could not be done; the message is one line that says what and where. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+}
+
+/** The command was not called rightly. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** Runs a command to its end: what goes wrong is one line on stderr, and the exit code says of which kind it is. */
+export async function runCommand(command: () => Promise<void>): Promise<void> {
+  // In place of the entry's own handlers: an export that was interrupted has not been made.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.removeAllListeners(signal).on(signal, () => {
+      for (const undo of undos) undo();
+      // An end in order would wait for a read that may never return, of a pipe that nobody writes to.
+      process.removeAllListeners(signal).kill(process.pid, signal);
+      // The first process of a container does not obey.
+      process.exit(128 + constants.signals[signal]);
+    });
+  }
+  try {
+    await command();
+  } catch (error) {
+    const isUsage = error instanceof UsageError || error instanceof SettingError || error instanceof ConfigFileError;
+    if (!(isUsage || error instanceof CommandError || error instanceof StoreError)) throw error;
+    process.stderr.write(`cloudmapd: ${printable(error.message)}\n`);
+    process.exitCode = isUsage ? EXIT_USAGE : EXIT_FAILURE;
+  }
+}
+
+const undos = new Set<() => void>();
+
+/** @param undo called where a signal ends the command. @returns what calls it off */
+export function undoAtSignal(undo: () => void): () => void {
+  undos.add(undo);
+  return () => undos.delete(undo);
+}
+
+/** On one line, and without what a terminal would obey: names and values may come from anywhere. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, (character) =>
+    character === '\n' ? ' ' : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

@@ -1,0 +1,52 @@
+/** `cloudmapd export`: everything, as the YAML that declares it or as the JSON that brings it back exactly. */
+
+import { fileIdentity } from '../admin/info.ts';
+import type { ExportFormat } from '../transfer/export.ts';
+import { CommandError } from './command.ts';
+import { ask, lost, readProblem } from './daemon-client.ts';
+import { withRegistry } from './folder.ts';
+import { refuseStoreFile, type Source, writeOutput } from './output.ts';
+import { type DaemonTarget, findTarget, type TargetFlags } from './target.ts';
+
+export interface ExportFlags extends TargetFlags {
+  readonly format: ExportFormat;
+  /** Absent: stdout. */
+  readonly output?: string;
+}
+
+const MODE = 0o666;
+
+export async function exportContent(flags: ExportFlags, env: NodeJS.ProcessEnv): Promise<void> {
+  const { format, output = null } = flags;
+  const target = await findTarget(flags, env);
+  if (output !== null) {
+    refuseStoreFile(output, target.kind === 'daemon' ? target.info.file : fileIdentity(target.file));
+  }
+  if (target.kind === 'daemon') {
+    return writeOutput(output, download(target, `/admin/export?format=${format}`), MODE);
+  }
+  const { exportText } = await import('../transfer/export.ts');
+  await withRegistry(target, (registry) => writeOutput(output, withTurns(exportText(registry, format)), MODE));
+}
+
+/** What the daemon sends, to its very end. @throws CommandError, also where it ends too early */
+export async function* download({ endpoint }: DaemonTarget, path: string): Source {
+  const response = await ask(endpoint, 'GET', path);
+  if (response.statusCode !== 200) {
+    const { error } = await readProblem(endpoint, response);
+    throw new CommandError(`the daemon at ${endpoint.href} says: ${error}`);
+  }
+  try {
+    yield* response;
+  } catch (error) {
+    throw lost(endpoint, error);
+  }
+}
+
+/** Signals get theirs between the pieces. */
+async function* withTurns(pieces: Iterable<string>): AsyncGenerator<string> {
+  for (const piece of pieces) {
+    yield piece;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}

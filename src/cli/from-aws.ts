@@ -1,0 +1,276 @@
+/** The content of AWS Cloud Map, or of whatever speaks its API, as a document of the exact form. */
+import type {
+  NamespaceSummary,
+  ServiceDiscoveryClient,
+  ServiceDiscoveryClientConfig,
+  ServiceSummary,
+  Tag,
+} from '@aws-sdk/client-servicediscovery';
+import { CommandError } from './command.ts';
+
+export interface AwsFlags {
+  /** Any that speaks the API; absent: AWS's own. */
+  readonly awsEndpoint?: string;
+  readonly awsRegion?: string;
+  readonly awsProfile?: string;
+}
+
+/** AWS allows some tens of calls a second; what it refuses the SDK repeats, more slowly. */
+const PARALLEL_CALLS = 4;
+const MAX_ATTEMPTS = 5;
+const PAGE_SIZE = 100;
+
+type Sdk = typeof import('@aws-sdk/client-servicediscovery');
+
+/**
+ * Reads everything first, so that nothing is sent where something cannot be read. Ids are AWS's own; ARNs, which the
+ * daemon makes of its own region and account, and what AWS does not tell are left out.
+ * @returns the document and a name for the place that it comes from
+ * @throws CommandError that names the operation
+ */
+export async function readCloudMap(flags: AwsFlags): Promise<{ name: string; chunks: AsyncIterable<string> }> {
+  const sdk = await import('@aws-sdk/client-servicediscovery');
+  const reader = new Reader(sdk, flags);
+  try {
+    const namespaces = await reader.namespaces();
+    const services = await reader.services();
+    const instances = (await mapLimited(services, (service) => reader.instances(service))).flat();
+    return { name: reader.name, chunks: documentOf({ namespaces, services, instances }) };
+  } finally {
+    reader.close();
+  }
+}
+
+interface ExactService {
+  readonly id: string;
+  readonly healthCheck: unknown;
+  readonly hasCustomHealthCheck: boolean | undefined;
+}
+
+class Reader {
+  /** For messages. */
+  readonly name: string;
+  readonly #sdk: Sdk;
+  readonly #client: Promise<ServiceDiscoveryClient>;
+  /** Not every emulator has what AWS added in 2024. */
+  #hasServiceAttributes = true;
+
+  constructor(sdk: Sdk, flags: AwsFlags) {
+    this.#sdk = sdk;
+    this.name = flags.awsEndpoint ?? 'AWS';
+    this.#client = openClient(sdk, flags);
+  }
+
+  close(): void {
+    this.#client.then(
+      (client) => client.destroy(),
+      // Told by the first call.
+      () => {},
+    );
+  }
+
+  async namespaces() {
+    const { ListNamespacesCommand, GetNamespaceCommand } = this.#sdk;
+    const summaries = await this.#pages<NamespaceSummary>('ListNamespaces', async (client, page) => {
+      const { Namespaces, NextToken } = await client.send(new ListNamespacesCommand(page));
+      return [Namespaces, NextToken];
+    });
+    return mapLimited(summaries, async ({ Id, Arn }) => {
+      const { Namespace: namespace = {} } = await this.#call('GetNamespace', (client) =>
+        client.send(new GetNamespaceCommand({ Id })),
+      );
+      const { DnsProperties: dns, HttpProperties: http } = namespace.Properties ?? {};
+      return {
+        id: Id as string,
+        name: namespace.Name,
+        httpName: http?.HttpName,
+        type: namespace.Type,
+        description: namespace.Description,
+        hostedZoneId: dns?.HostedZoneId,
+        soaTtlSeconds: dns?.SOA?.TTL,
+        tags: await this.#tags(namespace.Arn ?? Arn),
+        creatorRequestId: namespace.CreatorRequestId,
+        createdAt: namespace.CreateDate?.getTime(),
+      };
+    });
+  }
+
+  /** Of all namespaces at once: not every emulator knows the filter. */
+  async services() {
+    const { ListServicesCommand, GetServiceCommand } = this.#sdk;
+    const summaries = await this.#pages<ServiceSummary>('ListServices', async (client, page) => {
+      const { Services, NextToken } = await client.send(new ListServicesCommand(page));
+      return [Services, NextToken];
+    });
+    return mapLimited(summaries, async ({ Id, Arn }) => {
+      const { Service: service = {} } = await this.#call('GetService', (client) =>
+        client.send(new GetServiceCommand({ Id })),
+      );
+      const records = service.DnsConfig?.DnsRecords ?? [];
+      const { HealthCheckConfig: check } = service;
+      return {
+        id: Id as string,
+        namespaceId: service.NamespaceId,
+        name: service.Name,
+        type: (service.Type ?? (records.length > 0 ? 'DNS' : 'HTTP')) === 'HTTP' ? 'HTTP' : 'DNS_HTTP',
+        description: service.Description,
+        dns:
+          records.length === 0
+            ? undefined
+            : {
+                routingPolicy: service.DnsConfig?.RoutingPolicy ?? 'MULTIVALUE',
+                records: records.map(({ Type, TTL }) => ({ type: Type, ttlSeconds: TTL })),
+              },
+        healthCheck: check && { type: check.Type, path: check.ResourcePath, failureThreshold: check.FailureThreshold },
+        hasCustomHealthCheck: service.HealthCheckCustomConfig !== undefined || undefined,
+        attributes: await this.#serviceAttributes(Id as string),
+        tags: await this.#tags(service.Arn ?? Arn),
+        creatorRequestId: service.CreatorRequestId,
+        createdAt: service.CreateDate?.getTime(),
+      };
+    });
+  }
+
+  async instances({ id: serviceId, healthCheck, hasCustomHealthCheck }: ExactService) {
+    const { ListInstancesCommand } = this.#sdk;
+    const summaries = await this.#pages('ListInstances', async (client, page) => {
+      const { Instances, NextToken } = await client.send(new ListInstancesCommand({ ...page, ServiceId: serviceId }));
+      return [Instances, NextToken];
+    });
+    const hasCheck = healthCheck !== undefined || hasCustomHealthCheck === true;
+    const statuses = hasCheck && summaries.length > 0 ? await this.#statuses(serviceId) : null;
+    return summaries.map(({ Id, Attributes }) => {
+      const status = statuses?.get(Id as string);
+      return {
+        serviceId,
+        id: Id,
+        attributes: Attributes,
+        // Right after its registration it is unknown.
+        health: status === 'HEALTHY' || status === 'UNHEALTHY' ? { status } : undefined,
+      };
+    });
+  }
+
+  async #statuses(serviceId: string): Promise<Map<string, string>> {
+    const { GetInstancesHealthStatusCommand } = this.#sdk;
+    const entries = await this.#pages('GetInstancesHealthStatus', async (client, page) => {
+      const { Status = {}, NextToken } = await client.send(
+        new GetInstancesHealthStatusCommand({ ...page, ServiceId: serviceId }),
+      );
+      return [Object.entries(Status), NextToken];
+    });
+    return new Map(entries);
+  }
+
+  async #serviceAttributes(serviceId: string): Promise<Record<string, string> | undefined> {
+    if (!this.#hasServiceAttributes) return undefined;
+    const { GetServiceAttributesCommand } = this.#sdk;
+    try {
+      const { ServiceAttributes } = await this.#call('GetServiceAttributes', (client) =>
+        client.send(new GetServiceAttributesCommand({ ServiceId: serviceId })),
+      );
+      return ServiceAttributes?.Attributes;
+    } catch (error) {
+      if (!isUnknownOperation((error as CommandError).cause)) throw error;
+      this.#hasServiceAttributes = false;
+      return undefined;
+    }
+  }
+
+  async #tags(arn: string | undefined): Promise<Record<string, string> | undefined> {
+    if (arn === undefined) return undefined;
+    const { ListTagsForResourceCommand } = this.#sdk;
+    const { Tags = [] } = await this.#call('ListTagsForResource', (client) =>
+      client.send(new ListTagsForResourceCommand({ ResourceARN: arn })),
+    );
+    return Object.fromEntries(Tags.map(({ Key, Value }: Tag) => [Key, Value ?? '']));
+  }
+
+  /** Pages of AWS may be short, or empty, and still not be the last. */
+  async #pages<T>(
+    operation: string,
+    read: (
+      client: ServiceDiscoveryClient,
+      page: { MaxResults: number; NextToken: string | undefined },
+    ) => Promise<[items: readonly T[] | undefined, token: string | undefined]>,
+  ): Promise<T[]> {
+    const all: T[] = [];
+    let token: string | undefined;
+    do {
+      const [items = [], next] = await this.#call(operation, (client) =>
+        read(client, { MaxResults: PAGE_SIZE, NextToken: token }),
+      );
+      for (const item of items) all.push(item);
+      token = next || undefined;
+    } while (token !== undefined);
+    return all;
+  }
+
+  async #call<T>(operation: string, send: (client: ServiceDiscoveryClient) => Promise<T>): Promise<T> {
+    try {
+      return await send(await this.#client);
+    } catch (cause) {
+      const { name, message, code } = cause as NodeJS.ErrnoException;
+      const [line = ''] = message.split('\n');
+      const problem = [name === 'Error' ? '' : name, line || (code ?? '')].filter((part) => part !== '').join(': ');
+      throw new CommandError(`${this.name}: ${operation}: ${problem}`, { cause });
+    }
+  }
+}
+
+/** Region, profile and credentials are found as every program of AWS's finds them. */
+async function openClient(
+  sdk: Sdk,
+  { awsEndpoint: endpoint, awsRegion: region, awsProfile: profile }: AwsFlags,
+): Promise<ServiceDiscoveryClient> {
+  const config: ServiceDiscoveryClientConfig = {
+    maxAttempts: MAX_ATTEMPTS,
+    retryMode: 'adaptive',
+    ...(endpoint !== undefined && { endpoint }),
+    ...(region !== undefined && { region }),
+    ...(profile !== undefined && { profile }),
+  };
+  const client = new sdk.ServiceDiscoveryClient(config);
+  if (endpoint === undefined) return client;
+  // Emulators take any; none need be made up for them by hand.
+  const found = await Promise.all([
+    client.config.region().catch(() => 'us-east-1'),
+    client.config.credentials().catch((error: unknown) => {
+      if (profile !== undefined) throw error;
+      return { accessKeyId: 'cloudmapd', secretAccessKey: 'cloudmapd' };
+    }),
+  ]);
+  client.destroy();
+  return new sdk.ServiceDiscoveryClient({ ...config, region: found[0], credentials: found[1] });
+}
+
+/** Emulators say it in many ways: with the error of a server that has no such path, or with a page of HTML. */
+function isUnknownOperation(error: unknown): boolean {
+  const { name, $metadata } = error as { name: string; $metadata?: { httpStatusCode?: number } };
+  if (/UnknownOperation|InvalidAction|NotImplemented/i.test(name)) return true;
+  return name === 'SyntaxError' || [404, 501].includes($metadata?.httpStatusCode ?? 0);
+}
+
+/** In the order of the items, so many at a time. */
+async function mapLimited<T, R>(items: readonly T[], map: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = new Array(items.length);
+  let next = 0;
+  const work = async (): Promise<void> => {
+    while (next < items.length) {
+      const i = next++;
+      results[i] = await map(items[i] as T);
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL_CALLS }, work));
+  return results;
+}
+
+async function* documentOf(kinds: Readonly<Record<string, readonly unknown[]>>): AsyncGenerator<string> {
+  yield '{"cloudmapd":1';
+  for (const [kind, records] of Object.entries(kinds)) {
+    yield `,\n"${kind}":[`;
+    for (const [i, record] of records.entries()) yield `${i === 0 ? '' : ','}\n${JSON.stringify(record)}`;
+    yield '\n]';
+  }
+  yield '}\n';
+}

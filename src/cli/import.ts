@@ -1,0 +1,150 @@
+/** `cloudmapd import`: a document or the content of AWS into the registry; or what that would change. */
+import { createReadStream } from 'node:fs';
+import { ConfigFileError, parseYaml, type YamlFile } from '../declared/yaml.ts';
+import { createEc2Lookup } from '../ec2.ts';
+import { ImportError, type ImportReport } from '../transfer/report.ts';
+import { CommandError, UsageError } from './command.ts';
+import { ask, lost, readProblem, readText } from './daemon-client.ts';
+import { withRegistry } from './folder.ts';
+import type { AwsFlags } from './from-aws.ts';
+import { reportLines } from './import-report.ts';
+import { type DaemonTarget, type FolderTarget, findTarget, type TargetFlags } from './target.ts';
+
+export interface ImportFlags extends TargetFlags, AwsFlags {
+  readonly dryRun?: boolean;
+  readonly fromAws?: boolean;
+}
+
+/** What is imported. */
+type Input =
+  /** Either form, as it stands there. */
+  | { readonly kind: 'json'; readonly name: string; readonly chunks: AsyncIterable<string | Uint8Array> }
+  | { readonly kind: 'yaml'; readonly name: string; readonly yaml: YamlFile };
+
+/** @param file null: none was given; `-`: stdin */
+export async function importContent(file: string | null, flags: ImportFlags, env: NodeJS.ProcessEnv): Promise<void> {
+  const { dryRun = false, fromAws = false } = flags;
+  refuseWrongFlags(file, flags);
+  // Looked for first: reading may take long, and would be in vain.
+  const target = await findTarget(flags, env, true);
+  const input = fromAws ? await readAws(flags) : await readInput(file as string);
+  const report =
+    target.kind === 'daemon' ? await upload(target, input, dryRun) : await importHere(target, input, dryRun);
+  process.stdout.write(`${reportLines(report).join('\n')}\n`);
+}
+
+function refuseWrongFlags(file: string | null, flags: ImportFlags): void {
+  if (flags.fromAws) {
+    if (file !== null) throw new UsageError('import: a file or --from-aws is expected, not both');
+    return;
+  }
+  if (file === null) throw new UsageError('import: a file is expected, or - for stdin, or --from-aws');
+  const [flag] = (['awsEndpoint', 'awsRegion', 'awsProfile'] as const).filter((key) => flags[key] !== undefined);
+  if (flag !== undefined) {
+    throw new UsageError(`--${flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} goes with --from-aws`);
+  }
+}
+
+async function readAws(flags: AwsFlags): Promise<Input> {
+  const { readCloudMap } = await import('./from-aws.ts');
+  const { name, chunks } = await readCloudMap(flags);
+  return { kind: 'json', name, chunks };
+}
+
+/** JSON by its first character, and then it is read while it is sent; else YAML, which is parsed here. */
+async function readInput(file: string): Promise<Input> {
+  const name = nameOf(file);
+  const chunks: AsyncIterator<Uint8Array> = readBytes(file);
+  const head: Uint8Array[] = [];
+  for (;;) {
+    const { value, done } = await chunks.next();
+    if (done) break;
+    head.push(value);
+    const first = FIRST_CHARACTER.exec(Buffer.from(value).toString('latin1'))?.[1];
+    if (first === undefined) continue;
+    if (first === '{') return { kind: 'json', name, chunks: chain(head, chunks) };
+    break;
+  }
+  const whole: Uint8Array[] = [];
+  for await (const chunk of chain(head, chunks)) whole.push(chunk);
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(whole));
+    return { kind: 'yaml', name, yaml: parseYaml(name, text) };
+  } catch (cause) {
+    if (cause instanceof ConfigFileError) throw new CommandError(cause.message, { cause });
+    throw new CommandError(`${name} is no text in UTF-8`, { cause });
+  }
+}
+
+/** For messages. */
+function nameOf(file: string): string {
+  return file === '-' ? 'stdin' : file;
+}
+
+/** Behind white space and a byte order mark, as read byte by byte. */
+const FIRST_CHARACTER = /^(?:\u00ef\u00bb\u00bf)?\s*(\S)/;
+
+async function* readBytes(file: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* file === '-' ? process.stdin : createReadStream(file);
+  } catch (cause) {
+    throw new CommandError(`cannot read ${nameOf(file)}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+async function* chain(head: readonly Uint8Array[], rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield* head;
+  for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
+}
+
+async function upload({ endpoint }: DaemonTarget, input: Input, dryRun: boolean): Promise<ImportReport> {
+  const body = input.kind === 'json' ? input.chunks : [JSON.stringify(input.yaml.value)];
+  const response = await ask(endpoint, 'POST', `/admin/import?dryRun=${dryRun}`, body);
+  if (response.statusCode !== 200) {
+    const { error, problem, path } = await readProblem(endpoint, response);
+    throw refusal(
+      input,
+      String(error),
+      typeof problem === 'string' ? problem : null,
+      Array.isArray(path) ? path : null,
+    );
+  }
+  try {
+    return JSON.parse(await readText(response));
+  } catch (error) {
+    throw lost(endpoint, error);
+  }
+}
+
+async function importHere(target: FolderTarget, input: Input, dryRun: boolean): Promise<ImportReport> {
+  const { importText, importTree } = await import('../transfer/import.ts');
+  const { settings } = target.configuration;
+  const ec2 = settings.ec2Endpoint === undefined ? null : createEc2Lookup(settings.ec2Endpoint, settings.region);
+  const options = { dryRun, ec2 };
+  try {
+    return await withRegistry(
+      target,
+      (registry) =>
+        input.kind === 'json'
+          ? importText(registry, input.chunks, options)
+          : importTree(registry, input.yaml.value, options),
+      dryRun,
+    );
+  } catch (error) {
+    if (error instanceof ImportError) throw refusal(input, error.message, error.problem, error.path);
+    throw error;
+  }
+}
+
+/** In YAML the line is told, which only who read it knows. */
+function refusal(
+  input: Input,
+  message: string,
+  problem: string | null,
+  path: readonly (string | number)[] | null,
+): CommandError {
+  if (input.kind === 'yaml' && path !== null) {
+    return new CommandError(input.yaml.errorAt(path, problem ?? message).message);
+  }
+  return new CommandError(`${input.name}: ${message}`);
+}
