@@ -240,4 +240,28 @@ describe('POST /admin/import', () => {
     });
     expect(response.status).toBe(403);
   });
+
+  it('lets the oldest namespace of a name own the zone, whenever it comes', async () => {
+    const older = {
+      cloudmapd: 1,
+      namespaces: [{ id: 'ns-older', name: 'Corp.test', httpName: 'older', type: 'DNS_PUBLIC', createdAt: 1 }],
+      services: [
+        {
+          id: 'srv-older',
+          namespaceId: 'ns-older',
+          name: 'web',
+          dns: { routingPolicy: 'MULTIVALUE', records: [{ type: 'A', ttlSeconds: 7 }] },
+        },
+      ],
+      instances: [{ serviceId: 'srv-older', id: 'web-1', attributes: { AWS_INSTANCE_IPV4: '10.9.9.9' } }],
+    };
+    const serial = async (): Promise<number> =>
+      Number((await dig(api.dnsPort, 'corp.test', 'SOA')).answer[0]?.split(' ')[6]);
+    const before = await serial();
+    expect((await post(JSON.stringify(older)))[0]).toBe(200);
+    expect((await dig(api.dnsPort, 'web.corp.test', 'A')).answer).toEqual([
+      expect.stringMatching(/ 7 IN A 10\.9\.9\.9$/),
+    ]);
+    expect(await serial()).toBeGreaterThan(before);
+  });
 });
