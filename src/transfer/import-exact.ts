@@ -234,12 +234,15 @@ function joined(parts: readonly Part[]): Part {
 
 function* piecesOf(parts: Iterable<Part>): Generator<Part[]> {
   let piece: Part[] = [];
+  let records = 0;
   for (const part of parts) {
-    if (piece.length > 0 && recordsOf(piece) + part.records > PIECE_RECORDS) {
+    if (piece.length > 0 && records + part.records > PIECE_RECORDS) {
       yield piece;
       piece = [];
+      records = 0;
     }
     piece.push(part);
+    records += part.records;
   }
   if (piece.length > 0) yield piece;
 }

@@ -1,5 +1,9 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { registerExport } from '../../src/admin/export.ts';
+import { registerImport } from '../../src/admin/import.ts';
+import { listenHttp } from '../../src/api/listen.ts';
+import { createApp } from '../../src/api/server.ts';
 import { startApi, type TestApi } from '../support/api.ts';
 import { dig } from '../support/dns.ts';
 
@@ -103,6 +107,27 @@ describe('GET /admin/export', () => {
       expect(pieces.join('') === whole).toBe(true);
     } finally {
       await world.close();
+    }
+  });
+});
+
+describe('while the state is loaded', () => {
+  it('neither is there', async () => {
+    const app = createApp();
+    registerExport(app, () => null);
+    registerImport(app, () => null, null);
+    const listeners = await listenHttp(app, [{ address: '127.0.0.1', port: 0 }]);
+    try {
+      const base = `http://127.0.0.1:${listeners.addresses[0]?.port}/admin`;
+      const replies = [
+        await fetch(`${base}/export`),
+        await fetch(`${base}/import`, { method: 'POST', body: '{"namespaces":[]}' }),
+      ];
+      for (const reply of replies) {
+        expect([reply.status, await reply.json()]).toEqual([503, { error: 'the state is being loaded' }]);
+      }
+    } finally {
+      await listeners.close(0);
     }
   });
 });
@@ -214,5 +239,29 @@ describe('POST /admin/import', () => {
       headers,
     });
     expect(response.status).toBe(403);
+  });
+
+  it('lets the oldest namespace of a name own the zone, whenever it comes', async () => {
+    const older = {
+      cloudmapd: 1,
+      namespaces: [{ id: 'ns-older', name: 'Corp.test', httpName: 'older', type: 'DNS_PUBLIC', createdAt: 1 }],
+      services: [
+        {
+          id: 'srv-older',
+          namespaceId: 'ns-older',
+          name: 'web',
+          dns: { routingPolicy: 'MULTIVALUE', records: [{ type: 'A', ttlSeconds: 7 }] },
+        },
+      ],
+      instances: [{ serviceId: 'srv-older', id: 'web-1', attributes: { AWS_INSTANCE_IPV4: '10.9.9.9' } }],
+    };
+    const serial = async (): Promise<number> =>
+      Number((await dig(api.dnsPort, 'corp.test', 'SOA')).answer[0]?.split(' ')[6]);
+    const before = await serial();
+    expect((await post(JSON.stringify(older)))[0]).toBe(200);
+    expect((await dig(api.dnsPort, 'web.corp.test', 'A')).answer).toEqual([
+      expect.stringMatching(/ 7 IN A 10\.9\.9\.9$/),
+    ]);
+    expect(await serial()).toBeGreaterThan(before);
   });
 });

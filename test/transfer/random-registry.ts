@@ -124,7 +124,7 @@ const serviceAttributes = fc
     fc.tuple(fc.oneof(fc.constantFrom('team', '__proto__', '\u0002'.repeat(255), '1.10', 'é'), anyText), anyText),
     { maxLength: 4 },
   )
-  .map((pairs) => Object.fromEntries(pairs));
+  .map((pairs) => Object.fromEntries(pairs.map(([key, value]) => [key.slice(0, 255), value])));
 const requestId = maybe(['r1', 'r2', 'r 3', '__proto__']);
 
 function at<T>(items: Iterable<T>, index: Pick): T | undefined {
