@@ -4,22 +4,20 @@
  * Then, on one core, what an answer costs when any name may be asked for, and how much more that is than with 100
  * instances, beside NSD with the same names. The servers with 100 instances are measured again in each round, so that
  * what the machine does meanwhile is in both. Of a name's ten addresses cloudmapd answers eight, as Cloud Map does with
- * MULTIVALUE; NSD all.
+ * MULTIVALUE; NSD all. At last the largest number comes in by import, and is read back whole after a restart.
  */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { costRows, type Figure, FULL_LOAD, measure } from './dnsperf.ts';
-import { SERVE } from './peers/cloudmapd.ts';
 import { nsd } from './peers/nsd.ts';
 import type { Server } from './peers/peer.ts';
-import { untilDnsAnswers, untilHttpOk } from './polling.ts';
 import { type BenchOptions, CLOUDMAPD, type Row, type Section, type Target } from './report.ts';
 import { PER_SERVICE, scaleZones } from './scale-content.ts';
+import { probedNames, type Started, start } from './scale-daemon.ts';
+import { benchTransfer } from './scale-transfer.ts';
 import {
-  ALL_CORES,
   folder,
-  freePort,
   isInstalled,
   makeHome,
   pin,
@@ -28,7 +26,6 @@ import {
   SERVER_CORE,
   shuffled,
   sleep,
-  startOn,
   stop,
 } from './support.ts';
 
@@ -37,16 +34,6 @@ const SMALLEST = 100;
 const LARGE = 100_000;
 const LARGEST = 1_000_000;
 const PEER = 'NSD';
-/** Of a name's addresses (Cloud Map: RoutingPolicy, MULTIVALUE). */
-const ANSWERED = 8;
-
-interface Started {
-  readonly server: Server;
-  /** From the start of the process, in s. */
-  readonly answersAfter: number;
-  readonly apiAfter: number;
-}
-
 export async function benchScale({ isQuick }: BenchOptions): Promise<Section[]> {
   const sizes = isQuick ? [SMALLEST, LARGE] : [SMALLEST, 1000, 10_000, LARGE, LARGEST];
   const [rounds, seconds] = isQuick ? [3, 1] : [5, 3];
@@ -81,6 +68,7 @@ export async function benchScale({ isQuick }: BenchOptions): Promise<Section[]> 
     notes.push(...found.notes);
     if (size > SMALLEST) await Promise.all(sides.map(({ server }) => stop(server.child)));
   }
+  rows.push(...(await benchTransfer(isQuick ? LARGE / 10 : LARGEST)));
   return [{ bench: 'scale', title, rows, notes }];
 }
 
@@ -150,8 +138,7 @@ function makeStore(size: number, perService = PER_SERVICE): string {
 
 /** One after the other; the last one runs on. */
 async function startSeveral(home: string, size: number, count: number): Promise<Started[]> {
-  const hosts = scaleZones(size).flatMap((zone) => [zone.hosts[0], zone.hosts.at(-1)]);
-  const names = hosts.flatMap((host) => (host === undefined ? [] : [host.name]));
+  const names = probedNames(size);
   const started: Started[] = [];
   for (let i = 0; i < count; i++) {
     const last = started.at(-1);
@@ -159,26 +146,6 @@ async function startSeveral(home: string, size: number, count: number): Promise<
     started.push(await start(home, names));
   }
   return started;
-}
-
-/** @param names of which each must be answered */
-async function start(dataDir: string, names: readonly string[]): Promise<Started> {
-  const [http, port] = [await freePort(), await freePort()];
-  const startedAt = performance.now();
-  const child = await startOn(ALL_CORES, process.execPath, SERVE, '', {
-    CLOUDMAPD_HTTP: `127.0.0.1:${http}`,
-    CLOUDMAPD_DNS: `127.0.0.1:${port}`,
-    CLOUDMAPD_DATA_DIR: dataDir,
-  });
-  const secondsAfter = async (event: Promise<void>): Promise<number> => {
-    await event;
-    return (performance.now() - startedAt) / 1000;
-  };
-  const [answersAfter, apiAfter] = await Promise.all([
-    secondsAfter(untilDnsAnswers(child, port, names, ANSWERED)),
-    secondsAfter(untilHttpOk(child, http, '/readyz')),
-  ]);
-  return { server: { name: CLOUDMAPD, child, pid: child.pid as number, port }, answersAfter, apiAfter };
 }
 
 /** What the process holds once that has stopped falling, or after half a minute. */
