@@ -7,7 +7,7 @@ const PIECE_CHARACTERS = 1 << 20;
 const [file, instances] = process.argv.slice(2) as [string, string];
 const zones = scaleZones(Number(instances));
 const now = Date.now();
-const idOf = (prefix: string, n: number): string => `${prefix}-${n.toString(36).padStart(16, 'x')}`;
+const idOf = (prefix: string, n: number): string => `${prefix}-${n.toString(36).padStart(16, '0')}`;
 
 function* namespaces(): Generator<object> {
   for (const [n, { apex }] of zones.entries())
