@@ -25,7 +25,7 @@ import { createLookup } from './resolver/lookup.ts';
 import { Resolver } from './resolver/resolver.ts';
 import type { Endpoint } from './setting-forms.ts';
 import { openStore } from './store/open.ts';
-import { type Store, StoreError } from './store/store.ts';
+import { type Store, StoreDamagedError, StoreError } from './store/store.ts';
 import { Supply } from './supply.ts';
 import type { CompileOptions } from './synthesis/compile-options.ts';
 import { compileLocalNames, compileLocalTails } from './synthesis/local-names.ts';
@@ -232,8 +232,9 @@ function asSettingError(error: unknown, settings: Settings): unknown {
     );
   }
   if (error instanceof StoreError) {
+    const mend = error instanceof StoreDamagedError ? 'put a backup in its place, or ' : '';
     return new SettingError(
-      `CLOUDMAPD_DATA_DIR: ${error.message}: choose another folder with CLOUDMAPD_DATA_DIR or --data-dir (now "${settings.dataDir}")`,
+      `CLOUDMAPD_DATA_DIR: ${error.message}: ${mend}choose another folder with CLOUDMAPD_DATA_DIR or --data-dir (now "${settings.dataDir}")`,
       { cause: error },
     );
   }

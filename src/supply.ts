@@ -21,6 +21,7 @@ export class Supply {
   /** With what was kept; null: nothing was. */
   #filling: Promise<boolean> | null = null;
   #isResumed = false;
+  #isClosed = false;
   #tell: Listener | null = null;
 
   constructor(publisher: Publisher, options: CompileOptions, store: Store, dataDir: string, log: Log) {
@@ -49,6 +50,8 @@ export class Supply {
     this.#filling = this.#publisher.fill(kept).then(
       () => true,
       (error: unknown) => {
+        // Then nobody wants them any more.
+        if (this.#isClosed) return false;
         this.#log.warn({ err: error }, 'compiled answers that were kept are of no use');
         this.#answers?.discard();
         return false;
@@ -92,6 +95,7 @@ export class Supply {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#answers?.close();
   }
 

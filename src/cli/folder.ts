@@ -4,7 +4,7 @@ import { registryOptions } from '../config.ts';
 import { Registry } from '../registry/registry.ts';
 import { openMemoryStore } from '../store/memory.ts';
 import { openStore } from '../store/open.ts';
-import { type Store, StoreError } from '../store/store.ts';
+import { type Store, StoreHeldError } from '../store/store.ts';
 import { CommandError } from './command.ts';
 import type { FolderTarget } from './target.ts';
 
@@ -45,7 +45,7 @@ function openFolder({ configuration, why }: FolderTarget): Store {
   try {
     return openStore(settings.store, settings.dataDir);
   } catch (error) {
-    if (!(error instanceof StoreError && /held by another/.test(error.message))) throw error;
+    if (!(error instanceof StoreHeldError)) throw error;
     throw new CommandError(`${error.message}, and ${why}: name its address with --endpoint`, { cause: error });
   }
 }

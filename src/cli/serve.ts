@@ -45,8 +45,8 @@ export async function serve(
   } catch (error) {
     if (!(error instanceof SettingError || error instanceof ConfigFileError)) throw error;
     process.stderr.write(`cloudmapd: ${error.message}\n`);
-    // At once: a process that ends by itself closes a database that is to be left as it is.
-    process.exit(EXIT_USAGE);
+    process.exitCode = EXIT_USAGE;
+    return;
   }
   process.stdout.write(`${startLines(daemon).join('\n')}\n`);
   tidyAfterStart();

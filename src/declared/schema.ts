@@ -8,6 +8,7 @@ import {
   MAX_RESOURCE_PATH,
   MAX_TTL_SECONDS,
 } from '../registry/limits.ts';
+import { NAMESPACE_TYPES } from '../registry/model.ts';
 import { domainNameProblem } from '../registry/owner-names.ts';
 import { RECORD_TYPES } from '../registry/record-types.ts';
 import { mapOf, textUpTo } from './shapes.ts';
@@ -48,7 +49,7 @@ const service = z.strictObject({
 
 const namespace = z.strictObject({
   name: z.string(),
-  type: z.enum(['DNS_PRIVATE', 'DNS_PUBLIC', 'HTTP']),
+  type: z.enum(NAMESPACE_TYPES),
   description: description.optional(),
   vpc: textUpTo(MAX_ID).optional(),
   soaTtl: ttl.optional(),

@@ -3,7 +3,7 @@
  * for more than some of their pages.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Store, type StoredRecord, StoreError } from '../store/store.ts';
+import { type Store, StoreDamagedError, type StoredRecord } from '../store/store.ts';
 import type { Change, Instance } from './model.ts';
 import { decodeChange, INSTANCE_PREFIX, instanceFrom } from './records.ts';
 import type { State } from './state.ts';
@@ -45,7 +45,7 @@ export async function loadState(store: Store, state: State): Promise<number> {
 
   let turnEndMs = performance.now() + MAX_TURN_MS;
   for (const page of pages) {
-    for (const record of page) readRecord(record, take);
+    for (const record of page) readRecord(store.place, record, take);
     if (performance.now() < turnEndMs) continue;
     await nextTurn();
     turnEndMs = performance.now() + MAX_TURN_MS;
@@ -56,11 +56,11 @@ export async function loadState(store: Store, state: State): Promise<number> {
   return revision;
 }
 
-/** @throws StoreError that names the record */
-function readRecord([key, value]: StoredRecord, take: (key: string, value: string) => void): void {
+/** @throws StoreDamagedError that names the record */
+function readRecord(place: string, [key, value]: StoredRecord, take: (key: string, value: string) => void): void {
   try {
     take(key, value);
   } catch (cause) {
-    throw new StoreError(`the record "${key}" cannot be read: ${(cause as Error).message}`, { cause });
+    throw new StoreDamagedError(place, `the record "${key}" cannot be read: ${(cause as Error).message}`, { cause });
   }
 }

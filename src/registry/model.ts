@@ -1,6 +1,7 @@
 /** The domain: namespaces, services, instances and operations as the registry keeps them. Times are epoch ms. */
 
-export type NamespaceType = 'HTTP' | 'DNS_PUBLIC' | 'DNS_PRIVATE';
+export const NAMESPACE_TYPES = ['HTTP', 'DNS_PUBLIC', 'DNS_PRIVATE'] as const;
+export type NamespaceType = (typeof NAMESPACE_TYPES)[number];
 export type RecordType = 'A' | 'AAAA' | 'CNAME' | 'SRV';
 export type RoutingPolicy = 'MULTIVALUE' | 'WEIGHTED';
 export type HealthCheckType = 'HTTP' | 'HTTPS' | 'TCP';

@@ -4,7 +4,15 @@
  * one of its own, a part of the key would keep the whole key in memory.
  */
 import type { StoreChange } from '../store/store.ts';
-import type { Change, Instance, InstanceHealth, Operation, Service } from './model.ts';
+import {
+  type Change,
+  type Instance,
+  type InstanceHealth,
+  NAMESPACE_TYPES,
+  type Namespace,
+  type Operation,
+  type Service,
+} from './model.ts';
 
 /** What a record leaves out may be missing; what it must have may be damaged. */
 type Stored<T> = { readonly [K in keyof T]?: T[K] };
@@ -33,9 +41,10 @@ export function decodeChange({ key, value }: StoreChange): Change {
   const id = key.slice(slash + 1);
   switch (kind) {
     case 'namespace':
+      return { kind, id, value: value === null ? null : namespaceFrom(id, value) };
     case 'revision':
     case 'serial':
-      return { kind, id, value: value === null ? null : JSON.parse(value) };
+      return { kind, id, value: value === null ? null : numberFrom(value) };
     case 'service': {
       const service = value === null ? null : serviceFrom(id, value);
       return { kind, id: service?.id ?? id, value: service };
@@ -106,6 +115,20 @@ export function instanceFrom(serviceId: string, key: string, json: string): Inst
 export function sharedHealth(health: InstanceHealth): InstanceHealth {
   if (health.lastHealthyAt !== null || health.pending !== null || health.transitions !== undefined) return health;
   return health.status === 'HEALTHY' ? HEALTHY : UNHEALTHY;
+}
+
+function namespaceFrom(key: string, json: string): Namespace {
+  const namespace: Namespace | null = JSON.parse(json);
+  if (namespace?.id !== key || typeof namespace.name !== 'string' || !NAMESPACE_TYPES.includes(namespace.type)) {
+    throw notOfKey();
+  }
+  return namespace;
+}
+
+function numberFrom(json: string): number {
+  const number: unknown = JSON.parse(json);
+  if (!Number.isSafeInteger(number)) throw notOfKey();
+  return number as number;
 }
 
 function storedService(service: Service): unknown {

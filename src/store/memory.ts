@@ -7,6 +7,7 @@ export function openMemoryStore(): Store {
   const listeners: ((batch: StoreBatch) => void)[] = [];
   let revision = 0;
   return {
+    place: 'the memory store',
     version: null,
     async load(first = []) {
       const rank = (key: string): number => {

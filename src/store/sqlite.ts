@@ -4,18 +4,14 @@
  * A file that is damaged is left as it was found.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { join } from 'node:path';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { Copies, removeCopies } from './sqlite-backup.ts';
+import { requireIntegrity, SCHEMA_VERSION, SqliteFile } from './sqlite-file.ts';
 import type { Store, StoreBatch, StoreChange, StoredRecord } from './store.ts';
-import { StoreConflictError, StoreError } from './store.ts';
+import { StoreConflictError, StoreDamagedError, StoreError } from './store.ts';
 
 export const SQLITE_FILE = 'cloudmapd.db';
-/** Marks the file as ours in its header, so that another program's database is not taken over. */
-const APPLICATION_ID = 0x636d6170;
-/** 2: revisions are of a session. */
-const SCHEMA_VERSION = 2;
 /** No two sessions ever have the same. */
 const SESSION_BYTES = 12;
 /** Some milliseconds of reading and taking in. */
@@ -31,14 +27,19 @@ const BEHIND_ALL = new Uint8Array(0);
 export function openSqliteStore(dataDir: string): Store {
   const path = join(dataDir, SQLITE_FILE);
   const session = randomBytes(SESSION_BYTES).toString('base64url');
-  const file = open(dataDir, path, session);
-  const { database, put, remove, advance, firstPage, nextPage, latest } = file;
+  const file = SqliteFile.open(path, session);
+  const { database } = file;
+  const { put, remove, advance, firstPage, nextPage, latest } = file.attempt(() => {
+    removeCopies(dataDir, SQLITE_FILE);
+    return prepare(database, path);
+  });
   const listeners: ((batch: StoreBatch) => void)[] = [];
   const copies = new Copies(database, path);
   let { revision, session: lastSession } = latest;
 
   /** No statement stays open between pages: whoever reads may do so at leisure. */
   function* readPages(first: readonly string[]): Generator<StoredRecord[]> {
+    let isWhole = false;
     try {
       for (const [from, to] of rangesOf(first)) {
         let page = firstPage.all(from, to) as unknown as StoredRecord[];
@@ -49,13 +50,34 @@ export function openSqliteStore(dataDir: string): Store {
       }
       // Once all of it has been read it costs little: half a second for a million records.
       requireIntegrity(database, path);
+      isWhole = true;
     } catch (cause) {
-      file.isDamaged = true;
-      throw cause instanceof StoreError ? cause : readError(path, cause);
+      throw file.errorOf(cause, 'read');
+    } finally {
+      // Also where it is the reader to whom a record means nothing.
+      if (!isWhole) file.isDamaged = true;
     }
   }
 
+  /** A batch has failed. @returns why */
+  const undo = (cause: unknown): Error => {
+    try {
+      if (database.isOpen && database.isTransaction) database.exec('ROLLBACK');
+    } catch (error) {
+      return new Error(`${(cause as Error).message}; and ${(error as Error).message}`, { cause });
+    }
+    try {
+      // The log may end with the whole batch, where only the disk did not confirm it: another process would take it for
+      // committed. What is written now takes its place there.
+      if (database.isOpen) database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+    } catch {
+      // What could not be written is not in the log either.
+    }
+    return cause as Error;
+  };
+
   return {
+    place: path,
     get version() {
       return `${lastSession}.${revision}`;
     },
@@ -76,7 +98,7 @@ export function openSqliteStore(dataDir: string): Store {
         advance.run(revision + 1, session);
         database.exec('COMMIT');
       } catch (cause) {
-        throw new StoreError(`cannot write ${path}: ${rollBack(database, cause as Error).message}`, { cause });
+        throw new StoreError(`cannot write ${path}: ${undo(cause).message}`, { cause });
       }
       revision++;
       lastSession = session;
@@ -89,65 +111,17 @@ export function openSqliteStore(dataDir: string): Store {
     backup: (signal) => copies.make(signal),
     async close() {
       await copies.close();
-      closeFile(file);
+      file.close();
     },
   };
 }
 
-/** What a damaged file can be opened for is to be looked at by whoever can mend it. */
-function readError(path: string, cause: unknown): StoreError {
-  const { errcode, message } = cause as { errcode?: number; message: string };
-  // Extended codes have the kind in the low octet.
-  const isDamage = DAMAGE.includes((errcode ?? 0) & 0xff);
-  return new StoreError(isDamage ? damageLine(path, message) : `cannot read ${path}: ${message}`, { cause });
-}
-
-function damageLine(path: string, problem: string): string {
-  return `${path} is damaged (${problem}) and left as it is: put a backup in its place`;
-}
-
-/** @throws StoreError where the file's structure is not whole */
-function requireIntegrity(database: DatabaseSync, path: string): void {
-  const [problem] = database.prepare('PRAGMA quick_check(1)').all() as { quick_check: string }[];
-  if (problem?.quick_check !== 'ok') {
-    throw new StoreError(damageLine(path, String(problem?.quick_check).replaceAll('\n', ', ')));
-  }
-}
-
-/** After a failed statement; SQLite has done it by itself after some failures. @returns what to tell: the first cause */
-function rollBack(database: DatabaseSync, cause: Error): Error {
-  try {
-    if (database.isOpen && database.isTransaction) database.exec('ROLLBACK');
-    return cause;
-  } catch (error) {
-    return new Error(`${cause.message}; and ${(error as Error).message}`, { cause });
-  }
-}
-
-/** What is opened, and what its end needs to know. */
-interface OpenFile {
-  readonly database: DatabaseSync;
-  /** Whether an earlier process left commits in the log beside the file. */
-  readonly hadLog: boolean;
-  isDamaged: boolean;
-}
-
-/** Kept from the garbage collection, which would close them. */
-const leftOpen: DatabaseSync[] = [];
-
-/**
- * Closing moves what an earlier process left in the log into the file. A damaged one is for whoever mends it to look at,
- * log and all: it is left to the end of the process, which closes nothing.
- */
-function closeFile({ database, hadLog, isDamaged }: OpenFile): void {
-  if (isDamaged && hadLog) leftOpen.push(database);
-  else database.close();
-}
-
-/** SQL is prepared once. */
-function prepare(database: DatabaseSync) {
+/** SQL is prepared once. @throws StoreDamagedError */
+function prepare(database: DatabaseSync, path: string) {
+  const latest = database.prepare('SELECT latest AS revision, session FROM revision').get();
+  if (latest === undefined) throw new StoreDamagedError(path, 'it has no revision');
   return {
-    database,
+    latest: latest as { revision: number; session: string },
     put: database.prepare(
       'INSERT INTO record (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
     ),
@@ -155,10 +129,6 @@ function prepare(database: DatabaseSync) {
     advance: database.prepare('UPDATE revision SET latest = ?, session = ?'),
     firstPage: pageOf(database, '>='),
     nextPage: pageOf(database, '>'),
-    latest: database.prepare('SELECT latest AS revision, session FROM revision').get() as {
-      revision: number;
-      session: string;
-    },
   };
 }
 
@@ -186,93 +156,4 @@ function rangesOf(prefixes: readonly string[]): (readonly [from: string, to: str
 /** What comes behind all keys with the prefix, which ends in an ASCII character. */
 function successorOf(prefix: string): string {
   return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
-}
-
-function open(dataDir: string, path: string, session: string) {
-  let database: DatabaseSync | undefined;
-  let hadLog = false;
-  try {
-    makeFolder(resolve(dataDir));
-    refuseFragment(path);
-    hadLog = sizeOf(`${path}-wal`) > 0;
-    database = new DatabaseSync(path);
-    database.exec('PRAGMA locking_mode = EXCLUSIVE');
-    // Taking the write lock once is what makes the exclusive mode hold it from here on.
-    database.exec('BEGIN EXCLUSIVE');
-    prepareSchema(database, path, session);
-    database.exec('COMMIT');
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
-    removeCopies(dataDir, SQLITE_FILE);
-    return { ...prepare(database), hadLog, isDamaged: false };
-  } catch (cause) {
-    if (database !== undefined) closeFile({ database, hadLog, isDamaged: true });
-    if (cause instanceof StoreError) throw cause;
-    const { errcode, message } = cause as { errcode?: number; message: string };
-    if (errcode === SQLITE_BUSY) throw new StoreError(`${path} is held by another cloudmapd`, { cause });
-    if (errcode === SQLITE_NOTADB) throw new StoreError(`${path} is not a cloudmapd database`, { cause });
-    if (DAMAGE.includes((errcode ?? 0) & 0xff)) throw readError(path, cause);
-    throw new StoreError(`cannot open ${path}: ${message}`, { cause });
-  }
-}
-
-/** As `mkdir -p`. Node's own recursive mkdir never returns where a parent takes no folders, such as /proc. */
-function makeFolder(path: string): void {
-  if (existsSync(path)) return;
-  makeFolder(dirname(path));
-  try {
-    mkdirSync(path);
-  } catch (error) {
-    // Another process was faster.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
-}
-
-const SQLITE_BUSY = 5;
-const SQLITE_CORRUPT = 11;
-const SQLITE_NOTADB = 26;
-/** SQLite's codes of what only another copy can mend. */
-const DAMAGE = [SQLITE_CORRUPT, SQLITE_NOTADB];
-const SQLITE_HEADER_BYTES = 100;
-
-/** SQLite takes a file shorter than its header for an empty one and writes over it. */
-function refuseFragment(path: string): void {
-  const size = sizeOf(path);
-  if (size > 0 && size < SQLITE_HEADER_BYTES) throw new StoreError(`${path} is not a cloudmapd database`);
-}
-
-/** 0 where there is none. */
-function sizeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-}
-
-/** @param session of a file that has none yet */
-function prepareSchema(database: DatabaseSync, path: string, session: string): void {
-  const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number };
-  const { application_id: owner } = database.prepare('PRAGMA application_id').get() as { application_id: number };
-  if (version === 0 && owner === 0) {
-    const { count } = database.prepare('SELECT count(*) AS count FROM sqlite_schema').get() as { count: number };
-    if (count > 0) throw new StoreError(`${path} is not a cloudmapd database`);
-    database.exec(`
-      CREATE TABLE record (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT;
-      CREATE TABLE revision (latest INTEGER NOT NULL, session TEXT NOT NULL) STRICT;
-      INSERT INTO revision VALUES (0, '${session}');
-      PRAGMA application_id = ${APPLICATION_ID};
-      PRAGMA user_version = ${SCHEMA_VERSION};
-    `);
-    return;
-  }
-  if (owner !== APPLICATION_ID) throw new StoreError(`${path} is not a cloudmapd database`);
-  if (version > SCHEMA_VERSION) {
-    throw new StoreError(
-      `${path} has schema ${version}, this cloudmapd knows ${SCHEMA_VERSION}: use a newer cloudmapd`,
-    );
-  }
-  if (version === 1) {
-    // A file that is written to must be whole; any other is looked through once it has been read.
-    requireIntegrity(database, path);
-    database.exec(`
-      ALTER TABLE revision ADD COLUMN session TEXT NOT NULL DEFAULT '${session}';
-      PRAGMA user_version = ${SCHEMA_VERSION};
-    `);
-  }
 }

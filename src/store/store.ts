@@ -21,6 +21,8 @@ export interface StoreBatch {
 }
 
 export interface Store {
+  /** What messages call it, such as its file's path. */
+  readonly place: string;
   /**
    * Names what is stored now: two equal ones have the same records, also over restarts and where a backup was put back.
    * Null: this store cannot tell.
@@ -61,5 +63,19 @@ export class StoreConflictError extends Error {
 
 /** The store could not read or write; `cause` says what the system said. */
 export class StoreError extends Error {
-  override readonly name = 'StoreError';
+  override readonly name: string = 'StoreError';
+}
+
+/** Another process has it open. */
+export class StoreHeldError extends StoreError {
+  override readonly name = 'StoreHeldError';
+}
+
+/** What is stored cannot be made sense of; nothing of it has been changed. */
+export class StoreDamagedError extends StoreError {
+  override readonly name = 'StoreDamagedError';
+
+  constructor(place: string, problem: string, options?: ErrorOptions) {
+    super(`${place} is damaged (${problem}) and is left as it is`, options);
+  }
 }

@@ -3,11 +3,13 @@
  * nothing is lost when the process is killed meanwhile. A device that fails below its file system (dm-error) is not
  * tried here: it takes root, a kernel with the device mapper, and a file system that would be beyond recovery anyway.
  */
+import { ListNamespacesCommand } from '@aws-sdk/client-servicediscovery';
 import { expect, it, type TestContext } from 'vitest';
 import { createRandom } from '../../src/answers/selection.ts';
 import { ANSWERS_FILE } from '../../src/publish/answers-file.ts';
 import { DiskWriter } from '../support/disk-writer.ts';
 import { type Fault, makeFailingDisk } from '../support/failing-disk.ts';
+import { Api } from '../support/journey-api.ts';
 import { setUpJourney, waitFor } from '../support/journey-tools.ts';
 import { bringDown, expectRecovery, readinessOf, SteadyWatch, waitForCalls } from '../support/store-outage.ts';
 import { compareWorld, settleWorld } from '../support/written-world.ts';
@@ -100,4 +102,29 @@ it('does not matter where it is compiled answers alone that cannot be kept', asy
   const successor = await restart();
   expect(await settle(successor)).toEqual([]);
   expect(successor.stderr()).toBe('');
+});
+
+it('leaves nothing of a call that was refused, also where the process is killed at once', async (context) => {
+  const disk = await makeFailingDisk(context, journey);
+  const dataDir = journey.newPath();
+  const daemon = await journey.start({ dataDir, launcher: disk.launcher });
+  const call = (operation: string, body: object) =>
+    fetch(daemon.endpoint, {
+      method: 'POST',
+      headers: { 'x-amz-target': `Route53AutoNaming_v20170314.${operation}` },
+      body: JSON.stringify(body),
+    });
+  expect((await call('CreateHttpNamespace', { Name: 'kept' })).status).toBe(200);
+  // Written, and not confirmed: the process that follows finds it in the log.
+  disk.fail(onBoth({ call: 'fsync', errno: 'EIO' }));
+  const refused = await call('CreateHttpNamespace', { Name: 'refused' });
+  expect({ status: refused.status, body: await refused.json() }).toMatchObject({
+    status: 500,
+    body: { __type: 'InternalFailure', Message: expect.stringContaining('Nothing was changed') },
+  });
+  await daemon.stop('SIGKILL');
+  const { Namespaces } = await new Api((await journey.start({ dataDir })).endpoint).sdk.send(
+    new ListNamespacesCommand({}),
+  );
+  expect(Namespaces?.map(({ Name }) => Name)).toEqual(['kept']);
 });

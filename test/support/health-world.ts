@@ -176,6 +176,7 @@ export class World {
     const oracle = this.#oracle;
     const store = this.#store;
     return {
+      place: 'memory',
       version: null,
       load: (first) => store.load(first),
       commit: async (changes, basis) => {
