@@ -155,7 +155,6 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
       // Told once, however many changes are due meanwhile; each is tried again.
       if (!(error instanceof StoreError)) log.error({ err: error }, 'a change that was due could not be made');
     };
-    logOutages(registry, log);
     logTransitions(registry, log);
     const prober = new Prober(registry, proberOptions(settings), proberEvents(log, onError), probe, clock);
     // Before the file's content comes in, whose new instances are registrations like others.
@@ -170,6 +169,8 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
         `${key} is declared in ${configFile ?? 'a file'} and was ${isGone ? 'removed' : 'changed'} through the API; the next reload or start sets it back`,
       );
     });
+    // What fails before has ended the start.
+    logOutages(registry, log);
     const schedules = [
       tryFailedStore(registry),
       scheduleOperations(registry, clock, onError),
@@ -185,7 +186,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
       for (const schedule of schedules) schedule.close();
       // Before the last writes are waited for, lest a verdict comes in behind them.
       prober.close();
-      await registry.settle();
+      await registry.close();
     });
     // Aliases of our own names are answered from the start.
     await registry.settle();

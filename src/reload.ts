@@ -15,6 +15,7 @@ import { compileLocalNames } from './synthesis/local-names.ts';
 
 /** The file is looked at so often; two looks in a row have to find the same. */
 const LOOK_INTERVAL_MS = 1000;
+const RETRY_MS = 30_000;
 
 export interface ReloaderParts {
   readonly registry: Registry;
@@ -36,6 +37,10 @@ export class Reloader {
   #running: Promise<void> | null = null;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
+  /** Why what was read last is not applied, as the log has it. */
+  #refusal: string | null = null;
+  /** When what was refused is read again though it is the same: what stood in its way may have gone. */
+  #retryAt = Number.POSITIVE_INFINITY;
   /** Settings of the file that are not in force, as the log has them. */
   #waiting = '';
   /** What was read last waits for the store to take changes again. */
@@ -86,7 +91,9 @@ export class Reloader {
       const isAsked = this.#isAsked;
       // Who asks from now on may have written what this reading misses.
       this.#isAsked = false;
-      const reading = await (isAsked ? this.#file.read() : this.#file.look());
+      if (isAsked) this.#refusal = null;
+      const isToRead = isAsked || performance.now() >= this.#retryAt;
+      const reading = await (isToRead ? this.#file.read() : this.#file.look());
       if (reading !== null && !this.#isClosed) await this.#apply(reading);
     } while (this.#isAsked && !this.#isClosed);
   }
@@ -94,12 +101,17 @@ export class Reloader {
   async #apply(reading: Reading): Promise<void> {
     const { log } = this.#parts;
     this.#isDue = false;
+    this.#retryAt = Number.POSITIVE_INFINITY;
     try {
       const done = await this.#declare(reading);
       if (done !== null) log.info(`${this.#name} was read again: ${done}`);
+      this.#refusal = null;
     } catch (error) {
       if (error instanceof SettingError || error instanceof ConfigFileError) {
-        log.error(`${error.message} (nothing of the file is applied, all stays as it was)`);
+        if (error.message !== this.#refusal)
+          log.error(`${error.message} (nothing of the file is applied, all stays as it was)`);
+        this.#refusal = error.message;
+        this.#retryAt = performance.now() + RETRY_MS;
       } else if (isStoreFailure(error)) {
         log.error(`${this.#name} is applied as soon as the store takes changes again`);
         this.#isDue = true;

@@ -32,25 +32,28 @@ export class FollowedFile {
     const isSettled = stamp === this.#seen;
     this.#seen = stamp;
     if (stamp === STREAM || !isSettled || (stamp === this.#read && !this.#isAsked)) return null;
-    const reading = await this.#take(stamp);
+    const reading = await this.#take(stamp, true);
     // Whatever comes next has another time: this one is older than a look. What could not be read is tried again.
     if (reading !== null && !(reading.text instanceof Error)) this.#read = stamp;
     return reading?.isNew ? reading.text : null;
   }
 
-  /** What stands there now, changed or not; null: it is being written, and the look that finds it settled has it. */
+  /**
+   * What stands there now, changed or not; null: it is being written, or empty as if it were, and the look that finds it
+   * settled has it.
+   */
   async read(): Promise<Reading | null> {
     this.#isAsked = true;
     this.#read = null;
-    return (await this.#take(await stampOf(this.#file)))?.text ?? null;
+    return (await this.#take(await stampOf(this.#file), false))?.text ?? null;
   }
 
-  async #take(stamp: string): Promise<{ text: Reading; isNew: boolean } | null> {
+  async #take(stamp: string, isSettled: boolean): Promise<{ text: Reading; isNew: boolean } | null> {
     const text =
       stamp === STREAM
         ? new Error('it is a pipe or a device, which says what it says once')
         : await readFile(this.#file, 'utf8').catch((error: Error) => error);
-    if ((await stampOf(this.#file)) !== stamp) return null;
+    if ((await stampOf(this.#file)) !== stamp || (text === '' && !isSettled)) return null;
     const digest = text instanceof Error ? text.message : digestOf(text);
     const isNew = this.#isAsked || digest !== this.#digest;
     this.#isAsked = false;

@@ -30,7 +30,9 @@ export async function loadState(store: Store, state: State): Promise<number> {
         endService();
         const given = key.slice(INSTANCE_PREFIX.length, key.indexOf('/', INSTANCE_PREFIX.length));
         // The service's own string, for all its instances.
-        serviceId = state.service(given)?.id ?? given;
+        const service = state.service(given);
+        if (service === undefined) throw new Error('its service is missing');
+        serviceId = service.id;
         prefix = `${INSTANCE_PREFIX}${serviceId}/`;
       }
       instances.push(instanceFrom(serviceId, key, value));
@@ -51,6 +53,10 @@ export async function loadState(store: Store, state: State): Promise<number> {
     turnEndMs = performance.now() + MAX_TURN_MS;
   }
   endService();
+  for (const { id, namespaceId } of state.services()) {
+    if (state.namespace(namespaceId) === undefined)
+      throw new StoreDamagedError(store.place, `the namespace of the service ${id} is missing`);
+  }
   operations.sort((a, b) => (a.value?.createdAt ?? 0) - (b.value?.createdAt ?? 0));
   for (const change of operations) state.apply(change);
   return revision;
@@ -61,6 +67,7 @@ function readRecord(place: string, [key, value]: StoredRecord, take: (key: strin
   try {
     take(key, value);
   } catch (cause) {
-    throw new StoreDamagedError(place, `the record "${key}" cannot be read: ${(cause as Error).message}`, { cause });
+    const problem = `the record ${JSON.stringify(key)} cannot be read: ${(cause as Error).message}`;
+    throw new StoreDamagedError(place, problem.replaceAll('\n', ' '), { cause });
   }
 }

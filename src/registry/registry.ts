@@ -53,6 +53,7 @@ export class Registry {
   readonly #outageListeners: ((outage: StoreError | null) => void)[] = [];
   readonly #queue: Queued[] = [];
   #outage: StoreError | null = null;
+  #isClosed = false;
   #writing: Promise<void> | null = null;
   #revision = 0;
   /** What is being committed: as the store has it, and as it will be applied. */
@@ -118,7 +119,14 @@ export class Registry {
     this.#outageListeners.push(listener);
   }
 
+  /** Resolves when every command that was submitted has been answered; from then on they are refused. */
+  async close(): Promise<void> {
+    await this.settle();
+    this.#isClosed = true;
+  }
+
   #enqueue<Result>(decide: Decider<Result>, isTrial: boolean): Promise<Result> {
+    if (this.#isClosed) return Promise.reject(new StoreError('the daemon is stopping'));
     return new Promise<Result>((resolve, reject) => {
       this.#queue.push({ decide, isTrial, resolve: resolve as (result: unknown) => void, reject });
       // Commands of the same turn of the event loop share a commit.

@@ -1,22 +1,33 @@
 /** A store that failed is tried until it takes batches again, also where nobody makes calls meanwhile. */
 import type { Registry } from './registry.ts';
 
-const INTERVAL_MS = 500;
+const SHORTEST_MS = 500;
+const LONGEST_MS = 8000;
+/** A store that fails again so soon takes what is small alone, as where the disk is all but full. */
+const STEADY_MS = 10_000;
 
-export function tryFailedStore(registry: Registry): { close(): void } {
+/** @param now ms of any clock that never goes back */
+export function tryFailedStore(registry: Registry, now = (): number => performance.now()): { close(): void } {
   let timer: NodeJS.Timeout | undefined;
   let isClosed = false;
+  let endedAt = Number.NEGATIVE_INFINITY;
+  let intervalMs = SHORTEST_MS;
   const tryLater = (): void => {
     clearTimeout(timer);
     if (isClosed) return;
     timer = setTimeout(() => {
       // What it failed of is the registry's to tell; its success ends the outage.
       registry.tryStore().catch(tryLater);
-    }, INTERVAL_MS);
+    }, intervalMs);
   };
   registry.onOutage((outage) => {
-    if (outage === null) clearTimeout(timer);
-    else tryLater();
+    if (outage === null) {
+      clearTimeout(timer);
+      endedAt = now();
+      return;
+    }
+    intervalMs = now() - endedAt < STEADY_MS ? Math.min(intervalMs * 2, LONGEST_MS) : SHORTEST_MS;
+    tryLater();
   });
   return {
     close() {

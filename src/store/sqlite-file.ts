@@ -53,6 +53,9 @@ export class SqliteFile {
       makeFolder(resolve(dirname(path)));
       isNew = !existsSync(path);
       if (!isNew) requireUsable(path);
+      // A log never comes before the file; SQLite would take it for another file's, and begin anew.
+      if (sizeOf(path) === 0 && sizeOf(logOf(path)) > 0)
+        throw new StoreDamagedError(path, `it ${isNew ? 'is missing' : 'is empty'}, and its log is there`);
       file = new SqliteFile(path, new DatabaseSync(path), sizeOf(logOf(path)) > 0);
     } catch (cause) {
       throw errorOf(path, cause, 'open');
@@ -65,6 +68,8 @@ export class SqliteFile {
         database.exec('BEGIN EXCLUSIVE');
         prepareSchema(database, path, session);
         database.exec('COMMIT');
+        // Such as a copy by other means, which is written to when it gets a log.
+        if (!isNew && !hasLog(database)) requireIntegrity(database, path);
         database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
         return file;
       });
@@ -101,11 +106,16 @@ export class SqliteFile {
   }
 }
 
-/** @throws StoreDamagedError where the file's structure is not whole */
+/** @throws StoreDamagedError where the file's structure is not whole, or its keys are not in order */
 export function requireIntegrity(database: DatabaseSync, path: string): void {
-  const [problem] = database.prepare('PRAGMA quick_check(1)').all() as { quick_check: string }[];
-  if (problem?.quick_check === 'ok') return;
-  throw new StoreDamagedError(path, String(problem?.quick_check).replaceAll('\n', ', '));
+  const [found] = database.prepare('PRAGMA integrity_check(1)').all() as { integrity_check: string }[];
+  if (found?.integrity_check === 'ok') return;
+  throw new StoreDamagedError(path, String(found?.integrity_check).replaceAll('\n', ', '));
+}
+
+function hasLog(database: DatabaseSync): boolean {
+  const { journal_mode: mode } = database.prepare('PRAGMA journal_mode').get() as { journal_mode: string };
+  return mode === 'wal';
 }
 
 function errorOf(path: string, cause: unknown, verb: string): StoreError {

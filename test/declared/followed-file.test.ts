@@ -195,6 +195,16 @@ describe('a reading', () => {
     expect(await look(3)).toEqual([null, 'two', null]);
   });
 
+  it('leaves a file that is empty just then to the look that finds it so again, or written', async () => {
+    write('');
+    expect(await followed.read()).toBeNull();
+    write('two');
+    expect(await look(3)).toEqual([null, 'two', null]);
+    write('');
+    expect(await followed.read()).toBeNull();
+    expect(await look(3)).toEqual([null, '', null]);
+  });
+
   it('says each time that the file is gone, and looks then say nothing', async () => {
     rmSync(file);
     for (let i = 0; i < 2; i++) expect(await followed.read()).toMatchObject({ code: 'ENOENT' });

@@ -285,6 +285,48 @@ describe('a store that fails', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it('is tried less often where it fails again soon after it took a batch', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+    const { store, failure } = failingStore();
+    const { registry } = await openRegistry({}, store);
+    let nowMs = 0;
+    const trials = tryFailedStore(registry, () => nowMs);
+    onTestFinished(() => trials.close());
+    /** After how long the next trial ends the outage. */
+    const outage = async (): Promise<number> => {
+      failure.error = new StoreError('the disk is full');
+      await expect(registry.submit(namespaceCommand(`n-${nowMs}`))).rejects.toThrow();
+      failure.error = null;
+      const since = nowMs;
+      while (registry.outage !== null) {
+        nowMs += 500;
+        await vi.advanceTimersByTimeAsync(500);
+        await registry.settle();
+      }
+      return nowMs - since;
+    };
+    const waited: number[] = [];
+    for (let n = 0; n < 6; n++) waited.push(await outage());
+    expect(waited).toEqual([500, 1000, 2000, 4000, 8000, 8000]);
+    nowMs += 60_000;
+    expect(await outage()).toBe(500);
+  });
+
+  it('is not written to any more once the registry is closed', async () => {
+    const { store } = failingStore();
+    const { registry } = await openRegistry({}, store);
+    const batches = watched(store);
+    const last = registry.submit(namespaceCommand('last'));
+    await registry.close();
+    await last;
+    await expect(registry.submit(namespaceCommand('late'))).rejects.toThrow('the daemon is stopping');
+    expect(registry.outage).toBeNull();
+    expect(batches).toHaveLength(1);
+  });
+
   it('does not give an InstancesRevision a second time', async () => {
     const { store, failure } = failingStore();
     const { registry } = await openRegistry({}, store);

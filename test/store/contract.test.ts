@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createRandom } from '../../src/answers/selection.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
 import { openStore, STORE_KINDS } from '../../src/store/open.ts';
 import { openSqliteStore, SQLITE_FILE } from '../../src/store/sqlite.ts';
@@ -378,6 +379,50 @@ describe('sqlite', () => {
     await store.close();
     expect(readFileSync(file()).equals(bytes)).toBe(true);
     expect(readdirSync(folder.path)).toEqual([SQLITE_FILE]);
+  });
+
+  it('refuses a file with one flipped bit, or has everything', async () => {
+    const store = opening();
+    const keys = Array.from({ length: 120 }, (_, i) => `instance/srv-a/i-${i}`);
+    await store.commit(put(Object.fromEntries(keys.map((key) => [key, 'v'.repeat(40)]))), 0);
+    await store.close();
+    const good = readFileSync(file());
+    const random = createRandom(20_261_123);
+    let refused = 0;
+    for (let n = 0; n < 300; n++) {
+      const bytes = Buffer.from(good);
+      const [at, bit] = [random(bytes.length), random(8)];
+      bytes[at] = (bytes[at] as number) ^ (1 << bit);
+      writeFileSync(file(), bytes);
+      try {
+        const again = opening();
+        try {
+          const { pages } = await again.load();
+          // What a key or a value means is the registry's to know.
+          expect([...pages].flat(), `bit ${bit} of octet ${at}`).toHaveLength(keys.length);
+        } finally {
+          await again.close();
+        }
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error;
+        refused++;
+      }
+    }
+    expect(refused).toBeGreaterThan(10);
+  });
+
+  it.each([
+    ['empty', (path: string) => writeFileSync(path, '')],
+    ['missing', (path: string) => rmSync(path)],
+  ])('refuses a file that is %s beside its log, which it leaves alone', async (_, lose) => {
+    const store = opening();
+    await store.commit(put({ a: '1' }), 0);
+    const log = readFileSync(`${file()}-wal`);
+    await store.close();
+    writeFileSync(`${file()}-wal`, log);
+    lose(file());
+    expect(openError().message).toMatch(/is damaged/);
+    expect(readFileSync(`${file()}-wal`).equals(log)).toBe(true);
   });
 
   it('looks through a file before it moves that on to its own schema', async () => {
