@@ -8,9 +8,13 @@ import { type Store, StoreHeldError } from '../store/store.ts';
 import { CommandError } from './command.ts';
 import type { FolderTarget } from './target.ts';
 
-/** @throws CommandError where a daemon holds it; StoreError */
-export async function withStore<T>(target: FolderTarget, run: (store: Store) => Promise<T>): Promise<T> {
-  const store = openFolder(target);
+/** @param isForLooking the store stays as it is. @throws CommandError where a daemon holds it; StoreError */
+export async function withStore<T>(
+  target: FolderTarget,
+  run: (store: Store) => Promise<T>,
+  isForLooking = true,
+): Promise<T> {
+  const store = openFolder(target, isForLooking);
   try {
     return await run(store);
   } finally {
@@ -18,11 +22,11 @@ export async function withStore<T>(target: FolderTarget, run: (store: Store) => 
   }
 }
 
-/** @param isForLooking nothing is made where nothing is @throws CommandError, StoreError */
+/** @param isForLooking nothing is made where nothing is, or moved on. @throws CommandError, StoreError */
 export async function withRegistry<T>(
   target: FolderTarget,
   run: (registry: Registry) => Promise<T>,
-  isForLooking = false,
+  isForLooking = true,
 ): Promise<T> {
   const work = async (store: Store): Promise<T> => {
     const registry = await Registry.open({
@@ -37,13 +41,13 @@ export async function withRegistry<T>(
       await registry.settle();
     }
   };
-  return isForLooking && !target.exists ? work(openMemoryStore()) : withStore(target, work);
+  return isForLooking && !target.exists ? work(openMemoryStore()) : withStore(target, work, isForLooking);
 }
 
-function openFolder({ configuration, why }: FolderTarget): Store {
+function openFolder({ configuration, why }: FolderTarget, isForLooking: boolean): Store {
   const { settings } = configuration;
   try {
-    return openStore(settings.store, settings.dataDir);
+    return openStore(settings.store, settings.dataDir, isForLooking);
   } catch (error) {
     if (!(error instanceof StoreHeldError)) throw error;
     throw new CommandError(`${error.message}, and ${why}: name its address with --endpoint`, { cause: error });

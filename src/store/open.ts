@@ -7,9 +7,9 @@ import type { Store } from './store.ts';
 export const STORE_KINDS = ['sqlite', 'memory'] as const;
 export type StoreKind = (typeof STORE_KINDS)[number];
 
-/** @throws StoreError where the backend cannot be opened */
-export function openStore(kind: StoreKind, dataDir: string): Store {
-  return kind === 'memory' ? openMemoryStore() : openSqliteStore(dataDir);
+/** @param isAsItIs nothing is made or moved on. @throws StoreError where the backend cannot be opened */
+export function openStore(kind: StoreKind, dataDir: string, isAsItIs = false): Store {
+  return kind === 'memory' ? openMemoryStore() : openSqliteStore(dataDir, isAsItIs);
 }
 
 /** Where a backend keeps everything; null: in no file. */

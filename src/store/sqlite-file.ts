@@ -44,9 +44,10 @@ export class SqliteFile {
   /**
    * Opens or makes it, and its folder; nobody else can until it is closed.
    * @param session of a file that has none yet
+   * @param isAsItIs the file is not to become another one: what has an older schema, or none, is refused
    * @throws StoreError; then the file is as it was, or is not there if it was not
    */
-  static open(path: string, session: string): SqliteFile {
+  static open(path: string, session: string, isAsItIs = false): SqliteFile {
     let isNew = false;
     let file: SqliteFile;
     try {
@@ -66,7 +67,7 @@ export class SqliteFile {
         database.exec('PRAGMA locking_mode = EXCLUSIVE');
         // Taking the write lock once is what makes the exclusive mode hold it from here on.
         database.exec('BEGIN EXCLUSIVE');
-        prepareSchema(database, path, session);
+        prepareSchema(database, path, session, isAsItIs);
         database.exec('COMMIT');
         // Such as a copy by other means, which is written to when it gets a log.
         if (!isNew && !hasLog(database)) requireIntegrity(database, path);
@@ -168,12 +169,13 @@ function requireUsable(path: string): void {
   if (size > 0 && size < HEADER_BYTES) throw notOurs(path);
 }
 
-function prepareSchema(database: DatabaseSync, path: string, session: string): void {
+function prepareSchema(database: DatabaseSync, path: string, session: string, isAsItIs: boolean): void {
   const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number };
   const { application_id: owner } = database.prepare('PRAGMA application_id').get() as { application_id: number };
   if (version === 0 && owner === 0) {
     const { count } = database.prepare('SELECT count(*) AS count FROM sqlite_schema').get() as { count: number };
     if (count > 0) throw notOurs(path);
+    if (isAsItIs) throw new StoreError(`${path} is empty`);
     database.exec(`
       CREATE TABLE record (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT;
       CREATE TABLE revision (latest INTEGER NOT NULL, session TEXT NOT NULL) STRICT;
@@ -190,6 +192,11 @@ function prepareSchema(database: DatabaseSync, path: string, session: string): v
     );
   }
   if (version === 1) {
+    if (isAsItIs) {
+      throw new StoreError(
+        `${path} has schema 1: the next start of a daemon moves it on to ${SCHEMA_VERSION}, from where an older cloudmapd cannot go back; until then it is left to that one`,
+      );
+    }
     // A file that is written to must be whole; any other is looked through once it has been read.
     requireIntegrity(database, path);
     database.exec(`

@@ -22,12 +22,13 @@ const BEHIND_ALL = new Uint8Array(0);
 /**
  * Opens or makes `<dataDir>/cloudmapd.db`. Revisions count on where a backup was put back, so each is told apart by the
  * session that committed it: what was open from one opening to its end.
+ * @param isAsItIs for whoever only looks: a file of an older schema is refused rather than moved on
  * @throws StoreError where the folder cannot be written, the file is another daemon's, no database or not ours
  */
-export function openSqliteStore(dataDir: string): Store {
+export function openSqliteStore(dataDir: string, isAsItIs = false): Store {
   const path = join(dataDir, SQLITE_FILE);
   const session = randomBytes(SESSION_BYTES).toString('base64url');
-  const file = SqliteFile.open(path, session);
+  const file = SqliteFile.open(path, session, isAsItIs);
   const { database } = file;
   const { put, remove, advance, firstPage, nextPage, latest } = file.attempt(() => {
     removeCopies(dataDir, SQLITE_FILE);
@@ -36,10 +37,11 @@ export function openSqliteStore(dataDir: string): Store {
   const listeners: ((batch: StoreBatch) => void)[] = [];
   const copies = new Copies(database, path);
   let { revision, session: lastSession } = latest;
+  /** All of it has been looked through. */
+  let isWhole = false;
 
   /** No statement stays open between pages: whoever reads may do so at leisure. */
   function* readPages(first: readonly string[]): Generator<StoredRecord[]> {
-    let isWhole = false;
     try {
       for (const [from, to] of rangesOf(first)) {
         let page = firstPage.all(from, to) as unknown as StoredRecord[];
@@ -55,9 +57,19 @@ export function openSqliteStore(dataDir: string): Store {
       throw file.errorOf(cause, 'read');
     } finally {
       // Also where it is the reader to whom a record means nothing.
-      if (!isWhole) file.isDamaged = true;
+      file.isDamaged = !isWhole;
     }
   }
+
+  const examine = (): void => {
+    try {
+      requireIntegrity(database, path);
+      isWhole = true;
+    } catch (cause) {
+      file.isDamaged = true;
+      throw file.errorOf(cause, 'read');
+    }
+  };
 
   /** A batch has failed. @returns why */
   const undo = (cause: unknown): Error => {
@@ -108,7 +120,11 @@ export function openSqliteStore(dataDir: string): Store {
     watch(listener) {
       listeners.push(listener);
     },
-    backup: (signal) => copies.make(signal),
+    async backup(signal) {
+      // A copy of a damaged file would take the place of a good one.
+      if (!isWhole) examine();
+      return copies.make(signal);
+    },
     async close() {
       await copies.close();
       file.close();

@@ -235,7 +235,7 @@ describe('sqlite', () => {
     await again.close();
   });
 
-  it('opens a file of the first schema with everything, and moves it on', async () => {
+  const makeFirstSchema = (): void =>
     alter((database) =>
       database.exec(`
         CREATE TABLE record (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT;
@@ -246,6 +246,29 @@ describe('sqlite', () => {
         PRAGMA user_version = 1;
       `),
     );
+
+  it.each<[string, () => void, RegExp]>([
+    ['an older schema', makeFirstSchema, /has schema 1: the next start of a daemon moves it on/],
+    ['no schema', () => writeFileSync(file(), ''), /is empty/],
+  ])('is not made another one for whoever only looks: a file with %s', (_, make, problem) => {
+    make();
+    const before = readFileSync(file());
+    expect(() => openSqliteStore(folder.path, true)).toThrow(problem);
+    expect(readFileSync(file()).equals(before)).toBe(true);
+    expect(readdirSync(folder.path)).toEqual([SQLITE_FILE]);
+  });
+
+  it('makes no copy of a damaged file', async () => {
+    const bytes = await damageFreelist();
+    const store = opening();
+    await expect(store.backup?.()).rejects.toThrow(/is damaged/);
+    await store.close();
+    expect(readFileSync(file()).equals(bytes)).toBe(true);
+    expect(readdirSync(folder.path)).toEqual([SQLITE_FILE]);
+  });
+
+  it('opens a file of the first schema with everything, and moves it on', async () => {
+    makeFirstSchema();
     const first = opening();
     expect((await first.load()).revision).toBe(7);
     expect(await records(first)).toEqual({ a: '1', b: '2' });
