@@ -56,6 +56,8 @@ export class ExactRules {
   readonly #tally: Tally;
   /** What names of namespaces are taken, and by whose id; null: not needed so far. */
   #names: Map<string, string> | null = null;
+  /** Ids of namespaces that are yet to be made; null: not needed so far. */
+  #pendingNamespaces: Set<string> | null = null;
   /** Services in which something has changed. */
   readonly #touched = new Set<string>();
 
@@ -261,6 +263,9 @@ export class ExactRules {
   putOperation({ index, value: wanted }: Row<ExactOperation>): void {
     const { state } = this.#target;
     if (this.#target.hasOperation(wanted.id)) return;
+    const fail = (member: string | null, problem: string): ImportError =>
+      new ImportError(pathOf('operations', index, member), problem, wanted.id);
+    if (wanted.work !== null) this.#checkWork(wanted.work, wanted.type, fail);
     let value = this.#operationOf(wanted);
     const answering = value.request === null ? undefined : state.operationByRequest(value.request.key);
     // Whoever repeats the request here has got that one's id.
@@ -268,10 +273,39 @@ export class ExactRules {
     for (const target of targetsOf(value)) {
       const other = state.pendingOperationOn(target);
       if (other === undefined) continue;
-      const problem = `is pending, and so is ${other.id} on the same target`;
-      throw new ImportError(['operations', index], problem, value.id);
+      throw fail(null, `is pending, and so is ${other.id} on the same target`);
     }
     this.#target.add([{ kind: 'operation', id: value.id, value }]);
+  }
+
+  /**
+   * What no call could have been accepted for. Whether it can (still) be done shows when its time comes, as ever: an
+   * operation may well have become impossible since.
+   */
+  #checkWork(work: NonNullable<ExactOperation['work']>, type: Operation['type'], fail: Fail): void {
+    if (type !== work.kind.toUpperCase().replace('-', '_')) throw fail('type', `is ${type}, and its work ${work.kind}`);
+    if (work.kind === 'create-namespace') {
+      const { namespace } = work;
+      guard(fail, 'work', () => checkNamespaceName(namespace.type, namespace.name));
+      guard(fail, 'work', () => this.#checkTags(namespace.tags, namespace.id));
+      if (this.#target.state.namespace(namespace.id) !== undefined || this.#pendingIds().has(namespace.id)) {
+        throw fail('work', `creates ${namespace.id}, which is the id of another namespace already`);
+      }
+      this.#pendingIds().add(namespace.id);
+    }
+    if (work.kind === 'register-instance') guard(fail, 'work', () => checkInstanceId(work.instance.id));
+    if (work.kind === 'deregister-instance') guard(fail, 'work', () => checkInstanceId(work.instanceId));
+  }
+
+  /** Of namespaces that are yet to be made. */
+  #pendingIds(): Set<string> {
+    if (this.#pendingNamespaces === null) {
+      this.#pendingNamespaces = new Set();
+      for (const { work } of this.#target.state.pendingOperations()) {
+        if (work?.kind === 'create-namespace') this.#pendingNamespaces.add(work.namespace.id);
+      }
+    }
+    return this.#pendingNamespaces;
   }
 
   #operationOf(wanted: ExactOperation): Operation {

@@ -50,6 +50,16 @@ function documentOf(change: (parts: Parts) => unknown = () => {}): Parts {
   return parts;
 }
 
+/** A pending one. */
+const creation = (id: string, change: object): Record<string, unknown> => ({
+  id,
+  type: 'CREATE_NAMESPACE',
+  status: 'PENDING',
+  createdAt: 5,
+  targets: { NAMESPACE: 'ns-2' },
+  work: { kind: 'create-namespace', namespace: { ...NAMESPACE, id: 'ns-2', name: 'other.test', ...change } },
+});
+
 const first = (records: readonly Record<string, unknown>[]): Record<string, unknown> =>
   records[0] as Record<string, unknown>;
 
@@ -215,6 +225,44 @@ describe('what cannot be', () => {
         ),
       ['operations', 1],
       /is pending, and so is op-1/,
+    ],
+    ...[
+      ['of no name', { name: 'a..b' }, /op-1\): "a\.\.b" cannot be served as a domain name: it has an empty label/],
+      ['with a label too long', { name: `${'x'.repeat(70)}.test` }, /a label longer than 63 octets/],
+      ['with a name too long', { name: `${'x.'.repeat(150)}test` }, /is no name|is longer than 253/],
+      ['with the id of another', { id: 'ns-1' }, /creates ns-1, which is the id of another namespace already/],
+      ['with a reserved tag', { tags: { 'aws:x': '' } }, /reserved/],
+    ].map(
+      ([what, change, message]) =>
+        [
+          `a namespace ${what} that is being created`,
+          (d: Parts) => d.operations.push(creation('op-1', change as object)),
+          ['operations', 0, 'work'],
+          message,
+        ] as [string, (parts: Parts) => unknown, (string | number)[], RegExp],
+    ),
+    [
+      'two namespaces with one id that are being created',
+      (d) => d.operations.push(creation('op-1', {}), creation('op-2', { name: 'second.test' })),
+      ['operations', 1, 'work'],
+      /creates ns-2, which is the id of another namespace already/,
+    ],
+    [
+      'a pending registration of what is no instance id',
+      (d) =>
+        d.operations.push({
+          ...creation('op-1', {}),
+          type: 'REGISTER_INSTANCE',
+          work: { kind: 'register-instance', instance: { ...WEB_1, id: 'a b' } },
+        }),
+      ['operations', 0, 'work'],
+      /is no instance id/,
+    ],
+    [
+      'an operation that works on what is not of its type',
+      (d) => d.operations.push({ ...creation('op-1', {}), type: 'DELETE_NAMESPACE' }),
+      ['operations', 0, 'type'],
+      /is DELETE_NAMESPACE, and its work create-namespace/,
     ],
   ])('%s is refused, and nothing is in', async (_, change, path, message) => {
     const { registry, store } = await openRegistry();
@@ -526,6 +574,25 @@ describe('operations', () => {
     await imported(to.registry, exported(from.registry, 'json'));
     expect(await create(to.registry)).toEqual({ operationId });
     expect(to.registry.state.operationCount).toBe(1);
+  });
+
+  it('make no namespace in the place of another, or one that DNS cannot name, however they came', async () => {
+    const { registry } = await withContent({ operationDelayMs: 1000 });
+    const before = registry.state.namespace('ns-1');
+    const wrong = [creation('op-1', { id: 'ns-1' }), creation('op-2', { name: 'a..b' })];
+    await registry.submit(() => ({
+      changes: wrong.map((value) => ({
+        kind: 'operation' as const,
+        id: value.id as string,
+        value: { error: null, request: null, dueAt: 5, updatedAt: 5, ...value } as never,
+      })),
+      result: null,
+    }));
+    for (const id of ['op-1', 'op-2']) {
+      await registry.submit((state, context) => endOperation(state, id, context));
+      expect(registry.state.operation(id)?.status).toBe('FAIL');
+    }
+    expect([...registry.state.namespaces()]).toEqual([before]);
   });
 
   it('that have ended here do not begin again', async () => {
