@@ -19,6 +19,7 @@ export async function readJson(chunks: AsyncIterable<string | Uint8Array>, reade
   // Loaded with the first import: no start needs it.
   const { JSONParser } = await import('@streamparser/json');
   const parser = new JSONParser({ paths: ['$.*', ...LISTS.map((list) => `$.${list}.*`)] });
+  keepByteOrderMarks(parser);
   const seen = new Set<string>();
   let last = '';
   let unfinished = 0;
@@ -67,6 +68,12 @@ export async function readJson(chunks: AsyncIterable<string | Uint8Array>, reade
   }
   if (!parser.isEnded) parser.end();
   if (problem !== null) throw problem;
+}
+
+/** The parser's own decoder takes U+FEFF away wherever it begins what is decoded: a string, or a part of one. */
+function keepByteOrderMarks(parser: object): void {
+  const { tokenizer } = parser as { tokenizer: { bufferedString: { decoder: TextDecoder } } };
+  tokenizer.bufferedString.decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 }
 
 /** As the parser says it, of the chunk that it was given. */

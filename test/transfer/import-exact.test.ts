@@ -326,6 +326,19 @@ describe('a document', () => {
     }
   });
 
+  it('keeps U+FEFF wherever a text has it, raw and escaped, and may begin with one itself', async () => {
+    const odd = ['\ufeffhello', 'a\ufeffé\ufeff', '\ufeff', '\ufeff\ufeff'];
+    const tags = Object.fromEntries([...odd.map((key) => [key, key]), ['hello', 'another']]);
+    const document = documentOf((d) => Object.assign(first(d.namespaces), { description: odd[0], tags }));
+    const raw = JSON.stringify(document);
+    for (const text of [raw, raw.replaceAll('\ufeff', '\\uFEFF'), `\ufeff${raw}`]) {
+      const { registry } = await openRegistry();
+      await imported(registry, text);
+      expect(registry.state.namespace('ns-1')).toMatchObject({ description: odd[0], tags });
+      expect(exported(registry, 'json')).not.toContain('\ufeff');
+    }
+  });
+
   it('may leave out what is made anew, which stays when it comes again', async () => {
     const { registry, store, clock } = await openRegistry();
     const document = documentOf((d) => {
