@@ -6,6 +6,7 @@ import { updateService } from '../../src/registry/services.ts';
 import { endOperation } from '../../src/registry/work.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
 import { StoreError } from '../../src/store/store.ts';
+import { importText } from '../../src/transfer/import.ts';
 import {
   deregisterCommand,
   dump,
@@ -311,7 +312,63 @@ describe('what cannot be', () => {
   });
 });
 
+describe('what no document begins with', () => {
+  const endless = (head: string, chunk: string) => {
+    const read = { chunks: 0 };
+    const chunks = (async function* () {
+      yield Buffer.from(head);
+      for (; read.chunks < 100; read.chunks++) yield Buffer.from(chunk.repeat(1000));
+    })();
+    return { read, chunks };
+  };
+
+  it.each([
+    ['an unknown key', '{"cloudmapd":1,', '"m0":0,', /^m0: is not a known key$/],
+    ['an unknown key before its form is known', '{', '"m0":0,', /^m0: is not a known key$/],
+    ['a key of the other form', '{"cloudmapd":1,', '"ec2Instances":{},', /^ec2Instances: is not a known key$/],
+    ['an object for a list', '{"cloudmapd":1,"instances":{', '"m0":0,', /^instances: a list is expected$/],
+    ['a text for a list', '{"namespaces":"a",', '"m0":0,', /^namespaces: a list is expected$/],
+    ['a list', '[', '0,', /no export of cloudmapd/],
+    ['lists in lists', '{"namespaces":', '[', /^namespaces\[0\]: is nested too deeply$/],
+    ['objects in objects', '{"ec2Instances":', '{"a":', /^ec2Instances: is nested too deeply$/],
+    ['a key twice', '{"namespaces":[{"a":1},{"a":0,', '"a":0,', /^namespaces\[1\]: has the key "a" twice$/],
+  ])('%s is refused before the rest is read', async (_, head, chunk, message) => {
+    const { registry } = await openRegistry();
+    const { read, chunks } = endless(head, chunk);
+    await expect(importText(registry, chunks, { dryRun: true })).rejects.toThrow(message);
+    expect(read.chunks).toBeLessThan(2);
+  });
+
+  it.each<[string, string, RegExp]>([
+    ['a record', '{"id":"ns-1","name":"a.test","type":"HTTP","name":"b.test"}', /has the key "name" twice/],
+    ['a map', '{"id":"ns-1","name":"a","type":"HTTP","tags":{"a":"1","b":"2","a":"3"}}', /has the key "a" twice/],
+    [
+      'a map of many',
+      `{"tags":{${Array.from({ length: 100 }, (_, i) => `"k${i}":""`)},"k99":""}}`,
+      /has the key "k99" twice/,
+    ],
+    ['one that is written otherwise', '{"id":"ns-1","\\u0069d":"ns-2"}', /has the key "id" twice/],
+    ['what objects have a meaning for', '{"tags":{"__proto__":"1","__proto__":"2"}}', /has the key "__proto__" twice/],
+  ])('a key twice in %s is refused, which would be the last one that is read otherwise', async (_, record, message) => {
+    const { registry } = await openRegistry();
+    for (const form of ['"cloudmapd":1,', '']) {
+      const text = `{${form}"namespaces":[{"id":"ns-0","name":"x","type":"HTTP"},${record}]}`;
+      await expect(imported(registry, text)).rejects.toMatchObject({
+        path: ['namespaces', 1],
+        message: expect.stringMatching(message),
+      });
+    }
+  });
+});
+
 describe('a document', () => {
+  it('may have the same key in one record after the other, and leave a list to null', async () => {
+    const { registry } = await openRegistry();
+    await imported(registry, '{"namespaces":[{"name":"a","type":"HTTP"},{"name":"b","type":"HTTP"}]}');
+    await imported(registry, '{"ec2Instances":null,"namespaces":null}');
+    expect([...registry.state.namespaces()].map(({ name }) => name)).toEqual(['a', 'b']);
+  });
+
   it('may have its members in any order, and any white space', async () => {
     const from = await withContent();
     const text = exported(from.registry, 'json');
