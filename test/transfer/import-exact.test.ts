@@ -227,6 +227,23 @@ describe('what cannot be', () => {
       ['operations', 1],
       /is pending, and so is op-1/,
     ],
+    ...(
+      [
+        ['revision', 'services', 'revision'],
+        ['time of a service', 'services', 'createdAt'],
+        ['time of a namespace', 'namespaces', 'createdAt'],
+        ['time of an instance', 'instances', 'registeredAt'],
+      ] as const
+    ).map(
+      ([what, list, member]) =>
+        [
+          `a ${what} that the next one would not be greater than`,
+          (d: Parts) =>
+            Object.assign(first(d[list] as Record<string, unknown>[]), { [member]: Number.MAX_SAFE_INTEGER }),
+          [list, 0, member],
+          /is no time in milliseconds: more than 8640000000000000/,
+        ] as [string, (parts: Parts) => unknown, (string | number)[], RegExp],
+    ),
     ...[
       ['of no name', { name: 'a..b' }, /op-1\): "a\.\.b" cannot be served as a domain name: it has an empty label/],
       ['with a label too long', { name: `${'x'.repeat(70)}.test` }, /a label longer than 63 octets/],
