@@ -60,6 +60,8 @@ export class ExactRules {
   #pendingNamespaces: Set<string> | null = null;
   /** Services in which something has changed. */
   readonly #touched = new Set<string>();
+  /** Services of which more is to come, and the document's revision. */
+  readonly #unfinished = new Map<string, number | undefined>();
 
   constructor(target: Target, context: Context, tally: Tally) {
     this.#target = target;
@@ -105,7 +107,7 @@ export class ExactRules {
     }
     const target = namespaceNameTarget(value);
     const holder = this.#names.get(target);
-    if (holder !== undefined) throw fail('name', `is the name of ${holder} already`);
+    if (holder !== undefined) throw fail('name', nameTaken(holder, state.namespace(holder)));
     const other = state.namespaceByHttpName(value.httpName);
     if (other !== undefined) {
       throw fail(
@@ -164,7 +166,7 @@ export class ExactRules {
     }
     guard(fail, null, () => checkService(namespace, { ...value, isHttpOnly: value.type === 'HTTP' }, this.#context));
     const same = guard(fail, 'name', () => findSameService(state, namespace.id, value.name, value.dns));
-    if (same !== undefined && same.id !== value.id) throw fail('name', `is the name of ${same.id} already`);
+    if (same !== undefined && same.id !== value.id) throw fail('name', nameTaken(same.id, same));
     if (existing !== undefined) guard(fail, 'name', () => requireFreeOwners(state, value));
     const { creatorRequestId } = value;
     const repeated = creatorRequestId === null ? undefined : state.serviceByRequest(namespace.id, creatorRequestId);
@@ -247,16 +249,40 @@ export class ExactRules {
    * @param isLast whether the document has no more of its instances; its revision is given with the last
    */
   endService(serviceId: string, wanted: number | undefined, isLast: boolean): void {
-    if (!this.#touched.has(serviceId) && !isLast) return;
-    const { state } = this.#target;
+    if (!isLast) {
+      this.#unfinished.set(serviceId, wanted);
+      return;
+    }
+    this.#unfinished.delete(serviceId);
+    const { greatest, isAhead } = this.#compareRevision(serviceId, wanted);
+    if (isAhead) this.#putRevision(serviceId, wanted ?? greatest);
+    else if (this.#touched.has(serviceId)) this.#putRevision(serviceId, this.#nextRevision());
+  }
+
+  /**
+   * What is in by now is read by others, and is all there is where the import ends here: it has a revision of its own,
+   * which leaves the document's for when all is in.
+   */
+  endPiece(): void {
+    for (const [serviceId, wanted] of this.#unfinished) {
+      if (!this.#touched.has(serviceId)) continue;
+      const { greatest, isAhead } = this.#compareRevision(serviceId, wanted);
+      this.#putRevision(serviceId, isAhead ? greatest + 1 : this.#nextRevision());
+    }
+  }
+
+  #compareRevision(serviceId: string, wanted: number | undefined): { greatest: number; isAhead: boolean } {
     const current = this.#target.revision(serviceId);
-    const hasOwn = current > 0;
-    const greatest = hasOwn ? current : state.revision(RETIRED_REVISIONS);
-    const isAhead = wanted !== undefined && wanted > greatest;
-    if (isAhead && !isLast) return;
-    if (!isAhead && !this.#touched.has(serviceId)) return;
-    const value = isAhead ? wanted : nextRevision(state, this.#context.now);
-    this.#target.add([{ kind: 'revision', id: serviceId, value }]);
+    const greatest = current > 0 ? current : this.#target.state.revision(RETIRED_REVISIONS);
+    return { greatest, isAhead: wanted !== undefined && wanted > greatest };
+  }
+
+  #nextRevision(): number {
+    return nextRevision(this.#target.state, this.#context.now);
+  }
+
+  #putRevision(id: string, value: number): void {
+    this.#target.add([{ kind: 'revision', id, value }]);
   }
 
   /** Operations that are here already stay as they are: what has ended does not begin again. */
@@ -351,6 +377,12 @@ type Fail = (member: string | null, problem: string) => ImportError;
 
 function pathOf(list: string, index: number, member: string | null): (string | number)[] {
   return member === null ? [list, index] : [list, index, member];
+}
+
+/** What a configuration file has made got ids of its own, and makes it again wherever it is deleted. */
+function nameTaken(id: string, holder: Namespace | Service | undefined): string {
+  const mend = ': import into a new data folder before the first start with that file, which takes it over';
+  return `is the name of ${id} already${holder?.manager === 'file' ? `, of the configuration file${mend}` : ''}`;
 }
 
 function guard<T>(fail: Fail, member: string | null, check: () => T): T {

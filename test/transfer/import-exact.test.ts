@@ -1,5 +1,8 @@
 /** `--format json`: records by their ids, refused whole where anything of them cannot be. */
 import { describe, expect, it } from 'vitest';
+import { declare } from '../../src/declared/declare.ts';
+import { readContent } from '../../src/declared/schema.ts';
+import { parseYaml } from '../../src/declared/yaml.ts';
 import type { RegistryOptions } from '../../src/registry/decision.ts';
 import { createNamespace, deleteNamespace } from '../../src/registry/namespaces.ts';
 import { updateService } from '../../src/registry/services.ts';
@@ -630,6 +633,15 @@ describe('who manages what is imported', () => {
     expect(registry.state.instance('srv-web', 'api-1')).toMatchObject({ attributes: WEB_1.attributes, manager: 'api' });
   });
 
+  it('is refused beside what a configuration file has made under the name, with the way round it', async () => {
+    const { registry } = await openRegistry();
+    const yaml = parseYaml('shop.yaml', 'namespaces: [{ name: corp.test, type: DNS_PRIVATE, vpc: vpc-1 }]');
+    await declare(registry, readContent(yaml), yaml);
+    await expect(imported(registry, documentOf())).rejects.toThrow(
+      /is the name of ns-\w+ already, of the configuration file: import into a new data folder before the first start/,
+    );
+  });
+
   it('is the file where the running configuration declares it', async () => {
     const declared = new Set([
       JSON.stringify(['namespace-name/DNS_PRIVATE/vpc-1/corp.test', null, null]),
@@ -733,6 +745,48 @@ describe('an import of many pieces', () => {
     expect(report.unchanged.instances).toBeGreaterThan(0);
     expect(registry.state.revision('srv-web')).toBe(50);
     expect(dump((await reopen()).state)).toEqual(dump(registry.state));
+  });
+
+  it.each<[string, number, Record<string, unknown>]>([
+    ['new ones', 0, {}],
+    ['changed ones', 50, { attributes: { AWS_INSTANCE_IPV4: '10.0.0.2' } }],
+  ])('has a revision for %s with each piece, and the document’s when all is in', async (_, before, change) => {
+    const memory = openMemoryStore();
+    let left = Number.POSITIVE_INFINITY;
+    const failing = {
+      ...memory,
+      commit: async (...args: Parameters<typeof memory.commit>) => {
+        if (left-- <= 0) throw new StoreError('the disk is full');
+        return memory.commit(...args);
+      },
+    };
+    const { registry, reopen } = await openRegistry({}, failing as typeof memory);
+    if (before > 0) await imported(registry, many(1200));
+    expect(registry.state.revision('srv-web')).toBe(before);
+    const told: number[] = [];
+    const unmoved: string[][] = [];
+    registry.subscribe(async (changes) => {
+      const kinds = new Set(changes.map((each) => each.change.kind));
+      if ((kinds.has('instance') || kinds.has('service')) && !kinds.has('revision')) unmoved.push([...kinds]);
+      if (kinds.has('revision')) told.push(registry.state.revision('srv-web'));
+    });
+    const document = documentOf((d) => {
+      for (let i = 2; i <= 1200; i++) d.instances.push({ ...WEB_1, id: `web-${i}`, ...change });
+      Object.assign(first(d.services), { revision: 1000 });
+      Object.assign(first(d.instances), change);
+    });
+    left = 2;
+    await expect(imported(registry, document)).rejects.toThrow(/the disk is full \(/);
+    const between = registry.state.revision('srv-web');
+    expect(between).toBeGreaterThan(before);
+    expect(between).toBeLessThan(1000);
+    expect((await reopen()).state.revision('srv-web')).toBe(between);
+    left = Number.POSITIVE_INFINITY;
+    await imported(registry, document);
+    expect((await reopen()).state.revision('srv-web')).toBe(1000);
+    expect(unmoved).toEqual([]);
+    expect(told.length).toBeGreaterThan(2);
+    expect(told).toEqual([...new Set(told)].sort((a, b) => a - b));
   });
 
   it('says nothing of it where the first piece fails', async () => {
