@@ -18,7 +18,7 @@ import {
   registerCommand,
   UNLIMITED,
 } from '../support/registry.ts';
-import { exported, imported, storedIn } from '../support/transfer.ts';
+import { exported, imported, inChunks, storedIn } from '../support/transfer.ts';
 
 interface Parts {
   readonly namespaces: Record<string, unknown>[];
@@ -409,10 +409,13 @@ describe('a document', () => {
     const document = documentOf((d) => Object.assign(first(d.namespaces), { description: odd[0], tags }));
     const raw = JSON.stringify(document);
     for (const text of [raw, raw.replaceAll('\ufeff', '\\uFEFF'), `\ufeff${raw}`]) {
-      const { registry } = await openRegistry();
-      await imported(registry, text);
-      expect(registry.state.namespace('ns-1')).toMatchObject({ description: odd[0], tags });
-      expect(exported(registry, 'json')).not.toContain('\ufeff');
+      // Cut in the midst of characters and escapes as well.
+      for (const size of [1, 7, 10_000]) {
+        const { registry } = await openRegistry();
+        await importText(registry, inChunks(text, size), { dryRun: false });
+        expect(registry.state.namespace('ns-1')).toMatchObject({ description: odd[0], tags });
+        expect(exported(registry, 'json')).not.toContain('\ufeff');
+      }
     }
   });
 
