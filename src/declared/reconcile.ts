@@ -1,6 +1,7 @@
 /**
  * Declared content into the registry: missing is created, changed is set back, removed is deleted; what was made
- * through the API, or imported, is never touched. An import puts such content once, and removes nothing.
+ * through the API is never touched, and what was imported becomes the file's where the file declares it. An import puts
+ * such content once, and removes nothing.
  */
 import { givenAttributes } from '../registry/attributes.ts';
 import type { Context, Decision } from '../registry/decision.ts';
@@ -9,7 +10,7 @@ import { Draft } from '../registry/draft.ts';
 import { ServiceError } from '../registry/errors.ts';
 import { hostedZoneId, namespaceId, serviceId } from '../registry/ids.ts';
 import { buildInstance, checkInstance, checkInstanceId, putInstance, removeInstance } from '../registry/instances.ts';
-import type { Instance, Manager, Namespace, Service } from '../registry/model.ts';
+import type { Change, Instance, Manager, Namespace, Service } from '../registry/model.ts';
 import {
   checkNamespaceName,
   findSameNamespace,
@@ -127,8 +128,9 @@ class Reconciler {
   putNamespace(declared: DeclaredNamespace, path: KeyPath): void {
     const { name, type } = declared;
     const wanted = { name, type, vpc: declared.vpc ?? null };
-    const existing = findSameNamespace(this.#state, wanted);
-    this.#requireOwn(existing, namespaceNameTarget(wanted), `the namespace "${name}"`, [...path, 'name']);
+    const found = findSameNamespace(this.#state, wanted);
+    this.#requireOwn(found, namespaceNameTarget(wanted), `the namespace "${name}"`, [...path, 'name']);
+    const existing = this.#adopt('namespace', found);
     this.#at([...path, 'name'], () => checkNamespaceName(type, name));
     const described = {
       description: declared.description ?? null,
@@ -184,8 +186,9 @@ class Reconciler {
       hasCustomHealthCheck: declared.healthCheckCustom !== undefined,
     };
     const dns = this.#at(path, () => checkService(namespace, spec, this.#context));
-    const existing = this.#at([...path, 'name'], () => findSameService(this.#state, namespace.id, name, dns));
-    this.#requireOwn(existing, `${namespace.id} ${existing?.name ?? name}`, `the service "${name}"`, [...path, 'name']);
+    const found = this.#at([...path, 'name'], () => findSameService(this.#state, namespace.id, name, dns));
+    this.#requireOwn(found, `${namespace.id} ${found?.name ?? name}`, `the service "${name}"`, [...path, 'name']);
+    const existing = this.#adopt('service', found);
     this.#at([...path, 'attributes'], () => requireAttributeQuota(declared.attributes, name, this.#context));
     const described = {
       // A name in DNS may be written in another case.
@@ -242,8 +245,9 @@ class Reconciler {
 
   #putInstance(namespace: Namespace, service: Service, declared: DeclaredInstance, path: KeyPath): void {
     const { id } = declared;
-    const existing = this.#state.instance(service.id, id);
-    this.#requireOwn(existing, `${service.id} ${id}`, `the instance "${id}"`, [...path, 'id']);
+    const found = this.#state.instance(service.id, id);
+    this.#requireOwn(found, `${service.id} ${id}`, `the instance "${id}"`, [...path, 'id']);
+    const existing = this.#adoptInstance(found);
     this.#at([...path, 'id'], () => checkInstanceId(id));
     const attributes = this.#at([...path, 'attributes'], () =>
       checkInstance(this.#state, namespace, service, id, declared.attributes, null, this.#context),
@@ -263,13 +267,27 @@ class Reconciler {
   #requireOwn(existing: { manager: Manager } | undefined, key: string, what: string, path: KeyPath): void {
     if (this.#seen.has(key)) throw new DeclaredError(path, `${what} is declared twice`);
     this.#seen.add(key);
-    if (this.#manager === 'file' && existing !== undefined && existing.manager !== 'file') {
-      const origin = existing.manager === 'api' ? 'made through the API' : 'imported';
+    if (this.#manager === 'file' && existing?.manager === 'api') {
       throw new DeclaredError(
         path,
-        `${what} exists already and was ${origin}: take it out of the file to start, and delete it there`,
+        `${what} exists already and was made through the API: take it out of the file to start, and delete it there`,
       );
     }
+  }
+
+  /** What was imported is the file's from now on: how else could a daemon with a file be restored? */
+  #adopt<T extends Namespace | Service>(kind: 'namespace' | 'service', found: T | undefined): T | undefined {
+    if (this.#manager !== 'file' || found?.manager !== 'import') return found;
+    const value: T = { ...found, manager: 'file' };
+    this.#draft.add([{ kind, id: value.id, value } as Change]);
+    return value;
+  }
+
+  #adoptInstance(found: Instance | undefined): Instance | undefined {
+    if (this.#manager !== 'file' || found?.manager !== 'import') return found;
+    const value: Instance = { ...found, manager: 'file' };
+    this.#draft.add([{ kind: 'instance', serviceId: value.serviceId, id: value.id, value }]);
+    return value;
   }
 
   #tags(tags: Readonly<Record<string, string>>, resource: string, path: KeyPath): Record<string, string> {

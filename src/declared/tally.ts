@@ -1,5 +1,6 @@
 /** How many things a file's content has created, changed and removed. */
-import type { Change } from '../registry/model.ts';
+import type { Change, Instance, Namespace, Service } from '../registry/model.ts';
+import { digestOf } from '../registry/operations.ts';
 import { keyOf } from '../registry/records.ts';
 import type { State } from '../registry/state.ts';
 import type { DeclaredContent } from './schema.ts';
@@ -17,7 +18,7 @@ export function tallyChanges(state: State, changes: readonly Change[]): Tally {
   const tally = { created: 0, changed: 0, removed: 0 };
   for (const change of lasts.values()) {
     const undo = undoOf(state, change);
-    if (undo === null || isHealthAlone(change, undo)) continue;
+    if (undo === null || isHealthAlone(change, undo) || isAdoptionAlone(change, undo)) continue;
     tally[undo.value === null ? 'created' : change.value === null ? 'removed' : 'changed']++;
   }
   return tally;
@@ -74,4 +75,14 @@ function undoOf(state: State, change: Change): Change | null {
 /** No instance that is new or gone. */
 export function isHealthAlone(change: Change, undo: Change): boolean {
   return change.kind === 'instance' && undo.kind === 'instance' && change.value?.attributes === undo.value?.attributes;
+}
+
+/** Who manages a thing shows nowhere: what was imported and becomes the file's is what it was. */
+function isAdoptionAlone({ value }: Change, { value: before }: Change): boolean {
+  if (!isManaged(value) || !isManaged(before) || value.manager === before.manager) return false;
+  return digestOf({ ...value, manager: before.manager }) === digestOf(before);
+}
+
+function isManaged(value: Change['value']): value is Namespace | Service | Instance {
+  return typeof value === 'object' && value !== null && 'manager' in value;
 }

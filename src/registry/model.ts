@@ -10,7 +10,8 @@ export type HealthStatus = 'HEALTHY' | 'UNHEALTHY';
 
 /**
  * Who brought a thing in, and so who may take it away again at a reconcile; what is not the API's counts against no
- * quota. It stays whatever is done to the thing: until it is gone, and made anew by somebody else.
+ * quota. It stays whatever is done to the thing: until it is gone, and made anew by somebody else; but what was imported
+ * is the file's once a file declares it.
  */
 export type Manager = 'api' | 'file' | 'import';
 

@@ -13,6 +13,7 @@ import {
   type Operation,
   type Service,
 } from './model.ts';
+import { domainNameProblem } from './owner-names.ts';
 
 /** What a record leaves out may be missing; what it must have may be damaged. */
 type Stored<T> = { readonly [K in keyof T]?: T[K] };
@@ -122,6 +123,9 @@ function namespaceFrom(key: string, json: string): Namespace {
   if (namespace?.id !== key || typeof namespace.name !== 'string' || !NAMESPACE_TYPES.includes(namespace.type)) {
     throw notOfKey();
   }
+  // What DNS cannot say would end the start further on, where nobody knows the record.
+  const problem = namespace.type === 'HTTP' ? null : domainNameProblem(namespace.name);
+  if (problem !== null) throw new Error(`its name "${namespace.name}" ${problem}`);
   return namespace;
 }
 

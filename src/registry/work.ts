@@ -7,6 +7,7 @@ import { checkInstance, putInstance, removeInstance } from './instances.ts';
 import type { Change, Instance, Namespace, Operation, Work } from './model.ts';
 import {
   changeNamespace,
+  checkNamespaceName,
   findSameNamespace,
   putNewNamespace,
   removeNamespace,
@@ -39,9 +40,7 @@ export function endOperation(state: State, id: string, context: Context): Decisi
 function carryOut(state: State, work: Work, context: Context): Change[] {
   switch (work.kind) {
     case 'create-namespace':
-      if (findSameNamespace(state, work.namespace) !== undefined) {
-        throw invalidInput(`The namespace ${work.namespace.name} has come into being by other means.`);
-      }
+      recheckNamespace(state, work.namespace);
       return putNewNamespace(state, work.namespace, context);
     case 'update-namespace':
       return changeNamespace(state, work.id, work.update);
@@ -57,11 +56,20 @@ function carryOut(state: State, work: Work, context: Context): Change[] {
   }
 }
 
+/** An import may have brought the operation, or the namespace itself. */
+function recheckNamespace(state: State, namespace: Namespace): void {
+  checkNamespaceName(namespace.type, namespace.name);
+  const other = state.namespace(namespace.id) ?? findSameNamespace(state, namespace);
+  if (other !== undefined) throw invalidInput(`The namespace ${namespace.name} has come into being by other means.`);
+}
+
 /** @returns the instance as the service has it begin now, whose check may have come meanwhile */
 function recheckInstance(state: State, instance: Instance, context: Context): Instance {
   const service = requireService(state, context, instance.serviceId);
   const namespace = state.namespace(service.namespaceId) as Namespace;
   const { given, ec2 } = givenAttributes(instance.attributes);
-  checkInstance(state, namespace, service, instance.id, given, ec2, context);
-  return { ...instance, health: firstHealth(service, instance.attributes, context.options.newInstanceStatus) };
+  const checked = checkInstance(state, namespace, service, instance.id, given, ec2, context);
+  // An EC2 instance whose address an imported operation leaves to the map of the configuration.
+  const attributes = instance.attributes.AWS_INSTANCE_IPV4 === undefined ? checked : instance.attributes;
+  return { ...instance, attributes, health: firstHealth(service, attributes, context.options.newInstanceStatus) };
 }

@@ -13,7 +13,7 @@ import {
   serviceShape,
 } from './exact-shapes.ts';
 import { EXACT_VERSION } from './export-json.ts';
-import { LISTS, type List, notAnObject, type Reader } from './read.ts';
+import { LISTS, type List, notAnObject, type Reader } from './reader.ts';
 import { ImportError, type KeyPath } from './report.ts';
 
 /** A record, and which one of its list it was. */
@@ -46,6 +46,10 @@ const MAX_HELD_BYTES = 64 * 1024 * 1024;
 /** Far more than the API's limits let one be. */
 const MAX_RECORD_BYTES = 1024 * 1024;
 
+const DECLARED_KEYS: ReadonlySet<string> = new Set(Object.keys(cloudMapContent));
+/** Of the exact form, and of that whose form is not known yet. */
+const KEYS: ReadonlySet<string> = new Set(['cloudmapd', 'region', 'accountId', ...LISTS]);
+
 const declaredShape = z.strictObject(cloudMapContent);
 
 /** Puts a document together. Records of the exact form are read as they come, where it says first that it is one. */
@@ -64,6 +68,11 @@ export class DocumentReader implements Reader {
   /** @param owner whose registry it is for */
   constructor(owner: Owner) {
     this.#owner = owner;
+  }
+
+  key(key: string): void {
+    const isKnown = KEYS.has(key) || (!this.#isExact && DECLARED_KEYS.has(key));
+    if (!isKnown) throw new ImportError([key], 'is not a known key');
   }
 
   member(key: string, value: unknown): void {

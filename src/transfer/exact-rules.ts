@@ -56,8 +56,12 @@ export class ExactRules {
   readonly #tally: Tally;
   /** What names of namespaces are taken, and by whose id; null: not needed so far. */
   #names: Map<string, string> | null = null;
+  /** Ids of namespaces that are yet to be made; null: not needed so far. */
+  #pendingNamespaces: Set<string> | null = null;
   /** Services in which something has changed. */
   readonly #touched = new Set<string>();
+  /** Services of which more is to come, and the document's revision. */
+  readonly #unfinished = new Map<string, number | undefined>();
 
   constructor(target: Target, context: Context, tally: Tally) {
     this.#target = target;
@@ -103,7 +107,7 @@ export class ExactRules {
     }
     const target = namespaceNameTarget(value);
     const holder = this.#names.get(target);
-    if (holder !== undefined) throw fail('name', `is the name of ${holder} already`);
+    if (holder !== undefined) throw fail('name', nameTaken(holder, state.namespace(holder)));
     const other = state.namespaceByHttpName(value.httpName);
     if (other !== undefined) {
       throw fail(
@@ -162,7 +166,7 @@ export class ExactRules {
     }
     guard(fail, null, () => checkService(namespace, { ...value, isHttpOnly: value.type === 'HTTP' }, this.#context));
     const same = guard(fail, 'name', () => findSameService(state, namespace.id, value.name, value.dns));
-    if (same !== undefined && same.id !== value.id) throw fail('name', `is the name of ${same.id} already`);
+    if (same !== undefined && same.id !== value.id) throw fail('name', nameTaken(same.id, same));
     if (existing !== undefined) guard(fail, 'name', () => requireFreeOwners(state, value));
     const { creatorRequestId } = value;
     const repeated = creatorRequestId === null ? undefined : state.serviceByRequest(namespace.id, creatorRequestId);
@@ -245,22 +249,49 @@ export class ExactRules {
    * @param isLast whether the document has no more of its instances; its revision is given with the last
    */
   endService(serviceId: string, wanted: number | undefined, isLast: boolean): void {
-    if (!this.#touched.has(serviceId) && !isLast) return;
-    const { state } = this.#target;
+    if (!isLast) {
+      this.#unfinished.set(serviceId, wanted);
+      return;
+    }
+    this.#unfinished.delete(serviceId);
+    const { greatest, isAhead } = this.#compareRevision(serviceId, wanted);
+    if (isAhead) this.#putRevision(serviceId, wanted ?? greatest);
+    else if (this.#touched.has(serviceId)) this.#putRevision(serviceId, this.#nextRevision());
+  }
+
+  /**
+   * What is in by now is read by others, and is all there is where the import ends here: it has a revision of its own,
+   * which leaves the document's for when all is in.
+   */
+  endPiece(): void {
+    for (const [serviceId, wanted] of this.#unfinished) {
+      if (!this.#touched.has(serviceId)) continue;
+      const { greatest, isAhead } = this.#compareRevision(serviceId, wanted);
+      this.#putRevision(serviceId, isAhead ? greatest + 1 : this.#nextRevision());
+    }
+  }
+
+  #compareRevision(serviceId: string, wanted: number | undefined): { greatest: number; isAhead: boolean } {
     const current = this.#target.revision(serviceId);
-    const hasOwn = current > 0;
-    const greatest = hasOwn ? current : state.revision(RETIRED_REVISIONS);
-    const isAhead = wanted !== undefined && wanted > greatest;
-    if (isAhead && !isLast) return;
-    if (!isAhead && !this.#touched.has(serviceId)) return;
-    const value = isAhead ? wanted : nextRevision(state, this.#context.now);
-    this.#target.add([{ kind: 'revision', id: serviceId, value }]);
+    const greatest = current > 0 ? current : this.#target.state.revision(RETIRED_REVISIONS);
+    return { greatest, isAhead: wanted !== undefined && wanted > greatest };
+  }
+
+  #nextRevision(): number {
+    return nextRevision(this.#target.state, this.#context.now);
+  }
+
+  #putRevision(id: string, value: number): void {
+    this.#target.add([{ kind: 'revision', id, value }]);
   }
 
   /** Operations that are here already stay as they are: what has ended does not begin again. */
   putOperation({ index, value: wanted }: Row<ExactOperation>): void {
     const { state } = this.#target;
     if (this.#target.hasOperation(wanted.id)) return;
+    const fail = (member: string | null, problem: string): ImportError =>
+      new ImportError(pathOf('operations', index, member), problem, wanted.id);
+    if (wanted.work !== null) this.#checkWork(wanted.work, wanted.type, fail);
     let value = this.#operationOf(wanted);
     const answering = value.request === null ? undefined : state.operationByRequest(value.request.key);
     // Whoever repeats the request here has got that one's id.
@@ -268,10 +299,39 @@ export class ExactRules {
     for (const target of targetsOf(value)) {
       const other = state.pendingOperationOn(target);
       if (other === undefined) continue;
-      const problem = `is pending, and so is ${other.id} on the same target`;
-      throw new ImportError(['operations', index], problem, value.id);
+      throw fail(null, `is pending, and so is ${other.id} on the same target`);
     }
     this.#target.add([{ kind: 'operation', id: value.id, value }]);
+  }
+
+  /**
+   * What no call could have been accepted for. Whether it can (still) be done shows when its time comes, as ever: an
+   * operation may well have become impossible since.
+   */
+  #checkWork(work: NonNullable<ExactOperation['work']>, type: Operation['type'], fail: Fail): void {
+    if (type !== work.kind.toUpperCase().replace('-', '_')) throw fail('type', `is ${type}, and its work ${work.kind}`);
+    if (work.kind === 'create-namespace') {
+      const { namespace } = work;
+      guard(fail, 'work', () => checkNamespaceName(namespace.type, namespace.name));
+      guard(fail, 'work', () => this.#checkTags(namespace.tags, namespace.id));
+      if (this.#target.state.namespace(namespace.id) !== undefined || this.#pendingIds().has(namespace.id)) {
+        throw fail('work', `creates ${namespace.id}, which is the id of another namespace already`);
+      }
+      this.#pendingIds().add(namespace.id);
+    }
+    if (work.kind === 'register-instance') guard(fail, 'work', () => checkInstanceId(work.instance.id));
+    if (work.kind === 'deregister-instance') guard(fail, 'work', () => checkInstanceId(work.instanceId));
+  }
+
+  /** Of namespaces that are yet to be made. */
+  #pendingIds(): Set<string> {
+    if (this.#pendingNamespaces === null) {
+      this.#pendingNamespaces = new Set();
+      for (const { work } of this.#target.state.pendingOperations()) {
+        if (work?.kind === 'create-namespace') this.#pendingNamespaces.add(work.namespace.id);
+      }
+    }
+    return this.#pendingNamespaces;
   }
 
   #operationOf(wanted: ExactOperation): Operation {
@@ -317,6 +377,12 @@ type Fail = (member: string | null, problem: string) => ImportError;
 
 function pathOf(list: string, index: number, member: string | null): (string | number)[] {
   return member === null ? [list, index] : [list, index, member];
+}
+
+/** What a configuration file has made got ids of its own, and makes it again wherever it is deleted. */
+function nameTaken(id: string, holder: Namespace | Service | undefined): string {
+  const mend = ': import into a new data folder before the first start with that file, which takes it over';
+  return `is the name of ${id} already${holder?.manager === 'file' ? `, of the configuration file${mend}` : ''}`;
 }
 
 function guard<T>(fail: Fail, member: string | null, check: () => T): T {

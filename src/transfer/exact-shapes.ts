@@ -22,7 +22,9 @@ import { sharedHealth } from '../registry/records.ts';
 
 /** The store's keys are made of them, with a slash in between. */
 const id = z.string().regex(/^[0-9a-zA-Z_-]{1,64}$/, 'is no id: 1 to 64 letters, digits, _ and - are');
-const time = z.int().min(0);
+/** The last time that a Date can be; what is made behind it by adding to it is still a safe integer. */
+const MAX_TIME = 8.64e15;
+const time = z.int().min(0).max(MAX_TIME, `is no time in milliseconds: more than ${MAX_TIME}`);
 const ttl = z.int().min(0).max(MAX_TTL_SECONDS);
 const description = textUpTo(MAX_DESCRIPTION);
 const requestId = textUpTo(MAX_ID);
@@ -78,6 +80,7 @@ export const serviceShape = z.strictObject({
   creatorRequestId: orNull(requestId),
   requestDigest: orNull(z.string()),
   createdAt: time.optional(),
+  // Epoch ms as well, or a little more: the next ones go on from it.
   revision: time.optional(),
 });
 

@@ -53,10 +53,15 @@ function* list(key: string, records: Iterable<object | null>): Generator<string>
   let isFirst = true;
   for (const record of records) {
     if (record === null) yield '';
-    else yield `${isFirst ? '' : ',\n'}${JSON.stringify(record)}`;
+    else yield `${isFirst ? '' : ',\n'}${jsonText(record)}`;
     if (record !== null) isFirst = false;
   }
   yield isFirst ? ']' : '\n]';
+}
+
+/** U+FEFF escaped: many a reader takes it for a byte order mark, and away. */
+function jsonText(record: object): string {
+  return JSON.stringify(record).replaceAll('\ufeff', '\\ufeff');
 }
 
 // What JSON leaves out is undefined.

@@ -177,6 +177,7 @@ function decide(draft: Draft, piece: readonly Part[], context: Context): { chang
   try {
     const rules = new ExactRules(target, context, tally);
     for (const part of piece) part.put(rules);
+    rules.endPiece();
     return { changes: draft.changes, result: tally };
   } finally {
     draft.rollBack();
@@ -194,7 +195,10 @@ function* partsOf(
     const { id, revision } = row.value;
     const group = instances.get(id);
     instances.delete(id);
-    const put = (rules: ExactRules): void => void rules.putService(row, group);
+    const put = (rules: ExactRules): void => {
+      rules.putService(row, group);
+      rules.endService(id, revision, false);
+    };
     const parts = group === undefined ? [] : [...groupParts(group, revision)];
     const end = (rules: ExactRules): void => rules.endService(id, revision, true);
     if (changedServices.has(id) || parts.length === 0) {

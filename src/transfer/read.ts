@@ -1,41 +1,47 @@
 /** JSON as it comes, member by member and record by record: no more of its text is held than one record's. */
+import { Outline } from './outline.ts';
+import { LISTS, type List, notAnObject, type Reader } from './reader.ts';
 import { formatPath, ImportError } from './report.ts';
-
-/** Told of what a document holds, in its order. What it throws ends the reading. */
-export interface Reader {
-  /** A member of the document; a list without its records, which `record` was told of. */
-  member(key: string, value: unknown): void;
-  record(list: List, index: number, value: unknown): void;
-  /** So many bytes were read, of which the last `unfinished` told of nothing yet. */
-  progress(bytes: number, unfinished: number): void;
-}
-
-/** Lists that are read record by record. */
-export const LISTS = ['namespaces', 'services', 'instances', 'operations'] as const;
-export type List = (typeof LISTS)[number];
 
 /** @throws ImportError where it is no JSON, or no object; what the reader throws */
 export async function readJson(chunks: AsyncIterable<string | Uint8Array>, reader: Reader): Promise<void> {
   // Loaded with the first import: no start needs it.
-  const { JSONParser } = await import('@streamparser/json');
+  const { JSONParser, TokenType } = await import('@streamparser/json');
   const parser = new JSONParser({ paths: ['$.*', ...LISTS.map((list) => `$.${list}.*`)] });
-  const seen = new Set<string>();
+  keepByteOrderMarks(parser);
+  const outline = new Outline(reader);
   let last = '';
   let unfinished = 0;
   let problem: unknown = null;
   let current: string | Uint8Array = '';
   let lines = 1;
-  parser.onValue = ({ value, key, parent, stack }) => {
-    // What is thrown in here would be taken for the parser's own.
+  // What is thrown in these would be taken for the parser's own.
+  const unlessWrong = (run: () => void): void => {
     if (problem !== null) return;
-    unfinished = 0;
     try {
+      run();
+    } catch (error) {
+      problem = error;
+    }
+  };
+  parser.onToken = ({ token, value }) => {
+    unlessWrong(() => {
+      if (token === TokenType.STRING) outline.text(value as string);
+      else if (token === TokenType.COMMA) outline.comma();
+      else if (token === TokenType.LEFT_BRACE) outline.open(true);
+      else if (token === TokenType.LEFT_BRACKET) outline.open(false);
+      else if (token === TokenType.RIGHT_BRACE || token === TokenType.RIGHT_BRACKET) outline.close();
+      else if (token !== TokenType.COLON) outline.scalar(token === TokenType.NULL);
+    });
+    // The parser reads no further then.
+    if (problem !== null) throw problem;
+  };
+  parser.onValue = ({ value, key, parent, stack }) => {
+    unfinished = 0;
+    unlessWrong(() => {
       if (stack.length === 1) {
-        if (typeof key !== 'string') throw notAnObject();
-        if (seen.has(key)) throw new ImportError([key], 'is there twice');
-        seen.add(key);
-        reader.member(key, value);
-        last = key;
+        reader.member(key as string, value);
+        last = key as string;
       } else if (Array.isArray(parent)) {
         const list = stack[1]?.key as List;
         reader.record(list, Number(key), value);
@@ -43,9 +49,7 @@ export async function readJson(chunks: AsyncIterable<string | Uint8Array>, reade
         parent.length = 0;
         last = formatPath([list, Number(key)]);
       }
-    } catch (error) {
-      problem = error;
-    }
+    });
   };
   parser.onError = ({ message }) => {
     const [, what = message, offset] = UNEXPECTED.exec(message) ?? [];
@@ -69,6 +73,12 @@ export async function readJson(chunks: AsyncIterable<string | Uint8Array>, reade
   if (problem !== null) throw problem;
 }
 
+/** The parser's own decoder takes U+FEFF away wherever it begins what is decoded: a string, or a part of one. */
+function keepByteOrderMarks(parser: object): void {
+  const { tokenizer } = parser as { tokenizer: { bufferedString: { decoder: TextDecoder } } };
+  tokenizer.bufferedString.decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+}
+
 /** As the parser says it, of the chunk that it was given. */
 const UNEXPECTED = /^(.*?) at (?:chunk )?position "(\d+)"/s;
 const ENDED = /ended in mid/;
@@ -88,6 +98,7 @@ function find(text: string | Uint8Array, from: number): number {
 export function readTree(tree: unknown, reader: Reader): void {
   if (typeof tree !== 'object' || tree === null || Array.isArray(tree)) throw notAnObject();
   for (const [key, value] of Object.entries(tree)) {
+    reader.key(key);
     const list = LISTS.find((each) => each === key);
     if (list === undefined || !Array.isArray(value)) {
       reader.member(key, value);
@@ -96,8 +107,4 @@ export function readTree(tree: unknown, reader: Reader): void {
     for (const [index, record] of value.entries()) reader.record(list, index, record);
     reader.member(key, []);
   }
-}
-
-export function notAnObject(): ImportError {
-  return new ImportError(null, 'the document is no export of cloudmapd: an object with "namespaces" is expected');
 }

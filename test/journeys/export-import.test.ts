@@ -153,6 +153,40 @@ describe('an export as JSON', () => {
   });
 });
 
+describe('a daemon with a configuration file', () => {
+  const CONTENT = `namespaces:
+  - name: demo.internal
+    type: DNS_PRIVATE
+    services:
+      - name: web
+        dns: { records: [{ type: A, ttl: 10 }] }
+        instances:
+          - { id: web-1, attributes: { AWS_INSTANCE_IPV4: 10.0.0.1 } }
+`;
+
+  it('is restored from its JSON, into a new folder before the first start with the file', async () => {
+    const config = journey.writeFile('shop.yaml', CONTENT);
+    const first = await journey.start({ args: ['--config', config] });
+    await fill(new Api(first.endpoint));
+    const text = await exportOf(first, 'json');
+    const dataDir = journey.newPath();
+    const second = await journey.start({ dataDir });
+    await importInto(second, text);
+    expect(await second.stop()).toBe(0);
+    const third = await journey.start({ dataDir, args: ['--config', config] });
+    expect(await exportOf(third, 'json')).toBe(text);
+    expect((await dig(third.dnsPort, 'web.demo.internal', 'A')).answer).toEqual([
+      'web.demo.internal. 10 IN A 10.0.0.1',
+    ]);
+    // It is the file's again.
+    expect(await third.stop()).toBe(0);
+    const emptied = journey.writeFile('shop.yaml', 'namespaces: []\n');
+    const fourth = await journey.start({ dataDir, args: ['--config', emptied] });
+    expect(await exportOf(fourth, 'json')).not.toContain('demo.internal');
+    expect(await exportOf(fourth, 'json')).toContain('shop.internal');
+  });
+});
+
 describe('an export as YAML', () => {
   it('is a configuration file that makes the same content', async () => {
     const first = await journey.start();

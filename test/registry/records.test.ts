@@ -148,6 +148,11 @@ describe('records', () => {
     ['a service of another id', 'service/srv-1', '{"id":"srv-2","namespaceId":"ns-1","name":"a","createdAt":1}'],
     ['a service without a name', 'service/srv-1', '{"id":"srv-1","namespaceId":"ns-1","createdAt":1}'],
     ['an operation without targets', 'operation/op-1', '{"id":"op-1","type":"CREATE_NAMESPACE","createdAt":1}'],
+    [
+      'a namespace that DNS cannot name',
+      'namespace/ns-1',
+      '{"id":"ns-1","name":"a..b","httpName":"a..b","type":"DNS_PRIVATE","createdAt":1}',
+    ],
     ['an unknown kind', 'endpoint/1', '{}'],
   ])('are refused where one is %s, by its key', async (_, key, value) => {
     const store = openMemoryStore();

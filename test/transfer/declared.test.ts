@@ -214,16 +214,58 @@ describe('an import', () => {
     ]);
   });
 
-  it('is not touched by a file that says nothing of it, and refused by one that declares it', async () => {
+  it('is not touched by a file that says nothing of it', async () => {
     const { registry } = await openRegistry();
     await imported(registry, treeOf(SHOP));
     const before = dump(registry.state);
-    await declare(registry, NO_CONTENT, null);
+    expect(await declare(registry, NO_CONTENT, null)).toEqual({ created: 0, changed: 0, removed: 0 });
     expect(dump(registry.state)).toEqual(before);
+  });
+
+  it('becomes the own content of a file that declares it, as it is', async () => {
+    const { registry, reopen } = await openRegistry();
+    await imported(registry, treeOf(SHOP));
+    const before = exported(registry, 'json');
     const yaml = parseYaml('file.yaml', SHOP.trimStart());
-    await expect(declare(registry, readContent(yaml), yaml)).rejects.toThrow(
-      'file.yaml:2: namespaces[0].name: the namespace "shop.test" exists already and was imported: take it out of the file to start, and delete it there',
+    expect(await declare(registry, readContent(yaml), yaml)).toEqual({ created: 0, changed: 0, removed: 0 });
+    for (const { state, options } of [registry, await reopen()]) {
+      expect(exported({ state, options }, 'json')).toBe(before);
+      const [service] = [...state.services()];
+      const things = [...state.namespaces(), service, ...state.instancesOf(service?.id as string).values()];
+      expect(things.map((thing) => thing?.manager)).toEqual(['file', 'file', 'file']);
+    }
+    // And so it goes with the file.
+    expect(await declare(registry, NO_CONTENT, null)).toEqual({ created: 0, changed: 0, removed: 3 });
+    expect([...registry.state.namespaces()]).toEqual([]);
+  });
+
+  it('is set to what the file says of it, with the ids that it has, and the rest of it is left', async () => {
+    const { registry } = await openRegistry();
+    await imported(registry, treeOf(SHOP.replace('instances:', 'instances:\n          - { id: more }')));
+    const [service] = [...registry.state.services()];
+    const id = service?.id as string;
+    const before = registry.state.revision(id);
+    const yaml = parseYaml(
+      'file.yaml',
+      SHOP.replace('- name: api', '- name: api\n        description: d').replace('beta', 'prod'),
     );
+    expect(await declare(registry, readContent(yaml), yaml)).toEqual({ created: 0, changed: 2, removed: 0 });
+    expect(registry.state.service(id)).toMatchObject({ description: 'd', manager: 'file' });
+    expect(registry.state.instance(id, 'api-1')).toMatchObject({ attributes: { stage: 'prod' }, manager: 'file' });
+    expect(registry.state.instance(id, 'more')?.manager).toBe('import');
+    expect(registry.state.revision(id)).toBeGreaterThan(before);
+    await declare(registry, NO_CONTENT, null);
+    expect([...registry.state.instancesOf(id).keys()]).toEqual(['more']);
+  });
+
+  it('is no way for a file to what the API has made in it', async () => {
+    const { registry } = await openRegistry();
+    await imported(registry, treeOf(SHOP));
+    const [service] = [...registry.state.services()];
+    await registry.submit(registerCommand(service?.id as string, 'of-api', {}));
+    const before = dump(registry.state);
+    const yaml = parseYaml('file.yaml', `${SHOP.trim()}\n          - { id: of-api }\n`);
+    await expect(declare(registry, readContent(yaml), yaml)).rejects.toThrow(/"of-api" exists already and was made/);
     expect(dump(registry.state)).toEqual(before);
   });
 

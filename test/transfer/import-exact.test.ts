@@ -1,11 +1,15 @@
 /** `--format json`: records by their ids, refused whole where anything of them cannot be. */
 import { describe, expect, it } from 'vitest';
+import { declare } from '../../src/declared/declare.ts';
+import { readContent } from '../../src/declared/schema.ts';
+import { parseYaml } from '../../src/declared/yaml.ts';
 import type { RegistryOptions } from '../../src/registry/decision.ts';
 import { createNamespace, deleteNamespace } from '../../src/registry/namespaces.ts';
 import { updateService } from '../../src/registry/services.ts';
 import { endOperation } from '../../src/registry/work.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
 import { StoreError } from '../../src/store/store.ts';
+import { importText } from '../../src/transfer/import.ts';
 import {
   deregisterCommand,
   dump,
@@ -14,7 +18,7 @@ import {
   registerCommand,
   UNLIMITED,
 } from '../support/registry.ts';
-import { exported, imported, storedIn } from '../support/transfer.ts';
+import { exported, imported, inChunks, storedIn } from '../support/transfer.ts';
 
 interface Parts {
   readonly namespaces: Record<string, unknown>[];
@@ -49,6 +53,16 @@ function documentOf(change: (parts: Parts) => unknown = () => {}): Parts {
   change(parts);
   return parts;
 }
+
+/** A pending one. */
+const creation = (id: string, change: object): Record<string, unknown> => ({
+  id,
+  type: 'CREATE_NAMESPACE',
+  status: 'PENDING',
+  createdAt: 5,
+  targets: { NAMESPACE: 'ns-2' },
+  work: { kind: 'create-namespace', namespace: { ...NAMESPACE, id: 'ns-2', name: 'other.test', ...change } },
+});
 
 const first = (records: readonly Record<string, unknown>[]): Record<string, unknown> =>
   records[0] as Record<string, unknown>;
@@ -216,6 +230,61 @@ describe('what cannot be', () => {
       ['operations', 1],
       /is pending, and so is op-1/,
     ],
+    ...(
+      [
+        ['revision', 'services', 'revision'],
+        ['time of a service', 'services', 'createdAt'],
+        ['time of a namespace', 'namespaces', 'createdAt'],
+        ['time of an instance', 'instances', 'registeredAt'],
+      ] as const
+    ).map(
+      ([what, list, member]) =>
+        [
+          `a ${what} that the next one would not be greater than`,
+          (d: Parts) =>
+            Object.assign(first(d[list] as Record<string, unknown>[]), { [member]: Number.MAX_SAFE_INTEGER }),
+          [list, 0, member],
+          /is no time in milliseconds: more than 8640000000000000/,
+        ] as [string, (parts: Parts) => unknown, (string | number)[], RegExp],
+    ),
+    ...[
+      ['of no name', { name: 'a..b' }, /op-1\): "a\.\.b" cannot be served as a domain name: it has an empty label/],
+      ['with a label too long', { name: `${'x'.repeat(70)}.test` }, /a label longer than 63 octets/],
+      ['with a name too long', { name: `${'x.'.repeat(150)}test` }, /is no name|is longer than 253/],
+      ['with the id of another', { id: 'ns-1' }, /creates ns-1, which is the id of another namespace already/],
+      ['with a reserved tag', { tags: { 'aws:x': '' } }, /reserved/],
+    ].map(
+      ([what, change, message]) =>
+        [
+          `a namespace ${what} that is being created`,
+          (d: Parts) => d.operations.push(creation('op-1', change as object)),
+          ['operations', 0, 'work'],
+          message,
+        ] as [string, (parts: Parts) => unknown, (string | number)[], RegExp],
+    ),
+    [
+      'two namespaces with one id that are being created',
+      (d) => d.operations.push(creation('op-1', {}), creation('op-2', { name: 'second.test' })),
+      ['operations', 1, 'work'],
+      /creates ns-2, which is the id of another namespace already/,
+    ],
+    [
+      'a pending registration of what is no instance id',
+      (d) =>
+        d.operations.push({
+          ...creation('op-1', {}),
+          type: 'REGISTER_INSTANCE',
+          work: { kind: 'register-instance', instance: { ...WEB_1, id: 'a b' } },
+        }),
+      ['operations', 0, 'work'],
+      /is no instance id/,
+    ],
+    [
+      'an operation that works on what is not of its type',
+      (d) => d.operations.push({ ...creation('op-1', {}), type: 'DELETE_NAMESPACE' }),
+      ['operations', 0, 'type'],
+      /is DELETE_NAMESPACE, and its work create-namespace/,
+    ],
   ])('%s is refused, and nothing is in', async (_, change, path, message) => {
     const { registry, store } = await openRegistry();
     await registry.submit(namespaceCommand('there.test'));
@@ -263,7 +332,63 @@ describe('what cannot be', () => {
   });
 });
 
+describe('what no document begins with', () => {
+  const endless = (head: string, chunk: string) => {
+    const read = { chunks: 0 };
+    const chunks = (async function* () {
+      yield Buffer.from(head);
+      for (; read.chunks < 100; read.chunks++) yield Buffer.from(chunk.repeat(1000));
+    })();
+    return { read, chunks };
+  };
+
+  it.each([
+    ['an unknown key', '{"cloudmapd":1,', '"m0":0,', /^m0: is not a known key$/],
+    ['an unknown key before its form is known', '{', '"m0":0,', /^m0: is not a known key$/],
+    ['a key of the other form', '{"cloudmapd":1,', '"ec2Instances":{},', /^ec2Instances: is not a known key$/],
+    ['an object for a list', '{"cloudmapd":1,"instances":{', '"m0":0,', /^instances: a list is expected$/],
+    ['a text for a list', '{"namespaces":"a",', '"m0":0,', /^namespaces: a list is expected$/],
+    ['a list', '[', '0,', /no export of cloudmapd/],
+    ['lists in lists', '{"namespaces":', '[', /^namespaces\[0\]: is nested too deeply$/],
+    ['objects in objects', '{"ec2Instances":', '{"a":', /^ec2Instances: is nested too deeply$/],
+    ['a key twice', '{"namespaces":[{"a":1},{"a":0,', '"a":0,', /^namespaces\[1\]: has the key "a" twice$/],
+  ])('%s is refused before the rest is read', async (_, head, chunk, message) => {
+    const { registry } = await openRegistry();
+    const { read, chunks } = endless(head, chunk);
+    await expect(importText(registry, chunks, { dryRun: true })).rejects.toThrow(message);
+    expect(read.chunks).toBeLessThan(2);
+  });
+
+  it.each<[string, string, RegExp]>([
+    ['a record', '{"id":"ns-1","name":"a.test","type":"HTTP","name":"b.test"}', /has the key "name" twice/],
+    ['a map', '{"id":"ns-1","name":"a","type":"HTTP","tags":{"a":"1","b":"2","a":"3"}}', /has the key "a" twice/],
+    [
+      'a map of many',
+      `{"tags":{${Array.from({ length: 100 }, (_, i) => `"k${i}":""`)},"k99":""}}`,
+      /has the key "k99" twice/,
+    ],
+    ['one that is written otherwise', '{"id":"ns-1","\\u0069d":"ns-2"}', /has the key "id" twice/],
+    ['what objects have a meaning for', '{"tags":{"__proto__":"1","__proto__":"2"}}', /has the key "__proto__" twice/],
+  ])('a key twice in %s is refused, which would be the last one that is read otherwise', async (_, record, message) => {
+    const { registry } = await openRegistry();
+    for (const form of ['"cloudmapd":1,', '']) {
+      const text = `{${form}"namespaces":[{"id":"ns-0","name":"x","type":"HTTP"},${record}]}`;
+      await expect(imported(registry, text)).rejects.toMatchObject({
+        path: ['namespaces', 1],
+        message: expect.stringMatching(message),
+      });
+    }
+  });
+});
+
 describe('a document', () => {
+  it('may have the same key in one record after the other, and leave a list to null', async () => {
+    const { registry } = await openRegistry();
+    await imported(registry, '{"namespaces":[{"name":"a","type":"HTTP"},{"name":"b","type":"HTTP"}]}');
+    await imported(registry, '{"ec2Instances":null,"namespaces":null}');
+    expect([...registry.state.namespaces()].map(({ name }) => name)).toEqual(['a', 'b']);
+  });
+
   it('may have its members in any order, and any white space', async () => {
     const from = await withContent();
     const text = exported(from.registry, 'json');
@@ -275,6 +400,22 @@ describe('a document', () => {
       const to = await openRegistry();
       await imported(to.registry, JSON.stringify(other, null, 2));
       expect(exported(to.registry, 'json')).toBe(text);
+    }
+  });
+
+  it('keeps U+FEFF wherever a text has it, raw and escaped, and may begin with one itself', async () => {
+    const odd = ['\ufeffhello', 'a\ufeffé\ufeff', '\ufeff', '\ufeff\ufeff'];
+    const tags = Object.fromEntries([...odd.map((key) => [key, key]), ['hello', 'another']]);
+    const document = documentOf((d) => Object.assign(first(d.namespaces), { description: odd[0], tags }));
+    const raw = JSON.stringify(document);
+    for (const text of [raw, raw.replaceAll('\ufeff', '\\uFEFF'), `\ufeff${raw}`]) {
+      // Cut in the midst of characters and escapes as well.
+      for (const size of [1, 7, 10_000]) {
+        const { registry } = await openRegistry();
+        await importText(registry, inChunks(text, size), { dryRun: false });
+        expect(registry.state.namespace('ns-1')).toMatchObject({ description: odd[0], tags });
+        expect(exported(registry, 'json')).not.toContain('\ufeff');
+      }
     }
   });
 
@@ -495,6 +636,15 @@ describe('who manages what is imported', () => {
     expect(registry.state.instance('srv-web', 'api-1')).toMatchObject({ attributes: WEB_1.attributes, manager: 'api' });
   });
 
+  it('is refused beside what a configuration file has made under the name, with the way round it', async () => {
+    const { registry } = await openRegistry();
+    const yaml = parseYaml('shop.yaml', 'namespaces: [{ name: corp.test, type: DNS_PRIVATE, vpc: vpc-1 }]');
+    await declare(registry, readContent(yaml), yaml);
+    await expect(imported(registry, documentOf())).rejects.toThrow(
+      /is the name of ns-\w+ already, of the configuration file: import into a new data folder before the first start/,
+    );
+  });
+
   it('is the file where the running configuration declares it', async () => {
     const declared = new Set([
       JSON.stringify(['namespace-name/DNS_PRIVATE/vpc-1/corp.test', null, null]),
@@ -526,6 +676,25 @@ describe('operations', () => {
     await imported(to.registry, exported(from.registry, 'json'));
     expect(await create(to.registry)).toEqual({ operationId });
     expect(to.registry.state.operationCount).toBe(1);
+  });
+
+  it('make no namespace in the place of another, or one that DNS cannot name, however they came', async () => {
+    const { registry } = await withContent({ operationDelayMs: 1000 });
+    const before = registry.state.namespace('ns-1');
+    const wrong = [creation('op-1', { id: 'ns-1' }), creation('op-2', { name: 'a..b' })];
+    await registry.submit(() => ({
+      changes: wrong.map((value) => ({
+        kind: 'operation' as const,
+        id: value.id as string,
+        value: { error: null, request: null, dueAt: 5, updatedAt: 5, ...value } as never,
+      })),
+      result: null,
+    }));
+    for (const id of ['op-1', 'op-2']) {
+      await registry.submit((state, context) => endOperation(state, id, context));
+      expect(registry.state.operation(id)?.status).toBe('FAIL');
+    }
+    expect([...registry.state.namespaces()]).toEqual([before]);
   });
 
   it('that have ended here do not begin again', async () => {
@@ -579,6 +748,48 @@ describe('an import of many pieces', () => {
     expect(report.unchanged.instances).toBeGreaterThan(0);
     expect(registry.state.revision('srv-web')).toBe(50);
     expect(dump((await reopen()).state)).toEqual(dump(registry.state));
+  });
+
+  it.each<[string, number, Record<string, unknown>]>([
+    ['new ones', 0, {}],
+    ['changed ones', 50, { attributes: { AWS_INSTANCE_IPV4: '10.0.0.2' } }],
+  ])('has a revision for %s with each piece, and the document’s when all is in', async (_, before, change) => {
+    const memory = openMemoryStore();
+    let left = Number.POSITIVE_INFINITY;
+    const failing = {
+      ...memory,
+      commit: async (...args: Parameters<typeof memory.commit>) => {
+        if (left-- <= 0) throw new StoreError('the disk is full');
+        return memory.commit(...args);
+      },
+    };
+    const { registry, reopen } = await openRegistry({}, failing as typeof memory);
+    if (before > 0) await imported(registry, many(1200));
+    expect(registry.state.revision('srv-web')).toBe(before);
+    const told: number[] = [];
+    const unmoved: string[][] = [];
+    registry.subscribe(async (changes) => {
+      const kinds = new Set(changes.map((each) => each.change.kind));
+      if ((kinds.has('instance') || kinds.has('service')) && !kinds.has('revision')) unmoved.push([...kinds]);
+      if (kinds.has('revision')) told.push(registry.state.revision('srv-web'));
+    });
+    const document = documentOf((d) => {
+      for (let i = 2; i <= 1200; i++) d.instances.push({ ...WEB_1, id: `web-${i}`, ...change });
+      Object.assign(first(d.services), { revision: 1000 });
+      Object.assign(first(d.instances), change);
+    });
+    left = 2;
+    await expect(imported(registry, document)).rejects.toThrow(/the disk is full \(/);
+    const between = registry.state.revision('srv-web');
+    expect(between).toBeGreaterThan(before);
+    expect(between).toBeLessThan(1000);
+    expect((await reopen()).state.revision('srv-web')).toBe(between);
+    left = Number.POSITIVE_INFINITY;
+    await imported(registry, document);
+    expect((await reopen()).state.revision('srv-web')).toBe(1000);
+    expect(unmoved).toEqual([]);
+    expect(told.length).toBeGreaterThan(2);
+    expect(told).toEqual([...new Set(told)].sort((a, b) => a - b));
   });
 
   it('says nothing of it where the first piece fails', async () => {

@@ -54,11 +54,39 @@ const ODD_TEXTS = [
   'é☃😀',
   '\u2028\u0085\ufeff\u007f',
   '\ud800',
+  '\ufeff',
+  '\\ufeff',
   'x'.repeat(300),
   ' end ',
   '=',
   '---',
   '...',
+];
+/** What some reader or other takes away, or for something else, at the beginning or the end of a text. */
+const ODD_ENDS = [
+  '\ufeff',
+  '\ufeff\ufeff',
+  '\ufffe',
+  '\uffff',
+  '\ufffd',
+  '\u0000',
+  '\u00a0',
+  '\u0085',
+  '\u2028',
+  '\u2029',
+  '\u200b',
+  '\u2060',
+  '\u3000',
+  '\ud83d',
+  '\ude00',
+  '\\',
+  '\\u',
+  '/',
+  '\r',
+  '\n',
+  '\t',
+  ' ',
+  '"',
 ];
 const PRINTABLE_KEYS = [
   'stage',
@@ -105,12 +133,17 @@ const oddMap = (keys: readonly string[], values: readonly string[]) =>
   fc
     .array(fc.tuple(fc.constantFrom(...keys), fc.oneof(fc.constantFrom(...values))), { maxLength: 4 })
     .map((pairs) => Object.fromEntries(pairs));
-const anyText = fc.oneof(fc.constantFrom(...ODD_TEXTS), fc.string({ unit: 'binary', maxLength: 20 }));
+const oddEnd = fc.constantFrom('', ...ODD_ENDS);
+const oddlyEnded = fc
+  .tuple(oddEnd, fc.constantFrom('', 'a', 'é', '😀', 'a\ufeffb'), oddEnd)
+  .map((parts) => parts.join(''));
+const anyText = fc.oneof(fc.constantFrom(...ODD_TEXTS), oddlyEnded, fc.string({ unit: 'binary', maxLength: 20 }));
 const tagMap = fc
   .array(
     fc.tuple(
       fc.oneof(
         fc.constantFrom('env', '__proto__', '10', 'é', ': ', '\u0001'.repeat(100)),
+        oddlyEnded,
         fc.string({ unit: 'grapheme', minLength: 1, maxLength: 10 }),
       ),
       anyText.map((text) => text.slice(0, 200)),
@@ -125,7 +158,7 @@ const serviceAttributes = fc
     { maxLength: 4 },
   )
   .map((pairs) => Object.fromEntries(pairs.map(([key, value]) => [key.slice(0, 255), value])));
-const requestId = maybe(['r1', 'r2', 'r 3', '__proto__']);
+const requestId = maybe(['r1', 'r2', 'r 3', '__proto__', '\ufeffr1', 'r1\ufeff']);
 
 function at<T>(items: Iterable<T>, index: Pick): T | undefined {
   const all = [...items];
@@ -136,7 +169,7 @@ const namespaceAct = fc
   .record({
     type: fc.constantFrom('HTTP', 'DNS_PRIVATE', 'DNS_PRIVATE', 'DNS_PUBLIC'),
     name: fc.constantFrom('corp.test', 'Corp.test', 'other.test', '1.10'),
-    vpc: fc.constantFrom('vpc-1', 'vpc: 2', '10'),
+    vpc: fc.constantFrom('vpc-1', 'vpc: 2', '10', '\ufeffvpc-1'),
     description: fc.option(anyText, { nil: null }),
     soaTtlSeconds: maybe([0, 60]),
     tags: tagMap,
