@@ -2,48 +2,37 @@
  * Records of the exact form, one by one into a state: the API's rules hold for what is new or changed, but for those
  * that a record can have come to break by itself. Whatever is equal stays untouched, down to the very object.
  */
-import { isDeepStrictEqual } from 'node:util';
 import { checkAttributes, givenAttributes } from '../registry/attributes.ts';
-import { type Context, nextRevision } from '../registry/decision.ts';
+import type { Context } from '../registry/decision.ts';
 import { managerOf } from '../registry/declared-keys.ts';
-import { ServiceError } from '../registry/errors.ts';
 import { hostedZoneId } from '../registry/ids.ts';
 import { checkInstanceId, checkInstanceName } from '../registry/instances.ts';
-import {
-  type Change,
-  type Instance,
-  type Namespace,
-  type Operation,
-  RETIRED_REVISIONS,
-  type Service,
-  type Work,
-} from '../registry/model.ts';
+import type { Instance, Namespace, Service } from '../registry/model.ts';
 import { checkNamespaceName, nextCreation } from '../registry/namespaces.ts';
 import { forgetRequest } from '../registry/operations.ts';
 import { requireFreeOwners } from '../registry/owner-holders.ts';
 import { requireAttributeQuota } from '../registry/service-attributes.ts';
 import { checkService } from '../registry/service-rules.ts';
 import { findSameService } from '../registry/services.ts';
-import type { State } from '../registry/state.ts';
-import { readTags, requireTagQuota } from '../registry/tags.ts';
-import { namespaceNameTarget, targetsOf } from '../registry/targets.ts';
+import { namespaceNameTarget } from '../registry/targets.ts';
 import { beginChecks } from '../registry/verdicts.ts';
 import type { InstanceGroup, Row } from './document.ts';
-import type { ExactInstance, ExactNamespace, ExactOperation, ExactService } from './exact-shapes.ts';
+import { OperationRules } from './exact-operations.ts';
+import { Revisions } from './exact-revisions.ts';
+import type { ExactInstance, ExactNamespace, ExactService } from './exact-shapes.ts';
+import {
+  checkTags,
+  type Fail,
+  guard,
+  keepEqual,
+  nameTaken,
+  outcomeOf,
+  pathOf,
+  requireFixed,
+  type Target,
+} from './exact-target.ts';
 import { ImportError } from './report.ts';
 import { changed, membersChanged, type Outcome, type Tally } from './tally.ts';
-
-/** Where records are put. */
-export interface Target {
-  readonly state: State;
-  /** Makes the changes visible in `state`. */
-  add(changes: readonly Change[]): void;
-  /** The instances that are there. */
-  instance(serviceId: string, id: string): Instance | undefined;
-  instances(serviceId: string): readonly Instance[];
-  revision(serviceId: string): number;
-  hasOperation(id: string): boolean;
-}
 
 /** Nobody wants to read of these. */
 const UNNAMED = ['manager'];
@@ -51,22 +40,20 @@ const UNNAMED = ['manager'];
 const FIXED_OF_NAMESPACE = ['name', 'type', 'vpc', 'httpName', 'hostedZoneId', 'createdAt'] as const;
 
 export class ExactRules {
+  readonly revisions: Revisions;
+  readonly operations: OperationRules;
   readonly #target: Target;
   readonly #context: Context;
   readonly #tally: Tally;
   /** What names of namespaces are taken, and by whose id; null: not needed so far. */
   #names: Map<string, string> | null = null;
-  /** Ids of namespaces that are yet to be made; null: not needed so far. */
-  #pendingNamespaces: Set<string> | null = null;
-  /** Services in which something has changed. */
-  readonly #touched = new Set<string>();
-  /** Services of which more is to come, and the document's revision. */
-  readonly #unfinished = new Map<string, number | undefined>();
 
   constructor(target: Target, context: Context, tally: Tally) {
     this.#target = target;
     this.#context = context;
     this.#tally = tally;
+    this.revisions = new Revisions(target, context);
+    this.operations = new OperationRules(target, context, (wanted) => this.#namespaceOf(wanted, undefined));
   }
 
   putNamespace({ index, value: wanted }: Row<ExactNamespace>): void {
@@ -79,7 +66,7 @@ export class ExactRules {
     if (outcome !== 'unchanged') {
       if (existing !== undefined) requireFixed(FIXED_OF_NAMESPACE, existing, value, fail);
       else this.#requireFreeNames(value, fail);
-      guard(fail, 'tags', () => this.#checkTags(value.tags, value.id));
+      guard(fail, 'tags', () => checkTags(value.tags, value.id, this.#context));
       this.#target.add([{ kind: 'namespace', id: value.id, value }]);
     }
     this.#tell('namespace', outcome, value.id, () => value.name, existing, value);
@@ -132,13 +119,13 @@ export class ExactRules {
     const outcome = outcomeOf(existing, value);
     if (outcome !== 'unchanged') {
       this.#checkService(namespace, value, existing, fail);
-      this.#touched.add(value.id);
+      this.revisions.touch(value.id);
       this.#target.add([{ kind: 'service', id: value.id, value }]);
       if (existing !== undefined) this.#keepOthers(namespace, existing, value, group, fail);
     }
     const revision = this.#target.revision(value.id);
     const isBehind = outcome === 'unchanged' && wanted.revision !== undefined && wanted.revision > revision;
-    if (isBehind) this.#touched.add(value.id);
+    if (isBehind) this.revisions.touch(value.id);
     const told = isBehind ? 'changed' : outcome;
     const more = isBehind ? [changed('revision', revision, wanted.revision)] : [];
     this.#tell('service', told, value.id, () => `${namespace.name}/${value.name}`, existing, value, more);
@@ -174,7 +161,7 @@ export class ExactRules {
       throw fail('creatorRequestId', `is that of ${repeated.id} already`);
     }
     guard(fail, 'attributes', () => requireAttributeQuota(value.attributes, value.id, this.#context));
-    guard(fail, 'tags', () => this.#checkTags(value.tags, value.id));
+    guard(fail, 'tags', () => checkTags(value.tags, value.id, this.#context));
   }
 
   /** Instances that the document does not have must fit what the service has become, and begin its checks. */
@@ -216,7 +203,7 @@ export class ExactRules {
       const attributes = guard(fail, null, () => this.#checkInstance(namespace, service, value.id, value.attributes));
       // An EC2 instance whose address the document leaves to the map of the configuration.
       if (value.attributes.AWS_INSTANCE_IPV4 === undefined) value = { ...value, attributes };
-      this.#touched.add(serviceId);
+      this.revisions.touch(serviceId);
       const previous = existing?.operationId === value.operationId ? null : (existing?.operationId ?? null);
       this.#target.add([{ kind: 'instance', serviceId, id: value.id, value }, ...forgetRequest(state, previous)]);
     }
@@ -243,122 +230,6 @@ export class ExactRules {
     return completed;
   }
 
-  /**
-   * The revision of the service when (part of) its instances are in. It never goes back: the document's where that is
-   * greater, else the next one where something has changed.
-   * @param isLast whether the document has no more of its instances; its revision is given with the last
-   */
-  endService(serviceId: string, wanted: number | undefined, isLast: boolean): void {
-    if (!isLast) {
-      this.#unfinished.set(serviceId, wanted);
-      return;
-    }
-    this.#unfinished.delete(serviceId);
-    const { greatest, isAhead } = this.#compareRevision(serviceId, wanted);
-    if (isAhead) this.#putRevision(serviceId, wanted ?? greatest);
-    else if (this.#touched.has(serviceId)) this.#putRevision(serviceId, this.#nextRevision());
-  }
-
-  /**
-   * What is in by now is read by others, and is all there is where the import ends here: it has a revision of its own,
-   * which leaves the document's for when all is in.
-   */
-  endPiece(): void {
-    for (const [serviceId, wanted] of this.#unfinished) {
-      if (!this.#touched.has(serviceId)) continue;
-      const { greatest, isAhead } = this.#compareRevision(serviceId, wanted);
-      this.#putRevision(serviceId, isAhead ? greatest + 1 : this.#nextRevision());
-    }
-  }
-
-  #compareRevision(serviceId: string, wanted: number | undefined): { greatest: number; isAhead: boolean } {
-    const current = this.#target.revision(serviceId);
-    const greatest = current > 0 ? current : this.#target.state.revision(RETIRED_REVISIONS);
-    return { greatest, isAhead: wanted !== undefined && wanted > greatest };
-  }
-
-  #nextRevision(): number {
-    return nextRevision(this.#target.state, this.#context.now);
-  }
-
-  #putRevision(id: string, value: number): void {
-    this.#target.add([{ kind: 'revision', id, value }]);
-  }
-
-  /** Operations that are here already stay as they are: what has ended does not begin again. */
-  putOperation({ index, value: wanted }: Row<ExactOperation>): void {
-    const { state } = this.#target;
-    if (this.#target.hasOperation(wanted.id)) return;
-    const fail = (member: string | null, problem: string): ImportError =>
-      new ImportError(pathOf('operations', index, member), problem, wanted.id);
-    if (wanted.work !== null) this.#checkWork(wanted.work, wanted.type, fail);
-    let value = this.#operationOf(wanted);
-    const answering = value.request === null ? undefined : state.operationByRequest(value.request.key);
-    // Whoever repeats the request here has got that one's id.
-    if (answering !== undefined && answering.status !== 'FAIL') value = { ...value, request: null };
-    for (const target of targetsOf(value)) {
-      const other = state.pendingOperationOn(target);
-      if (other === undefined) continue;
-      throw fail(null, `is pending, and so is ${other.id} on the same target`);
-    }
-    this.#target.add([{ kind: 'operation', id: value.id, value }]);
-  }
-
-  /**
-   * What no call could have been accepted for. Whether it can (still) be done shows when its time comes, as ever: an
-   * operation may well have become impossible since.
-   */
-  #checkWork(work: NonNullable<ExactOperation['work']>, type: Operation['type'], fail: Fail): void {
-    if (type !== work.kind.toUpperCase().replace('-', '_')) throw fail('type', `is ${type}, and its work ${work.kind}`);
-    if (work.kind === 'create-namespace') {
-      const { namespace } = work;
-      guard(fail, 'work', () => checkNamespaceName(namespace.type, namespace.name));
-      guard(fail, 'work', () => this.#checkTags(namespace.tags, namespace.id));
-      if (this.#target.state.namespace(namespace.id) !== undefined || this.#pendingIds().has(namespace.id)) {
-        throw fail('work', `creates ${namespace.id}, which is the id of another namespace already`);
-      }
-      this.#pendingIds().add(namespace.id);
-    }
-    if (work.kind === 'register-instance') guard(fail, 'work', () => checkInstanceId(work.instance.id));
-    if (work.kind === 'deregister-instance') guard(fail, 'work', () => checkInstanceId(work.instanceId));
-  }
-
-  /** Of namespaces that are yet to be made. */
-  #pendingIds(): Set<string> {
-    if (this.#pendingNamespaces === null) {
-      this.#pendingNamespaces = new Set();
-      for (const { work } of this.#target.state.pendingOperations()) {
-        if (work?.kind === 'create-namespace') this.#pendingNamespaces.add(work.namespace.id);
-      }
-    }
-    return this.#pendingNamespaces;
-  }
-
-  #operationOf(wanted: ExactOperation): Operation {
-    const { createdAt, updatedAt = createdAt, dueAt = createdAt, work, targets, ...rest } = wanted;
-    return { ...rest, targets: targets as Operation['targets'], createdAt, updatedAt, dueAt, work: this.#workOf(work) };
-  }
-
-  #workOf(work: ExactOperation['work']): Work | null {
-    const { declared } = this.#context.options;
-    if (work?.kind === 'create-namespace') {
-      return { kind: work.kind, namespace: this.#namespaceOf(work.namespace, undefined) };
-    }
-    if (work?.kind !== 'register-instance') return work;
-    const service = this.#target.state.service(work.instance.serviceId);
-    const namespace = service === undefined ? undefined : this.#target.state.namespace(service.namespaceId);
-    const manager =
-      service === undefined || namespace === undefined
-        ? 'import'
-        : managerOf(declared, namespace, service.name, work.instance.id, 'import');
-    return { kind: work.kind, instance: { ...work.instance, manager } };
-  }
-
-  #checkTags(tags: Readonly<Record<string, string>>, resource: string): void {
-    readTags(Object.entries(tags).map(([key, value]) => ({ key, value })));
-    requireTagQuota(tags, resource, this.#context);
-  }
-
   #tell<T extends Namespace | Service | Instance>(
     kind: 'namespace' | 'service' | 'instance',
     outcome: Outcome,
@@ -371,51 +242,6 @@ export class ExactRules {
     const members = (): string[] => [...(before === undefined ? [] : membersChanged(before, after, UNNAMED)), ...more];
     this.#tally.add(kind, outcome, id, name, members);
   }
-}
-
-type Fail = (member: string | null, problem: string) => ImportError;
-
-function pathOf(list: string, index: number, member: string | null): (string | number)[] {
-  return member === null ? [list, index] : [list, index, member];
-}
-
-/** What a configuration file has made got ids of its own, and makes it again wherever it is deleted. */
-function nameTaken(id: string, holder: Namespace | Service | undefined): string {
-  const mend = ': import into a new data folder before the first start with that file, which takes it over';
-  return `is the name of ${id} already${holder?.manager === 'file' ? `, of the configuration file${mend}` : ''}`;
-}
-
-function guard<T>(fail: Fail, member: string | null, check: () => T): T {
-  try {
-    return check();
-  } catch (error) {
-    if (error instanceof ServiceError) throw fail(member, error.message);
-    throw error;
-  }
-}
-
-function requireFixed<T>(members: readonly (keyof T & string)[], existing: T, value: T, fail: Fail): void {
-  for (const member of members) {
-    if (existing[member] === value[member]) continue;
-    throw fail(member, `is ${JSON.stringify(existing[member])} here: that cannot change`);
-  }
-}
-
-function outcomeOf<T>(existing: T | undefined, value: T): Outcome {
-  if (existing === undefined) return 'created';
-  return existing === value ? 'unchanged' : 'changed';
-}
-
-/** Whoever compares a member with what it was may do so by the object: equal members are those of before. */
-function keepEqual<T extends object>(existing: T | undefined, value: T): T {
-  if (existing === undefined) return value;
-  let isEqual = true;
-  const kept = { ...value };
-  for (const key of Object.keys(value) as (keyof T)[]) {
-    if (isDeepStrictEqual(existing[key], value[key])) kept[key] = existing[key];
-    else isEqual = false;
-  }
-  return isEqual ? existing : kept;
 }
 
 /** A service that takes an instance as it was when that was registered: a check may have come since, DNS have gone. */

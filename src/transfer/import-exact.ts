@@ -12,8 +12,9 @@ import type { Registry } from '../registry/registry.ts';
 import { State } from '../registry/state.ts';
 import { StoreError } from '../store/store.ts';
 import type { ExactDocument, InstanceGroup, Row } from './document.ts';
-import { ExactRules, type Target } from './exact-rules.ts';
+import { ExactRules } from './exact-rules.ts';
 import type { ExactOperation } from './exact-shapes.ts';
+import type { Target } from './exact-target.ts';
 import { ImportError, type ImportReport } from './report.ts';
 import { Tally } from './tally.ts';
 
@@ -71,7 +72,7 @@ class Check {
     }
     for (const group of instances.values()) if (!services.has(group.serviceId)) await this.#checkGroup(rules, group);
     for (const row of operations) {
-      rules.putOperation(row);
+      rules.operations.put(row);
       if (this.#turns.isLong) await this.#turns.next();
     }
   }
@@ -177,7 +178,7 @@ function decide(draft: Draft, piece: readonly Part[], context: Context): { chang
   try {
     const rules = new ExactRules(target, context, tally);
     for (const part of piece) part.put(rules);
-    rules.endPiece();
+    rules.revisions.endPiece();
     return { changes: draft.changes, result: tally };
   } finally {
     draft.rollBack();
@@ -197,10 +198,10 @@ function* partsOf(
     instances.delete(id);
     const put = (rules: ExactRules): void => {
       rules.putService(row, group);
-      rules.endService(id, revision, false);
+      rules.revisions.endService(id, revision, false);
     };
     const parts = group === undefined ? [] : [...groupParts(group, revision)];
-    const end = (rules: ExactRules): void => rules.endService(id, revision, true);
+    const end = (rules: ExactRules): void => rules.revisions.endService(id, revision, true);
     if (changedServices.has(id) || parts.length === 0) {
       // A service that changes and its instances may not fit each other before both are there.
       yield joined([{ records: 1, put }, ...parts, ...(parts.length === 0 ? [{ records: 0, put: end }] : [])]);
@@ -210,7 +211,7 @@ function* partsOf(
     }
   }
   for (const group of instances.values()) yield* groupParts(group, undefined);
-  for (const row of withinBounds(registry, operations)) yield { records: 1, put: (rules) => rules.putOperation(row) };
+  for (const row of withinBounds(registry, operations)) yield { records: 1, put: (rules) => rules.operations.put(row) };
 }
 
 function* groupParts(group: InstanceGroup, revision: number | undefined): Generator<Part> {
@@ -221,7 +222,7 @@ function* groupParts(group: InstanceGroup, revision: number | undefined): Genera
       records: to - from,
       put: (rules) => {
         for (let at = from; at < to; at++) rules.putInstance(group, at);
-        rules.endService(group.serviceId, revision, to === count);
+        rules.revisions.endService(group.serviceId, revision, to === count);
       },
     };
   }
