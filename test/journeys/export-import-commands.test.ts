@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { expectFailure, runCli, runWell, startCli } from '../support/cli.ts';
 import { relayTo } from '../support/cutting-relay.ts';
 import { dig } from '../support/dns.ts';
@@ -257,6 +257,8 @@ describe('in a folder that no daemon holds', () => {
 
 describe('what export writes to', () => {
   const daemon = shareDaemon({ settings: { STORE: 'memory' } });
+  // More than a pipe holds.
+  beforeAll(() => fillWith(new Api(daemon().endpoint), 500));
   const exporting = (path: string) => runCli(['export', '--endpoint', daemon().endpoint, '--output', path]);
   const newFolder = (): string => {
     const folder = journey.newPath('out');
@@ -346,7 +348,6 @@ describe('what export writes to', () => {
   });
 
   it('may be a pipe whose reader has read enough', async () => {
-    await fillWith(new Api(daemon().endpoint), 500);
     const script = '"$0" "$1" export --endpoint "$2" --format json | head -c 10; echo "$PIPESTATUS" >&2';
     const ended = await runCommand('bash', ['-c', script, process.execPath, MAIN, daemon().endpoint]);
     expect(ended).toEqual({ code: 0, stdout: '{"cloudmap', stderr: '0\n' });
@@ -379,7 +380,6 @@ describe('what export writes to', () => {
   });
 });
 
-/** More than a pipe holds. */
 async function fillWith(api: Api, instances: number): Promise<void> {
   const service = await api.createService(await api.createNamespace('large.internal'), 'web');
   const ids = Array.from({ length: instances }, (_, i) => `web-${i}`);
