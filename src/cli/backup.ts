@@ -1,9 +1,8 @@
 /** `cloudmapd backup FILE`: a copy of the store's file, which a daemon starts with when it is put in its folder. */
-import { fileIdentity } from '../admin/info.ts';
 import { CommandError } from './command.ts';
 import { download } from './export.ts';
 import { withStore } from './folder.ts';
-import { refuseStoreFile, writeOutput } from './output.ts';
+import { identityOf, refuseStoreFile, writeOutput } from './output.ts';
 import { findTarget, type TargetFlags } from './target.ts';
 
 /** Owner-only, as it may hold more than everybody on the machine may ask the API for. */
@@ -11,7 +10,7 @@ const MODE = 0o600;
 
 export async function backup(file: string, flags: TargetFlags, env: NodeJS.ProcessEnv): Promise<void> {
   const target = await findTarget(flags, env);
-  refuseStoreFile(file, target.kind === 'daemon' ? target.info.file : fileIdentity(target.file));
+  refuseStoreFile(file, target.kind === 'daemon' ? target.info.file : identityOf(target.file));
   if (target.kind === 'daemon') return writeOutput(file, download(target, '/admin/backup'), MODE);
   await withStore(target, async (store) => {
     if (store.backup === undefined) throw new CommandError(`${target.file} cannot be copied: export instead`);

@@ -18,23 +18,40 @@ export class UsageError extends Error {
 /** Runs a command to its end: what goes wrong is one line on stderr, and the exit code says of which kind it is. */
 export async function runCommand(command: () => Promise<void>): Promise<void> {
   // In place of the entry's own handlers: an export that was interrupted has not been made.
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.removeAllListeners(signal).on(signal, () => {
-      for (const undo of undos) undo();
+      undoAll();
       // An end in order would wait for a read that may never return, of a pipe that nobody writes to.
       process.removeAllListeners(signal).kill(process.pid, signal);
       // The first process of a container does not obey.
       process.exit(128 + constants.signals[signal]);
     });
   }
+  // What nobody waits for, such as an error of a stream that has been read enough of.
+  process.on('uncaughtException', (error) => {
+    undoAll();
+    tell(error);
+    process.exit();
+  });
   try {
     await command();
   } catch (error) {
-    const isUsage = error instanceof UsageError || error instanceof SettingError || error instanceof ConfigFileError;
-    if (!(isUsage || error instanceof CommandError || error instanceof StoreError)) throw error;
-    process.stderr.write(`cloudmapd: ${printable(error.message)}\n`);
-    process.exitCode = isUsage ? EXIT_USAGE : EXIT_FAILURE;
+    tell(error);
   }
+}
+
+/** Where the reason is none that is foreseen, its stack is told to whoever asks for everything. */
+function tell(error: unknown): void {
+  const isUsage = error instanceof UsageError || error instanceof SettingError || error instanceof ConfigFileError;
+  const isForeseen = isUsage || error instanceof CommandError || error instanceof StoreError;
+  const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
+  if (!isForeseen && process.env.CLOUDMAPD_LOG === 'debug') process.stderr.write(`${stack}\n`);
+  process.stderr.write(`cloudmapd: ${printable(message || name)}\n`);
+  process.exitCode = isUsage ? EXIT_USAGE : EXIT_FAILURE;
+}
+
+function undoAll(): void {
+  for (const undo of undos) undo();
 }
 
 const undos = new Set<() => void>();

@@ -1,11 +1,10 @@
 /** `cloudmapd export`: everything, as the YAML that declares it or as the JSON that brings it back exactly. */
 
-import { fileIdentity } from '../admin/info.ts';
 import type { ExportFormat } from '../transfer/export.ts';
 import { CommandError } from './command.ts';
 import { ask, lost, readProblem } from './daemon-client.ts';
 import { withRegistry } from './folder.ts';
-import { refuseStoreFile, type Source, writeOutput } from './output.ts';
+import { identityOf, refuseStoreFile, type Source, writeOutput } from './output.ts';
 import { type DaemonTarget, findTarget, type TargetFlags } from './target.ts';
 
 export interface ExportFlags extends TargetFlags {
@@ -20,7 +19,7 @@ export async function exportContent(flags: ExportFlags, env: NodeJS.ProcessEnv):
   const { format, output = null } = flags;
   const target = await findTarget(flags, env);
   if (output !== null) {
-    refuseStoreFile(output, target.kind === 'daemon' ? target.info.file : fileIdentity(target.file));
+    refuseStoreFile(output, target.kind === 'daemon' ? target.info.file : identityOf(target.file));
   }
   if (target.kind === 'daemon') {
     return writeOutput(output, download(target, `/admin/export?format=${format}`), MODE);

@@ -23,7 +23,8 @@ const PAGE_SIZE = 100;
 type Sdk = typeof import('@aws-sdk/client-servicediscovery');
 
 /**
- * Reads everything first, so that nothing is sent where something cannot be read. Ids are AWS's own; ARNs, which the
+ * Reads everything first, so that nothing is sent where something cannot be read. What is deleted meanwhile is left out
+ * with all that it holds. Ids are AWS's own; ARNs, which the
  * daemon makes of its own region and account, and what AWS does not tell are left out.
  * @returns the document and a name for the place that it comes from
  * @throws CommandError that names the operation
@@ -33,8 +34,12 @@ export async function readCloudMap(flags: AwsFlags): Promise<{ name: string; chu
   const reader = new Reader(sdk, flags);
   try {
     const namespaces = await reader.namespaces();
-    const services = await reader.services();
-    const instances = (await mapLimited(services, (service) => reader.instances(service))).flat();
+    const ids = new Set(namespaces.map(({ id }) => id));
+    // Of a namespace that was made or deleted since, some would be there.
+    const listed = (await reader.services()).filter(({ namespaceId }) => ids.has(namespaceId as string));
+    const held = await mapLimited(listed, (service) => reader.instances(service));
+    const services = listed.filter((_, i) => held[i] !== null);
+    const instances = held.flatMap((some) => some ?? []);
     return { name: reader.name, chunks: documentOf({ namespaces, services, instances }) };
   } finally {
     reader.close();
@@ -75,10 +80,9 @@ class Reader {
       const { Namespaces, NextToken } = await client.send(new ListNamespacesCommand(page));
       return [Namespaces, NextToken];
     });
-    return mapLimited(summaries, async ({ Id, Arn }) => {
-      const { Namespace: namespace = {} } = await this.#call('GetNamespace', (client) =>
-        client.send(new GetNamespaceCommand({ Id })),
-      );
+    return this.#stillThere(summaries, async ({ Id, Arn }) => {
+      const get = () => this.#call('GetNamespace', (client) => client.send(new GetNamespaceCommand({ Id })));
+      const { Namespace: namespace = {} } = await get();
       const { DnsProperties: dns, HttpProperties: http } = namespace.Properties ?? {};
       return {
         id: Id as string,
@@ -88,7 +92,7 @@ class Reader {
         description: namespace.Description,
         hostedZoneId: dns?.HostedZoneId,
         soaTtlSeconds: dns?.SOA?.TTL,
-        tags: await this.#tags(namespace.Arn ?? Arn),
+        tags: await this.#tags(namespace.Arn ?? Arn, get),
         creatorRequestId: namespace.CreatorRequestId,
         createdAt: namespace.CreateDate?.getTime(),
       };
@@ -102,10 +106,9 @@ class Reader {
       const { Services, NextToken } = await client.send(new ListServicesCommand(page));
       return [Services, NextToken];
     });
-    return mapLimited(summaries, async ({ Id, Arn }) => {
-      const { Service: service = {} } = await this.#call('GetService', (client) =>
-        client.send(new GetServiceCommand({ Id })),
-      );
+    return this.#stillThere(summaries, async ({ Id, Arn }) => {
+      const get = () => this.#call('GetService', (client) => client.send(new GetServiceCommand({ Id })));
+      const { Service: service = {} } = await get();
       const records = service.DnsConfig?.DnsRecords ?? [];
       const { HealthCheckConfig: check } = service;
       return {
@@ -124,14 +127,19 @@ class Reader {
         healthCheck: check && { type: check.Type, path: check.ResourcePath, failureThreshold: check.FailureThreshold },
         hasCustomHealthCheck: service.HealthCheckCustomConfig !== undefined || undefined,
         attributes: await this.#serviceAttributes(Id as string),
-        tags: await this.#tags(service.Arn ?? Arn),
+        tags: await this.#tags(service.Arn ?? Arn, get),
         creatorRequestId: service.CreatorRequestId,
         createdAt: service.CreateDate?.getTime(),
       };
     });
   }
 
-  async instances({ id: serviceId, healthCheck, hasCustomHealthCheck }: ExactService) {
+  /** @returns null: the service is not there any more */
+  async instances(service: ExactService) {
+    return unlessGone(() => this.#instances(service));
+  }
+
+  async #instances({ id: serviceId, healthCheck, hasCustomHealthCheck }: ExactService) {
     const { ListInstancesCommand } = this.#sdk;
     const summaries = await this.#pages('ListInstances', async (client, page) => {
       const { Instances, NextToken } = await client.send(new ListInstancesCommand({ ...page, ServiceId: serviceId }));
@@ -153,13 +161,19 @@ class Reader {
 
   async #statuses(serviceId: string): Promise<Map<string, string>> {
     const { GetInstancesHealthStatusCommand } = this.#sdk;
-    const entries = await this.#pages('GetInstancesHealthStatus', async (client, page) => {
-      const { Status = {}, NextToken } = await client.send(
-        new GetInstancesHealthStatusCommand({ ...page, ServiceId: serviceId }),
-      );
-      return [Object.entries(Status), NextToken];
-    });
-    return new Map(entries);
+    try {
+      const entries = await this.#pages('GetInstancesHealthStatus', async (client, page) => {
+        const { Status = {}, NextToken } = await client.send(
+          new GetInstancesHealthStatusCommand({ ...page, ServiceId: serviceId }),
+        );
+        return [Object.entries(Status), NextToken];
+      });
+      return new Map(entries);
+    } catch (error) {
+      // One of them, and not the service.
+      if (((error as CommandError).cause as Error | undefined)?.name === 'InstanceNotFound') return new Map();
+      throw error;
+    }
   }
 
   async #serviceAttributes(serviceId: string): Promise<Record<string, string> | undefined> {
@@ -171,19 +185,32 @@ class Reader {
       );
       return ServiceAttributes?.Attributes;
     } catch (error) {
-      if (!isUnknownOperation((error as CommandError).cause)) throw error;
+      if (isGone(error) || !isUnknownOperation((error as CommandError).cause)) throw error;
       this.#hasServiceAttributes = false;
       return undefined;
     }
   }
 
-  async #tags(arn: string | undefined): Promise<Record<string, string> | undefined> {
+  /** @param get fails where what has the tags is not there any more */
+  async #tags(arn: string | undefined, get: () => Promise<unknown>): Promise<Record<string, string> | undefined> {
     if (arn === undefined) return undefined;
     const { ListTagsForResourceCommand } = this.#sdk;
-    const { Tags = [] } = await this.#call('ListTagsForResource', (client) =>
-      client.send(new ListTagsForResourceCommand({ ResourceARN: arn })),
-    );
-    return Object.fromEntries(Tags.map(({ Key, Value }: Tag) => [Key, Value ?? '']));
+    try {
+      const { Tags = [] } = await this.#call('ListTagsForResource', (client) =>
+        client.send(new ListTagsForResourceCommand({ ResourceARN: arn })),
+      );
+      return Object.fromEntries(Tags.map(({ Key, Value }: Tag) => [Key, Value ?? '']));
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      await get();
+      // Of an endpoint that knows no ARNs, say, everything would be left out.
+      throw new CommandError((error as CommandError).message, { cause: error });
+    }
+  }
+
+  async #stillThere<T, R>(items: readonly T[], read: (item: T) => Promise<R>): Promise<R[]> {
+    const found = await mapLimited(items, (item) => unlessGone(() => read(item)));
+    return found.filter((result) => result !== null) as R[];
   }
 
   /** Pages of AWS may be short, or empty, and still not be the last. */
@@ -242,6 +269,23 @@ async function openClient(
   ]);
   client.destroy();
   return new sdk.ServiceDiscoveryClient({ ...config, region: found[0], credentials: found[1] });
+}
+
+/** @returns null where what is read is deleted meanwhile */
+async function unlessGone<T>(read: () => Promise<T>): Promise<T | null> {
+  try {
+    return await read();
+  } catch (error) {
+    if (isGone(error)) return null;
+    throw error;
+  }
+}
+
+const GONE = new Set(['NamespaceNotFound', 'ServiceNotFound', 'ResourceNotFoundException']);
+
+function isGone(error: unknown): boolean {
+  const { cause } = error as CommandError;
+  return cause instanceof Error && GONE.has(cause.name);
 }
 
 /** Emulators say it in many ways: with the error of a server that has no such path, or with a page of HTML. */

@@ -8,6 +8,7 @@ import { ask, lost, readProblem, readText } from './daemon-client.ts';
 import { withRegistry } from './folder.ts';
 import type { AwsFlags } from './from-aws.ts';
 import { reportLines } from './import-report.ts';
+import { writeOutput } from './output.ts';
 import { type DaemonTarget, type FolderTarget, findTarget, type TargetFlags } from './target.ts';
 
 export interface ImportFlags extends TargetFlags, AwsFlags {
@@ -30,12 +31,16 @@ export async function importContent(file: string | null, flags: ImportFlags, env
   const input = fromAws ? await readAws(flags) : await readInput(file as string);
   const report =
     target.kind === 'daemon' ? await upload(target, input, dryRun) : await importHere(target, input, dryRun);
-  process.stdout.write(`${reportLines(report).join('\n')}\n`);
+  await writeOutput(null, [`${reportLines(report).join('\n')}\n`], 0);
 }
 
 function refuseWrongFlags(file: string | null, flags: ImportFlags): void {
   if (flags.fromAws) {
     if (file !== null) throw new UsageError('import: a file or --from-aws is expected, not both');
+    const { awsEndpoint } = flags;
+    if (awsEndpoint !== undefined && !/^https?:$/.test(URL.parse(awsEndpoint)?.protocol ?? '')) {
+      throw new UsageError(`--aws-endpoint: "${awsEndpoint}" is no URL such as http://127.0.0.1:5000`);
+    }
     return;
   }
   if (file === null) throw new UsageError('import: a file is expected, or - for stdin, or --from-aws');
@@ -51,20 +56,23 @@ async function readAws(flags: AwsFlags): Promise<Input> {
   return { kind: 'json', name, chunks };
 }
 
-/** JSON by its first character, and then it is read while it is sent; else YAML, which is parsed here. */
+/** JSON by how it begins, and then it is read while it is sent; else YAML, which is parsed here. */
 async function readInput(file: string): Promise<Input> {
   const name = nameOf(file);
   const chunks: AsyncIterator<Uint8Array> = readBytes(file);
   const head: Uint8Array[] = [];
-  for (;;) {
+  let signs = '';
+  while (signs === '' || signs === '{') {
     const { value, done } = await chunks.next();
     if (done) break;
     head.push(value);
-    const first = FIRST_CHARACTER.exec(Buffer.from(value).toString('latin1'))?.[1];
-    if (first === undefined) continue;
-    if (first === '{') return { kind: 'json', name, chunks: chain(head, chunks) };
-    break;
+    signs = (signs + Buffer.from(value).toString('latin1').replace(BYTE_ORDER_MARK, '').replaceAll(/\s/g, '')).slice(
+      0,
+      2,
+    );
   }
+  // A brace alone begins a mapping of YAML too. Nothing behind it: JSON says where that is.
+  if (['{"', '{}', '{'].includes(signs)) return { kind: 'json', name, chunks: chain(head, chunks) };
   const whole: Uint8Array[] = [];
   for await (const chunk of chain(head, chunks)) whole.push(chunk);
   try {
@@ -81,8 +89,8 @@ function nameOf(file: string): string {
   return file === '-' ? 'stdin' : file;
 }
 
-/** Behind white space and a byte order mark, as read byte by byte. */
-const FIRST_CHARACTER = /^(?:\u00ef\u00bb\u00bf)?\s*(\S)/;
+/** As read byte by byte. */
+const BYTE_ORDER_MARK = /^\u00ef\u00bb\u00bf/;
 
 async function* readBytes(file: string): AsyncGenerator<Uint8Array> {
   try {

@@ -1,9 +1,10 @@
 /** Where a command does its work: in the daemon that runs, or in a data folder that no daemon holds. */
-import { fileIdentity, type Info } from '../admin/info.ts';
+import type { Info } from '../admin/info.ts';
 import { type Configuration, loadConfiguration } from '../config.ts';
 import { storeFile } from '../store/open.ts';
-import { CommandError } from './command.ts';
+import { CommandError, UsageError } from './command.ts';
 import { askInfo, parseEndpoint } from './daemon-client.ts';
+import { identityOf } from './output.ts';
 
 export const DEFAULT_ENDPOINT = 'http://127.0.0.1:8053';
 
@@ -35,7 +36,8 @@ export interface FolderTarget {
 export type Target = DaemonTarget | FolderTarget;
 
 /**
- * An endpoint that is given is asked, and nothing else. Otherwise the default one does the work, if it holds the folder
+ * An endpoint that is given is asked, and nothing else; a folder beside it by flag has to be the one that is held
+ * there, as it would be read or filled in vain for another's. Otherwise the default one does the work, if it holds the folder
  * that is given or none is; and otherwise the command itself, in the folder.
  * @param mayCreate a store that is not there yet, in a folder that was given
  * @throws CommandError, UsageError, SettingError, ConfigFileError
@@ -43,9 +45,11 @@ export type Target = DaemonTarget | FolderTarget;
 export async function findTarget(flags: TargetFlags, env: Env, mayCreate = false): Promise<Target> {
   const given = flags.endpoint ?? (env.CLOUDMAPD_ENDPOINT || undefined);
   if (given !== undefined) {
-    const endpoint = parseEndpoint(given, flags.endpoint === undefined ? 'CLOUDMAPD_ENDPOINT' : '--endpoint');
+    const source = flags.endpoint === undefined ? 'CLOUDMAPD_ENDPOINT' : '--endpoint';
+    const endpoint = parseEndpoint(given, source);
     const info = await askInfo(endpoint);
     if (typeof info === 'string') throw new CommandError(`no cloudmapd answers at ${given}: ${info}`);
+    if (flags.dataDir !== undefined) refuseOtherFolder(flags.dataDir, info, `${source} ${given}`);
     return { kind: 'daemon', endpoint, info };
   }
   const { dataDir, config } = flags;
@@ -54,7 +58,7 @@ export async function findTarget(flags: TargetFlags, env: Env, mayCreate = false
   const isFolderGiven =
     dataDir !== undefined || Boolean(env.CLOUDMAPD_DATA_DIR) || Object.hasOwn(Object(yaml?.value), 'dataDir');
   const file = storeFile(settings.store, settings.dataDir);
-  const identity = file === null ? null : fileIdentity(file);
+  const identity = file === null ? null : identityOf(file);
   const endpoint = new URL(DEFAULT_ENDPOINT);
   const info = await askInfo(endpoint);
   if (typeof info !== 'string' && (!isFolderGiven || (identity !== null && info.file === identity))) {
@@ -69,4 +73,14 @@ export async function findTarget(flags: TargetFlags, env: Env, mayCreate = false
     throw new CommandError(`${why}, and there is no ${file}: name the one that is meant with --endpoint or --data-dir`);
   }
   return { kind: 'folder', configuration, file, exists: identity !== null, why };
+}
+
+/** What is asked and what is named are two stores: either may be the one that is meant. @throws UsageError */
+function refuseOtherFolder(dataDir: string, info: Info, asked: string): void {
+  const { settings } = loadConfiguration({ dataDir }, {});
+  const file = storeFile('sqlite', settings.dataDir);
+  const identity = file === null ? null : identityOf(file);
+  if (identity !== null && identity === info.file) return;
+  const held = info.dataDir ?? 'no folder';
+  throw new UsageError(`${asked} holds ${held}, and not --data-dir ${dataDir}: name the one that is meant alone`);
 }

@@ -6,7 +6,7 @@ import { describe, expect, it, type TestContext } from 'vitest';
 import { expectFailure, runCli, runWell } from '../support/cli.ts';
 import { dig } from '../support/dns.ts';
 import { Api } from '../support/journey-api.ts';
-import { readFolder, setUpJourney } from '../support/journey-tools.ts';
+import { readFolder, runCommand, setUpJourney } from '../support/journey-tools.ts';
 import { NetworkNamespace, requireNamespace } from '../support/network-namespace.ts';
 
 const journey = setUpJourney();
@@ -66,13 +66,15 @@ describe('cloudmapd backup', () => {
     expect(statSync(file).mode & 0o777).toBe(0o640);
 
     const store = join(dataDir, 'cloudmapd.db');
-    for (const path of [store, `${store}-wal`]) {
+    for (const path of [store, `${store}-wal`, `${store}-shm`]) {
       expectFailure(await runCli(['backup', path, '--endpoint', endpoint]), 1, path, 'choose another one');
       expectFailure(await runCli(['export', '--output', path, '--endpoint', endpoint]), 1, 'choose another one');
     }
     await new Api(endpoint).createNamespace('corp.internal');
     await stop();
-    expectFailure(await runCli(['backup', store, '--data-dir', dataDir]), 1, 'choose another one');
+    for (const path of [store, `${store}-wal`]) {
+      expectFailure(await runCli(['backup', path, '--data-dir', dataDir]), 1, 'choose another one');
+    }
     expect(await runWell(['export', '--data-dir', dataDir])).toContain('corp.internal');
   });
 
@@ -148,6 +150,8 @@ describe('wrong usage', () => {
     [['import'], 'a file is expected'],
     [['import', 'a.yaml', '--from-aws'], 'not both'],
     [['import', 'a.yaml', '--aws-region', 'eu-west-1'], '--aws-region'],
+    [['import', '--from-aws', '--aws-endpoint', 'not a url'], '--aws-endpoint: "not a url"'],
+    [['import', '--from-aws', '--aws-endpoint', 'ftp://127.0.0.1'], '--aws-endpoint: "ftp://127.0.0.1"'],
     [['backup'], 'file'],
   ])('%j is told, with exit code 2', async (args, part) => {
     expectFailure(await runCli(args), 2, part);
@@ -157,4 +161,15 @@ describe('wrong usage', () => {
     const env = { CLOUDMAPD_ENDPOINT: 'tcp://127.0.0.1:8053' };
     expectFailure(await runCli(['export'], { env }), 2, 'CLOUDMAPD_ENDPOINT', 'tcp://127.0.0.1:8053');
   });
+});
+
+it('what nobody has foreseen is one line, with its stack where everything is asked for', async () => {
+  const source = new URL('../../src/cli/command.ts', import.meta.url);
+  const failing = async (fail: string, env: NodeJS.ProcessEnv = {}) => {
+    const script = `const { runCommand } = await import('${source}'); await runCommand(async () => { ${fail} });`;
+    return runCommand(process.execPath, ['--input-type=module', '-e', script], { ...process.env, ...env });
+  };
+  expectFailure(await failing("setImmediate(() => { throw new TypeError('a\\nb') })"), 1, 'cloudmapd: a b\n');
+  const { stderr } = await failing("throw new TypeError('a')", { CLOUDMAPD_LOG: 'debug' });
+  expect(stderr).toMatch(/^TypeError: a\n +at .*\n( +at .*\n)*cloudmapd: a\n$/);
 });

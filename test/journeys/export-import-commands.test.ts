@@ -5,12 +5,14 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
+  realpathSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { expectFailure, runCli, runWell, startCli } from '../support/cli.ts';
 import { relayTo } from '../support/cutting-relay.ts';
 import { dig } from '../support/dns.ts';
@@ -31,6 +33,7 @@ const YAML = `namespaces:
             attributes:
               AWS_INSTANCE_IPV4: 10.0.0.1
 `;
+const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
 const CREATED = 'created: 1 namespace, 1 service, 1 instance; changed: nothing; unchanged: nothing\n';
 
 /** A port that nobody listens on, and that nobody is given while the test runs: it is no port of clients. */
@@ -142,6 +145,21 @@ describe('with a running daemon', () => {
     });
   });
 
+  describe('a document that begins with a brace', () => {
+    const daemon = shareDaemon({ settings: { STORE: 'memory' } });
+    const importing = (stdin: string) => runCli(['import', '-', '--endpoint', daemon().endpoint], { stdin });
+    const unchanged = 'created: nothing; changed: nothing; unchanged: 1 namespace\n';
+
+    it('may be YAML in flow style, or JSON, behind blanks and a byte order mark', async () => {
+      const flow = '{ namespaces: [{ name: flow, type: HTTP }] }\n';
+      expect(await importing(flow)).toMatchObject({ code: 0, stderr: '' });
+      for (const text of [`\ufeff\n{ # in flow style\n${flow.slice(1)}`, flow.replaceAll(/([a-z]+)/gi, '"$1"')]) {
+        expect(await importing(text), text).toEqual({ code: 0, stdout: unchanged, stderr: '' });
+      }
+      expectFailure(await importing('{\n namespaces: [\n{ name: flow, type: TCP }] }\n'), 1, 'stdin:3: ');
+    });
+  });
+
   it('one endpoint that is given is asked and no other, and the mistake is told', async () => {
     const dataDir = journey.newPath();
     await runWell(['import', '-', '--data-dir', dataDir], { stdin: YAML });
@@ -149,6 +167,22 @@ describe('with a running daemon', () => {
       expectFailure(await runCli([...args, '--endpoint', NOBODY, '--data-dir', dataDir]), 1, NOBODY, 'ECONNREFUSED');
     }
     expectFailure(await runCli(['export', '--data-dir', dataDir], { env: { CLOUDMAPD_ENDPOINT: NOBODY } }), 1, NOBODY);
+  });
+
+  it('one endpoint and the flag of a folder that it does not hold is told, and changes neither', async () => {
+    const [dataDir, other] = [journey.newPath(), journey.newPath()];
+    const { endpoint } = await journey.start({ dataDir });
+    const file = journey.writeFile('shop.yaml', YAML);
+    const env = { CLOUDMAPD_ENDPOINT: endpoint };
+    const mismatch = [`${endpoint} holds ${realpathSync(dataDir)}`, `--data-dir ${other}`];
+    expectFailure(await runCli(['import', file, '--data-dir', other], { env }), 2, 'CLOUDMAPD_ENDPOINT', ...mismatch);
+    await runWell(['import', file, '--data-dir', other]);
+    for (const args of [['export'], ['backup', journey.newPath('b.db')], ['import', file]]) {
+      expectFailure(await runCli([...args, '--endpoint', endpoint, '--data-dir', other]), 2, '--endpoint', ...mismatch);
+    }
+    expect(await runWell(['export', '--data-dir', dataDir], { env })).not.toContain('shop');
+    // By environment it is the one that is used where none is asked.
+    expect(await runWell(['import', file], { env: { ...env, CLOUDMAPD_DATA_DIR: other } })).toBe(CREATED);
   });
 });
 
@@ -201,6 +235,16 @@ describe('in a folder that no daemon holds', () => {
     }
   });
 
+  it('one that there is no looking into is told on one line', async () => {
+    const loop = journey.writeFile('around', '').replace(/around$/, 'loop');
+    symlinkSync('loop', loop);
+    const copy = journey.writeFile('b.db', '');
+    expectFailure(await runCli(['backup', copy, '--data-dir', loop]), 1, `cannot look for ${loop}/`, 'ELOOP');
+    const long = 'n'.repeat(300);
+    expectFailure(await runCli(['export', '--data-dir', long]), 1, `cannot look for ${long}/`, 'ENAMETOOLONG');
+    expectFailure(await runCli(['import', copy, '--data-dir', loop]), 1, loop, 'ELOOP');
+  });
+
   it('is read with the settings that it is served with', async () => {
     const dataDir = journey.newPath();
     const env = { CLOUDMAPD_REGION: 'eu-west-1', CLOUDMAPD_DATA_DIR: dataDir };
@@ -213,6 +257,8 @@ describe('in a folder that no daemon holds', () => {
 
 describe('what export writes to', () => {
   const daemon = shareDaemon({ settings: { STORE: 'memory' } });
+  // More than a pipe holds.
+  beforeAll(() => fillWith(new Api(daemon().endpoint), 500));
   const exporting = (path: string) => runCli(['export', '--endpoint', daemon().endpoint, '--output', path]);
   const newFolder = (): string => {
     const folder = journey.newPath('out');
@@ -235,6 +281,41 @@ describe('what export writes to', () => {
     expect(readdirSync(folder).sort()).toEqual(['all.yaml', 'link.yaml']);
   });
 
+  it('is what a link leads to, also where there is nothing yet', async () => {
+    const folder = newFolder();
+    mkdirSync(join(folder, 'inner'));
+    // Once more around, and from a link to the folder, where `..` is another one.
+    symlinkSync('inner/all.yaml', join(folder, 'first'));
+    symlinkSync('inner', join(folder, 'link'));
+    symlinkSync('../first', join(folder, 'inner', 'second'));
+    expect(await exporting(join(folder, 'link', 'second'))).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(readFileSync(join(folder, 'inner', 'all.yaml'), 'utf8')).toContain('namespaces:');
+    expect(readlinkSync(join(folder, 'first'))).toBe('inner/all.yaml');
+    expect(readdirSync(folder).sort()).toEqual(['first', 'inner', 'link']);
+    symlinkSync('none/all.yaml', join(folder, 'astray'));
+    expectFailure(await exporting(join(folder, 'astray')), 1, `cannot write ${join(folder, 'astray')}`, 'ENOENT');
+    expect(readlinkSync(join(folder, 'astray'))).toBe('none/all.yaml');
+  });
+
+  it.runIf(process.platform === 'linux')('may be a descriptor: a pipe, or a file that is added to', async () => {
+    const text = await runWell(['export', '--endpoint', daemon().endpoint]);
+    const file = join(newFolder(), 'all.yaml');
+    const write = '"$0" "$1" export --endpoint "$2" --output';
+    const scripts = {
+      [`${write} /dev/stdout | cat > "$3"`]: text,
+      [`printf 'old\\n' > "$3"; ${write} /dev/stdout >> "$3"`]: `old\n${text}`,
+      [`printf 'old\\n' > "$3"; ${write} /proc/self/fd/2 2>> "$3"`]: `old\n${text}`,
+      [`{ echo before >&3; ${write} /dev/fd/3; echo behind >&3; } 3> "$3"`]: `before\n${text}behind\n`,
+      [`{ ${write} /dev/fd/3; } 3>&1 > /dev/null | cat > "$3"`]: text,
+    };
+    for (const [script, expected] of Object.entries(scripts)) {
+      const ended = await runCommand('bash', ['-c', script, process.execPath, MAIN, daemon().endpoint, file]);
+      expect(ended, script).toEqual({ code: 0, stdout: '', stderr: '' });
+      expect(readFileSync(file, 'utf8'), script).toBe(expected);
+    }
+    expect(readdirSync(dirname(file))).toEqual(['all.yaml']);
+  });
+
   it('may be a device', async () => {
     expect(await exporting('/dev/null')).toMatchObject({ code: 0 });
     expect(statSync('/dev/null').isCharacterDevice()).toBe(true);
@@ -255,11 +336,20 @@ describe('what export writes to', () => {
     expectFailure(await exporting('/dev/full'), 1, 'cannot write /dev/full: ENOSPC');
   });
 
+  it.runIf(existsSync('/dev/full'))('of an import is told where it is full, and its reader may go away', async () => {
+    const file = journey.writeFile('shop.yaml', YAML);
+    const args = ['import', file, '--dry-run', '--endpoint', daemon().endpoint];
+    const script = 'exec "$0" "$@" > /dev/full';
+    const full = await runCommand('bash', ['-c', script, process.execPath, MAIN, ...args]);
+    expectFailure(full, 1, 'cannot write to stdout: ENOSPC');
+    const { child, ended } = startCli(args);
+    child.stdout.destroy();
+    expect(await ended).toEqual({ code: 0, stdout: '', stderr: '' });
+  });
+
   it('may be a pipe whose reader has read enough', async () => {
-    await fillWith(new Api(daemon().endpoint), 500);
     const script = '"$0" "$1" export --endpoint "$2" --format json | head -c 10; echo "$PIPESTATUS" >&2';
-    const main = new URL('../../src/main.ts', import.meta.url).pathname;
-    const ended = await runCommand('bash', ['-c', script, process.execPath, main, daemon().endpoint]);
+    const ended = await runCommand('bash', ['-c', script, process.execPath, MAIN, daemon().endpoint]);
     expect(ended).toEqual({ code: 0, stdout: '{"cloudmap', stderr: '0\n' });
   });
 
@@ -273,7 +363,7 @@ describe('what export writes to', () => {
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^cloudmapd: [^\n]+\n$/) });
   });
 
-  it('is not there where a signal ends the command in the middle', async () => {
+  it.each(['SIGTERM', 'SIGHUP'] as const)('is not there where %s ends the command in the middle', async (signal) => {
     const path = join(newFolder(), 'all.json');
     const stalled = Promise.withResolvers<void>();
     const relay = await relayTo(daemon().endpoint, (socket) => {
@@ -284,13 +374,12 @@ describe('what export writes to', () => {
     const { child, ended } = startCli(args);
     await stalled.promise;
     await waitFor('what is written', () => (readdirSync(dirname(path)).length === 1 ? true : null));
-    child.kill('SIGTERM');
+    child.kill(signal);
     expect(await ended).toEqual({ code: null, stdout: '', stderr: '' });
     expect(readdirSync(dirname(path))).toEqual([]);
   });
 });
 
-/** More than a pipe holds. */
 async function fillWith(api: Api, instances: number): Promise<void> {
   const service = await api.createService(await api.createNamespace('large.internal'), 'web');
   const ids = Array.from({ length: instances }, (_, i) => `web-${i}`);

@@ -128,3 +128,20 @@ it('leaves nothing of a call that was refused, also where the process is killed 
   );
   expect(Namespaces?.map(({ Name }) => Name)).toEqual(['kept']);
 });
+
+it('is asked to confirm each call before it is answered, and no copy, which nobody may wait for', async (context) => {
+  const disk = await makeFailingDisk(context, journey);
+  const { endpoint } = await journey.start({ launcher: disk.launcher });
+  const api = new Api(endpoint);
+  const service = await api.createService(await api.createNamespace('corp.internal'), 'web');
+  const syncs = disk.noteSyncs();
+  for (let n = 1; n <= 5; n++) {
+    const before = syncs().length;
+    await api.register(service, 'web-1', { AWS_INSTANCE_IPV4: `10.0.0.${n}` });
+    expect(syncs().slice(before)).toContainEqual(expect.stringMatching(/\/cloudmapd\.db-wal$/));
+  }
+  const response = await fetch(`${endpoint}/admin/backup`);
+  expect(response.status).toBe(200);
+  expect((await response.arrayBuffer()).byteLength).toBeGreaterThan(0);
+  expect(syncs().filter((path) => path.includes('.backup-'))).toEqual([]);
+});

@@ -2,6 +2,7 @@
 
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import {
   CreateHttpNamespaceCommand,
   CreateServiceCommand,
@@ -108,6 +109,8 @@ describe('from one daemon to another', () => {
   });
 });
 
+type Answer = readonly [status: number, body: string];
+
 describe('what cannot be read', () => {
   const daemon = shareDaemon({ settings: { STORE: 'memory' } });
   const importing = (awsEndpoint: string, ...flags: string[]) =>
@@ -119,11 +122,13 @@ describe('what cannot be read', () => {
 
   /** An endpoint that answers each operation so. */
   async function answering(
-    answers: Readonly<Record<string, readonly [status: number, body: string]>>,
+    answers: Readonly<Record<string, Answer | ((input: Readonly<Record<string, string>>) => Answer)>>,
   ): Promise<string> {
-    const server = createServer((request, response) => {
+    const server = createServer(async (request, response) => {
       const operation = String(request.headers['x-amz-target']).split('.')[1] as string;
-      const [status, body] = answers[operation] ?? [400, '{"__type":"UnknownOperationException"}'];
+      const answer = answers[operation] ?? [400, '{"__type":"UnknownOperationException"}'];
+      const input = JSON.parse(await text(request));
+      const [status, body] = typeof answer === 'function' ? answer(input) : answer;
       response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(body);
     }).listen(0, '127.0.0.1');
     closers.push(() => server.close());
@@ -148,6 +153,70 @@ describe('what cannot be read', () => {
     const endpoint = await answering({ ...all, [operation]: denied });
     expectFailure(await importing(endpoint), 1, endpoint, `${operation}: AccessDeniedException`);
     expect(await runWell(['export', '--endpoint', daemon().endpoint])).not.toContain('a.internal');
+  });
+
+  describe('what is deleted meanwhile is left out with what it holds', () => {
+    const gone = (type: string): Answer => [400, `{"__type":"${type}","Message":"no such thing"}`];
+    const arnOf = (id: string) => `arn:aws:servicediscovery:us-east-1:1:${id}`;
+    const namespaceOf = (id: string) => ({ Id: id, Name: `${id}.internal`, Type: 'HTTP', Arn: arnOf(id) });
+    const serviceOf = (id: string, NamespaceId = 'ns-1') => {
+      return { Id: id, Name: id, NamespaceId, Type: 'HTTP', Arn: arnOf(id), HealthCheckCustomConfig: {} };
+    };
+    /** `srv-2` is deleted as soon as the first read of it is refused. */
+    const world = (refused: string, type: string) => {
+      let isThere = true;
+      const unless = (operation: string, id: string | undefined, value: unknown): Answer => {
+        if (id?.endsWith('srv-2') && operation === refused) isThere = false;
+        if (id?.endsWith('srv-2') && !isThere) return gone(operation === refused ? type : 'ServiceNotFound');
+        return [200, JSON.stringify(value)];
+      };
+      return answering({
+        ListNamespaces: [200, JSON.stringify({ Namespaces: ['ns-1', 'ns-2'].map(namespaceOf) })],
+        GetNamespace: ({ Id = '' }) =>
+          Id === 'ns-1' ? [200, JSON.stringify({ Namespace: namespaceOf(Id) })] : gone('NamespaceNotFound'),
+        ListTagsForResource: ({ ResourceARN }) => unless('ListTagsForResource', ResourceARN, { Tags: [] }),
+        // Of the namespaces one is deleted by now, and one was not yet made when they were listed.
+        ListServices: [
+          200,
+          JSON.stringify({
+            Services: [serviceOf('srv-1'), serviceOf('srv-2'), serviceOf('srv-3', 'ns-2'), serviceOf('srv-4', 'ns-3')],
+          }),
+        ],
+        GetService: ({ Id = '' }) => {
+          const in2or3 = { 'srv-3': 'ns-2', 'srv-4': 'ns-3' }[Id];
+          return unless('GetService', Id, { Service: serviceOf(Id, in2or3) });
+        },
+        GetServiceAttributes: ({ ServiceId }) =>
+          unless('GetServiceAttributes', ServiceId, { ServiceAttributes: { Attributes: {} } }),
+        ListInstances: ({ ServiceId }) =>
+          unless('ListInstances', ServiceId, { Instances: [{ Id: `of-${ServiceId}`, Attributes: { a: 'b' } }] }),
+        GetInstancesHealthStatus: ({ ServiceId }) => unless('GetInstancesHealthStatus', ServiceId, { Status: {} }),
+      });
+    };
+
+    it.each([
+      ['GetService', 'ServiceNotFound'],
+      ['ListTagsForResource', 'ResourceNotFoundException'],
+      ['GetServiceAttributes', 'ServiceNotFound'],
+      ['ListInstances', 'ServiceNotFound'],
+      ['GetInstancesHealthStatus', 'ServiceNotFound'],
+    ])('where %s says %s', async (operation, type) => {
+      const ended = await importing(await world(operation, type), '--dry-run');
+      const created = [
+        'namespace ns-1.internal',
+        'service ns-1.internal/srv-1',
+        'instance ns-1.internal/srv-1/of-srv-1',
+      ];
+      expect(ended.stderr).toBe('');
+      expect(ended.stdout.split('\n').filter((line) => line.startsWith('+'))).toEqual(
+        created.map((line) => `+ ${line}`),
+      );
+    });
+
+    it('and only then: where tags are not found of what is there, that is told', async () => {
+      const endpoint = await answering({ ...all, ListTagsForResource: gone('ResourceNotFoundException') });
+      expectFailure(await importing(endpoint), 1, endpoint, 'ListTagsForResource: ResourceNotFoundException');
+    });
   });
 
   it('nobody who listens is told too', async () => {

@@ -96,6 +96,25 @@ describe('a copy of the SQLite file', () => {
     expect(made.at(-1)?.after).toBeGreaterThan(made[0]?.before as number);
   });
 
+  it('ends within some commits of a writer that never pauses', async () => {
+    let revision = await fill();
+    let isMade = false;
+    const making = backUp().then((handle) => {
+      isMade = true;
+      return handle;
+    });
+    // Some eight steps of a megabyte each, and what comes with the first and the last.
+    const most = 40;
+    let commits = 0;
+    for (; !isMade && commits < most; commits++) {
+      revision = await store.commit(put({ [`k${commits}`]: `w${commits}` }), revision);
+    }
+    const handle = await making;
+    expect(commits).toBeGreaterThan(0);
+    expect(commits).toBeLessThan(most);
+    expect((await contentOf(handle)).revision).toBeGreaterThan(1);
+  });
+
   it('can be made several times at once', async () => {
     await fill();
     const handles = await Promise.all([backUp(), backUp(), backUp()]);

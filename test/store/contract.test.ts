@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -181,6 +182,23 @@ describe('sqlite', () => {
     await expect(store.commit(put({ a: '3' }), first)).rejects.toThrow(StoreConflictError);
     await store.commit(put({ a: '3' }), second);
     expect(await records(store)).toEqual({ a: '3', c: '3' });
+    await store.close();
+  });
+
+  it('has in its files what was committed, when the commit resolves', async () => {
+    const store = opening();
+    let revision = 0;
+    for (const n of ['1', '2', '3']) {
+      revision = await store.commit(put({ a: n, [`b${n}`]: n }), revision);
+      // By another process, at once: to close the file in this one would let go of its lock.
+      const copy = join(folder.path, `copy-${n}`);
+      mkdirSync(copy);
+      expect(spawnSync('cp', [file(), `${file()}-wal`, copy]).status).toBe(0);
+      const copied = openSqliteStore(copy);
+      expect((await copied.load()).revision).toBe(revision);
+      expect(await records(copied)).toMatchObject({ a: n, [`b${n}`]: n });
+      await copied.close();
+    }
     await store.close();
   });
 

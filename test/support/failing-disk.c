@@ -3,6 +3,7 @@
  * for each fault, `<call> <errno> <end of the path>`, such as `fsync 5 -wal`; while it is not there nothing fails. Calls
  * are fsync (fdatasync too), write (whatever writes, shortens or removes), open (for writing) and short: half of what
  * is to be written is, until that is too little, then the errno. Each failure is counted by an octet in `<file>.count`.
+ * Each fsync and fdatasync of a file is a line with its path in `<file>.syncs`, where there is such a file.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -29,6 +30,18 @@ static void count(const char *faults) {
   int fd = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND, 0644);
   if (fd < 0) return;
   syscall(SYS_write, fd, ".", 1);
+  syscall(SYS_close, fd);
+}
+
+static void note_sync(const char *synced) {
+  const char *faults = getenv("CLOUDMAPD_TEST_FAULTS");
+  if (faults == NULL) return;
+  char text[4098];
+  snprintf(text, sizeof text, "%s.syncs", faults);
+  int fd = syscall(SYS_openat, AT_FDCWD, text, O_WRONLY | O_APPEND, 0);
+  if (fd < 0) return;
+  int length = snprintf(text, sizeof text, "%s\n", synced);
+  syscall(SYS_write, fd, text, length);
   syscall(SYS_close, fd);
 }
 
@@ -93,9 +106,18 @@ static ssize_t allowed(int fd, size_t size) {
   return fails("short", path) ? -1 : (ssize_t)size;
 }
 
-int fsync(int fd) { return fails_on("fsync", fd) ? -1 : syscall(SYS_fsync, fd); }
+static int sync_by(long call, int fd) {
+  if (fails_on("fsync", fd)) return -1;
+  char path[4096];
+  int saved = errno;
+  if (path_of(fd, path, sizeof path) == 0) note_sync(path);
+  errno = saved;
+  return syscall(call, fd);
+}
 
-int fdatasync(int fd) { return fails_on("fsync", fd) ? -1 : syscall(SYS_fdatasync, fd); }
+int fsync(int fd) { return sync_by(SYS_fsync, fd); }
+
+int fdatasync(int fd) { return sync_by(SYS_fdatasync, fd); }
 
 ssize_t write(int fd, const void *data, size_t size) {
   ssize_t some = allowed(fd, size);

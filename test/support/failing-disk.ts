@@ -1,5 +1,5 @@
 /** System calls that fail on a daemon's files: failing-disk.c, compiled and preloaded. */
-import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'vitest';
 import { type Journey, requireTool, runCommand } from './journey-tools.ts';
@@ -24,6 +24,8 @@ export interface FailingDisk {
   mend(): void;
   /** How many calls have failed so far. */
   failures(): number;
+  /** From now on syncs are noted. @returns the paths of the files that have been synced since, one for each call */
+  noteSyncs(): () => string[];
 }
 
 /** Skips the test, saying why, where nothing can be preloaded; where gcc is missing under CI, that is a failure. */
@@ -45,6 +47,11 @@ export async function makeFailingDisk(context: TestContext, journey: Journey): P
       renameSync(`${faultsFile}.new`, faultsFile);
     },
     mend: () => rmSync(faultsFile, { force: true }),
+    noteSyncs: () => {
+      const syncsFile = `${faultsFile}.syncs`;
+      writeFileSync(syncsFile, '');
+      return () => readFileSync(syncsFile, 'utf8').split('\n').slice(0, -1);
+    },
     failures: () => (existsSync(countFile) ? statSync(countFile).size : 0),
   };
 }
