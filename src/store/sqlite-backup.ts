@@ -7,6 +7,7 @@ import { closeSync, openSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
+import { setImmediate } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { StoreError } from './store.ts';
 
@@ -112,10 +113,14 @@ async function copyDatabase(
   const copy = `${path}${MARK}${randomBytes(ID_BYTES).toString('hex')}`;
   try {
     signal.throwIfAborted();
-    rollBack(database);
     refuseWithoutRoom(database, path);
     // Made here, as SQLite would let others read it.
     closeSync(openSync(copy, 'wx', 0o600));
+    // The first step must not be refused, as Node ends the copy then ("not an error"): a commit may have had its turn
+    // before this copy was there, and be carried out once this turn of the event loop ends.
+    await setImmediate();
+    signal.throwIfAborted();
+    rollBack(database);
     await copyTo(database, copy, (copiedPages) => {
       signal.throwIfAborted();
       rollBack(database);

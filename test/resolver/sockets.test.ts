@@ -167,7 +167,8 @@ describe('UpstreamSockets', () => {
     const server = await serve(good);
     const before = openSockets();
     const sockets = socketsTo(server);
-    await Promise.all(Array.from({ length: 10 }, () => send(sockets).result));
+    const results = await Promise.all(Array.from({ length: 10 }, () => send(sockets).result));
+    expect(results).toEqual(Array(10).fill('reply'));
     expect([openSockets() - before, vi.getTimerCount()]).toEqual([10, 1]);
     vi.advanceTimersByTime(121_000);
     expect(vi.getTimerCount()).toBe(0);

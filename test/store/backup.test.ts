@@ -24,9 +24,10 @@ const put = (entries: Readonly<Record<string, string>>) =>
 const files = () => readdirSync(join(folder.path, 'data')).sort();
 /** Without SQLite's own, such as their journals. */
 const copies = () => files().filter((name) => /^cloudmapd\.db\.backup-[^-]*$/.test(name));
+const many = (count: number) =>
+  Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, 'v'.repeat(1000)]));
 /** Some megabytes, so that a copy takes a while. */
-const fill = () =>
-  store.commit(put(Object.fromEntries(Array.from({ length: 8000 }, (_, i) => [`k${i}`, 'v'.repeat(1000)]))), 0);
+const fill = () => store.commit(put(many(8000)), 0);
 
 async function backUp(signal?: AbortSignal): Promise<FileHandle> {
   const handle = await store.backup?.(signal);
@@ -113,6 +114,15 @@ describe('a copy of the SQLite file', () => {
     expect(commits).toBeGreaterThan(0);
     expect(commits).toBeLessThan(most);
     expect((await contentOf(handle)).revision).toBeGreaterThan(1);
+  });
+
+  it('can be begun in the same turn as a commit, and is then of that commit', async () => {
+    for (let round = 0; round < 5; round++) {
+      const filling = store.commit(put({ n: String(round), ...many(4000) }), round);
+      const handle = await backUp();
+      expect(await contentOf(handle)).toMatchObject({ revision: await filling, records: { n: String(round) } });
+      await handle.close();
+    }
   });
 
   it('can be made several times at once', async () => {

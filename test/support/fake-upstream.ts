@@ -107,7 +107,8 @@ export class FakeUpstream {
         tcp.listen(udp.address().port, address, () => resolve(null));
       });
       if (problem === null) return new FakeUpstream(udp, await bind(0), tcp, behaviour, options);
-      udp.close();
+      // Until then it is among those that tests count.
+      await new Promise<void>((resolve) => udp.close(resolve));
       if (port !== 0) throw problem;
     }
   }
