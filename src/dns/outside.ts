@@ -14,6 +14,7 @@ import { FLAG, RCODE, TYPE } from '../wire/header.ts';
 import { equalNames, NameView } from '../wire/names.ts';
 import type { Client } from './clients.ts';
 import { FIXED_ERRORS, type FixedError } from './extended-error.ts';
+import { OUTCOME } from './outcome.ts';
 import type { ReplyWriter } from './reply-writer.ts';
 import { answerLocalhost, denySpecialUse, type LocalTails } from './special-use.ts';
 
@@ -59,6 +60,8 @@ export class Outside {
   #wanted: Wanted | null = null;
   /** Where the name that the chain goes on with stands in the reply. */
   ownerAt = 0;
+  /** Where what `answer` has just said came from: a number of OUTCOME. */
+  outcome = OUTCOME.refused;
 
   constructor(options: OutsideOptions) {
     this.#options = options;
@@ -91,6 +94,7 @@ export class Outside {
   ): number {
     const { resolver, writer, tails, ours } = this.#options;
     const { query, screen } = writer;
+    this.outcome = OUTCOME.refused;
     const asked = readU16(query, 2);
     if ((asked & FLAG.RD) === 0) return this.#leave(isFirst, flags, FIXED_ERRORS.notOurs);
     if (!resolver.isOn) return this.#leave(isFirst, flags, FIXED_ERRORS.notForwarded);
@@ -100,6 +104,7 @@ export class Outside {
     const { kind } = route.action;
     if (kind === 'refuse') return this.#leave(isFirst, flags, FIXED_ERRORS.refusedByRule);
     const localFlags = isFirst ? FLAG.AA : flags;
+    this.outcome = OUTCOME.rule;
     if (kind === 'localhost') return answerLocalhost(writer, tails, name, route.label, localFlags);
     if (kind === 'nxdomain') {
       // A name that leads to one of our zones exists all the same (RFC 8020 s2).
@@ -107,14 +112,19 @@ export class Outside {
       return denySpecialUse(writer, tails, name, route.label, localFlags, isAbove);
     }
     const group = resolver.groupOf(route);
-    if (group === null) return this.#leave(isFirst, flags, FIXED_ERRORS.notForwarded);
+    if (group === null) {
+      this.outcome = OUTCOME.refused;
+      return this.#leave(isFirst, flags, FIXED_ERRORS.notForwarded);
+    }
 
     // RFC 7871 s6.
+    this.outcome = OUTCOME.error;
     if (screen.edns.hasBrokenSubnet) return writer.finishEmpty(RCODE.FORMERR, 0);
 
     const bits = (asked & (FLAG.AD | FLAG.CD)) | (screen.edns.dnssecOk ? DNSSEC_OK : 0);
     const told = find(tellings, message, at, name.end - at);
     if (told !== null) {
+      this.outcome = told.held === null ? OUTCOME.failed : told.isStale ? OUTCOME.stale : OUTCOME.upstream;
       if (told.held === null) return this.#fail(told.failure);
       return this.#copy(told.held, told.isStale, isFirst, flags, message, name);
     }
@@ -125,7 +135,10 @@ export class Outside {
       screen.edns.subnetAt > 0
         ? null
         : resolver.find(group, hash, message, at, name.end - at, screen.qtype, bits, nowMs);
-    if (held !== null) return this.#copy(held, held.expiresAtMs <= nowMs, isFirst, flags, message, name);
+    if (held !== null) {
+      this.outcome = held.expiresAtMs <= nowMs ? OUTCOME.stale : OUTCOME.cache;
+      return this.#copy(held, held.expiresAtMs <= nowMs, isFirst, flags, message, name);
+    }
     const { subnetAt, subnetLength } = screen.edns;
     const subnet = subnetAt === 0 ? null : query.slice(subnetAt, subnetAt + subnetLength);
     this.#wanted = { question: questionOf(message, name, screen.qtype, bits, subnet), group };

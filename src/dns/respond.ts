@@ -32,6 +32,7 @@ import { FLAG, HEADER_BYTES, POINTER, RCODE, TYPE } from '../wire/header.ts';
 import { NameView } from '../wire/names.ts';
 import type { Client } from './clients.ts';
 import { FIXED_ERRORS, type FixedError } from './extended-error.ts';
+import { OUTCOME } from './outcome.ts';
 import { ASK, GO_ON, Outside, type Told, type Wanted } from './outside.ts';
 import { ReplyWriter } from './reply-writer.ts';
 import { SCREEN_DROP, Screen } from './screen.ts';
@@ -75,6 +76,9 @@ export class Responder {
   readonly #resolver: Resolver;
   readonly #target = new NameView();
 
+  /** Where the reply came from that `respond` or `refuse` has just made: a number of OUTCOME. */
+  outcome = OUTCOME.error;
+
   // Of the reply being written.
   #flags = 0;
   #drawn = 0;
@@ -115,6 +119,7 @@ export class Responder {
     tellings: readonly Told[] = NO_TELLINGS,
   ): number {
     this.#local = local;
+    this.outcome = OUTCOME.error;
     const rcode = this.#screen.read(query, length, overTcp);
     if (rcode === SCREEN_DROP) return DROP;
     this.#writer.begin(query, reply);
@@ -122,6 +127,7 @@ export class Responder {
     if (!this.#zones.isFilled) return this.#refusal(RCODE.SERVFAIL, FIXED_ERRORS.notReady);
     // Whatever zone its name is in: it is none that anybody has.
     if (this.#screen.qtype === TYPE.TXT && this.#resolver.loops.receive(query, HEADER_BYTES)) {
+      this.outcome = OUTCOME.refused;
       return this.#refusal(RCODE.REFUSED, FIXED_ERRORS.loop);
     }
     return this.#answer(query, reply, client, tellings);
@@ -134,6 +140,7 @@ export class Responder {
 
   /** A reply without records, to a query that was screened before. @returns the reply's length */
   refuse(query: Uint8Array, reply: Uint8Array, overTcp: boolean, rcode: number, error: FixedError): number {
+    this.outcome = OUTCOME.failed;
     // Screened again: other queries came between, and the screening's result is this object's state.
     this.#screen.read(query, query.length, overTcp);
     this.#writer.begin(query, reply);
@@ -161,6 +168,7 @@ export class Responder {
         if (links === MAX_CHAIN) return this.#fit(RCODE.NOERROR);
         this.#chainBytes[links] = null;
         const end = this.#outside.answer(message, name, links === 0, this.#flags, client, tellings);
+        this.outcome = this.#outside.outcome;
         if (end !== GO_ON) return end;
         ownerAt = this.#outside.ownerAt;
         name = this.#target;
@@ -207,7 +215,10 @@ export class Responder {
   /** Registered names before those of the settings, longest zone first. */
   #find(message: Uint8Array, name: NameView): Lookup {
     const found = this.#zones.find(message, name);
-    return found.zone === null ? this.#locals.find(message, name) : found;
+    this.outcome = OUTCOME.zone;
+    if (found.zone !== null) return found;
+    this.outcome = OUTCOME.local;
+    return this.#locals.find(message, name);
   }
 
   /** Notes one more name of a chain. @returns whether it was there before, or the chain is too long */

@@ -1,10 +1,12 @@
 import { afterAll, describe, expect, it } from 'vitest';
+import { OUTCOMES } from '../../src/dns/outcome.ts';
 import { EXTENDED_ERROR } from '../../src/wire/edns.ts';
 import { toWireName } from '../../src/wire/names.ts';
+import { rrset } from '../support/answering.ts';
 import { extendedErrorOf } from '../support/dns.ts';
 import { optBytes, optionBytes, queryBytes } from '../support/message.ts';
 import { closeResolvers, NOBODY } from '../support/resolving.ts';
-import { says, ToldResponder } from '../support/told.ts';
+import { type AskOptions, says, ToldResponder, type World } from '../support/told.ts';
 import { QNAME, record, soaRecord } from '../support/upstream-reply.ts';
 
 afterAll(closeResolvers);
@@ -150,6 +152,34 @@ describe('no answer', () => {
     const error = extendedErrorOf(responder.ask(asked(), world));
     expect(error?.code).toBe(code);
     expect(error?.text).toMatch(text);
+  });
+});
+
+describe('the outcome', () => {
+  const rules = [
+    { suffix: 'test', action: { kind: 'nxdomain' } as const },
+    { suffix: 'ads.example', action: { kind: 'refuse' } as const },
+  ];
+  const zones = {
+    'corp.internal': { web: [rrset(['60 IN A 10.0.0.1'])], out: [rrset(['60 IN CNAME www.example.com'])] },
+  };
+  const failure = { rcode: null, error: null, isLoop: false };
+
+  it.each([
+    ['zone', 'web.corp.internal A', {}],
+    ['zone', 'nobody.corp.internal A', {}],
+    ['rule', 'a.test A', {}],
+    ['refused', 'x.ads.example A', {}],
+    ['refused', WWW, { client: NOBODY }],
+    ['upstream', WWW, { world: { [NAME]: says(WWW, { answer: [A] }) } }],
+    ['upstream', 'out.corp.internal A', { world: { [NAME]: says(WWW, { answer: [A] }) } }],
+    ['stale', WWW, { world: { [NAME]: says(WWW, { answer: [A] }, true) } }],
+    ['failed', WWW, { world: { [NAME]: { held: null, failure } } }],
+  ])('says where the reply came from: %s for %s', (outcome, question, options: AskOptions & { world?: World }) => {
+    const { world = {}, ...rest } = options;
+    const told = new ToldResponder({ zones, resolver: { rules } });
+    told.ask(queryBytes(question, { flags: 'RD' }), world, rest);
+    expect(OUTCOMES[told.responder.outcome]).toBe(outcome);
   });
 });
 
