@@ -10,6 +10,7 @@ export async function run(argv: readonly string[]): Promise<void> {
   const program = new Command('cloudmapd')
     .description('AWS Cloud Map for a laptop, a CI job or a dev network')
     .version(readVersion())
+    .addHelpText('after', '\nExit codes: 0 done; 1 it could not be done, and one line says why; 2 wrong usage')
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE));
 
   const serve = program
@@ -59,7 +60,22 @@ export async function run(argv: readonly string[]): Promise<void> {
       await runCommand(() => backup(file, flags, process.env));
     });
 
+  addDaemon(program.command('flush').description('forget what upstreams have answered'))
+    .argument('[name]', 'of which the answers are forgotten (default: all)')
+    .option('--below', 'those of the names below it too')
+    .action(async (name: string | undefined, flags) => {
+      const [{ runCommand }, { flush }] = await Promise.all([import('./command.ts'), import('./flush.ts')]);
+      await runCommand(() => flush(name ?? null, flags, process.env));
+    });
+
   await program.parseAsync(argv);
+}
+
+/** Flags of the commands that only a running daemon can answer. */
+function addDaemon(command: Command): Command {
+  return command
+    .option('--endpoint <url>', 'of the daemon (CLOUDMAPD_ENDPOINT; default http://127.0.0.1:8053)')
+    .option('--json', 'one JSON document on stdout, for scripts');
 }
 
 /** Flags of the commands that a running daemon is asked for. */
