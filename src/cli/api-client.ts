@@ -44,11 +44,14 @@ const TIMEOUT_MS = 60_000;
 
 export class ApiClient {
   readonly endpoint: URL;
+  /** For messages. */
+  readonly name: string;
   readonly #signal: AbortSignal | null;
 
   /** @param signal ends what is under way, which then fails as with a daemon that does not answer */
   constructor(endpoint: URL, signal: AbortSignal | null = null) {
     this.endpoint = endpoint;
+    this.name = endpoint.href.replace(/\/$/, '');
     this.#signal = signal;
   }
 
@@ -116,7 +119,7 @@ export class ApiClient {
     } catch (cause) {
       const { message, code, name } = cause as NodeJS.ErrnoException;
       const problem = signal.aborted ? 'it does not answer' : message || (code ?? name);
-      throw new UnreachableError(`no cloudmapd answers at ${this.endpoint.href}: ${problem}`, { cause });
+      throw new UnreachableError(`no cloudmapd answers at ${this.name}: ${problem}`, { cause });
     }
     return { status, body: this.#parse(text) };
   }
@@ -132,7 +135,7 @@ export class ApiClient {
   }
 
   #isAnother(problem: string): UnreachableError {
-    return new UnreachableError(`no cloudmapd answers at ${this.endpoint.href}: something else does (${problem})`);
+    return new UnreachableError(`no cloudmapd answers at ${this.name}: something else does (${problem})`);
   }
 }
 
