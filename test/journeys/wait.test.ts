@@ -1,5 +1,6 @@
 /** `cloudmapd wait`: what scripts do in place of a sleep. */
 import { once } from 'node:events';
+import { createServer as createHttpServer, request as httpRequest } from 'node:http';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { expectFailure, runCli, runWell, startCli } from '../support/cli.ts';
@@ -105,6 +106,28 @@ describe('with a daemon', () => {
       await api.register(fast, `fast-${i}`, { AWS_INSTANCE_IPV4: `10.0.3.${i}` });
       expect(await ended).toMatchObject({ code: 0 });
       expect((await dig(daemon().dnsPort, 'fast.shop.internal', 'A')).answer).toHaveLength(i + 1);
+    }
+  });
+
+  it('under a name of the daemon that is not its own it ends too', async () => {
+    const relay = createHttpServer((request, response) => {
+      const { method, url: path, headers } = request;
+      const to = httpRequest(
+        { port: daemon().httpPort, method, path, headers: { ...headers, host: 'other.example' } },
+        (from) => {
+          response.writeHead(from.statusCode as number, from.headers);
+          from.pipe(response);
+        },
+      );
+      request.pipe(to);
+    }).listen(0, '127.0.0.1');
+    await once(relay, 'listening');
+    try {
+      const endpoint = `http://127.0.0.1:${(relay.address() as AddressInfo).port}`;
+      expectFailure(await runCli(['flush', '--endpoint', endpoint]), 1, 'other.example');
+      expect(await well('shop.internal', 'web', '--endpoint', endpoint)).toContain('1 healthy instance');
+    } finally {
+      relay.close();
     }
   });
 
