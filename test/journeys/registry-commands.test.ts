@@ -278,7 +278,7 @@ describe('discover', () => {
     const none = ['--health', 'UNHEALTHY', '--attribute', 'stage=beta'];
     expect(await ids(...none)).toEqual([]);
     expect(await well('discover', 'shop.internal', 'web', ...none)).toBe(
-      'no instances found in shop.internal/web (of 3 registered)\n',
+      'no instances found in shop.internal/web: 3 registered\n',
     );
     expect(await ids(...none.with(1, 'HEALTHY_OR_ELSE_ALL'))).toEqual(['d-1', 'd-2']);
   });
