@@ -10,7 +10,7 @@ export async function run(argv: readonly string[]): Promise<void> {
   const program = new Command('cloudmapd')
     .description('AWS Cloud Map for a laptop, a CI job or a dev network')
     .version(readVersion())
-    .addHelpText('after', '\nExit codes: 0 done; 1 it could not be done, and one line says why; 2 wrong usage')
+    .addHelpText('afterAll', '\nExit codes: 0 done; 1 it could not be done, and one line says why; 2 wrong usage')
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE));
 
   const serve = program

@@ -399,6 +399,10 @@ describe('wrong usage ends with exit code 2', () => {
   });
 });
 
+it.each([['--help'], ['wait', '--help']])('%s %s tells the exit codes', async (...args) => {
+  expect(await well(...args)).toContain('\nExit codes: 0 done; 1 ');
+});
+
 describe('a daemon that is not there', () => {
   it('is told in one line', async () => {
     for (const args of [['ls'], ['flush'], ['register', 'a', 'b', 'c']]) {

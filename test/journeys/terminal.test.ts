@@ -81,7 +81,6 @@ describe('wait', () => {
   it('ends with the time that is over', async () => {
     const ended = await runInTerminal(['wait', 'shop.internal', 'nope', '--timeout', '1s'], { env: env() });
     expect(ended.code).toBe(1);
-    expect(ended.text).toContain('waiting: there is no service "nope" in shop.internal');
     expect(lastLine(ended)).toBe('cloudmapd: there is no service "nope" in shop.internal; there is web (waited 1s)');
   });
 
@@ -106,8 +105,8 @@ describe('wait', () => {
 });
 
 describe('long work shows how far it is', () => {
-  /** More than goes through at once. */
-  const instances = Array.from({ length: 2000 }, (_, i) => ({
+  /** More than goes through at once, and than the system holds on the way. */
+  const instances = Array.from({ length: 5000 }, (_, i) => ({
     id: `i-${i}`,
     attributes: Object.fromEntries([1, 2, 3, 4].map((key) => [`k${key}`, 'x'.repeat(1000)])),
   }));
@@ -128,12 +127,12 @@ describe('long work shows how far it is', () => {
   };
 
   it('import, by a bar', async () => {
-    const shown = /\[#+\.+\] +\d+ % {2}reading: \d\.\d MB of 8\.\d MB, \d+ s/;
+    const shown = /\[#+\.+\] +\d+ % {2}reading: \d+\.\d MB of 20\.\d MB, \d+ s/;
     expect(await runStalled(['import', file], shown)).toMatchObject({
       code: 0,
-      last: 'created: 1 namespace, 1 service, 2000 instances; changed: nothing; unchanged: nothing',
+      last: 'created: 1 namespace, 1 service, 5000 instances; changed: nothing; unchanged: nothing',
     });
-    const { last } = await runStalled(['import', '-'], /reading: \d\.\d MB, \d+ s/, `< ${file}`);
+    const { last } = await runStalled(['import', '-'], /reading: \d+\.\d MB, \d+ s/, `< ${file}`);
     expect(last).toMatch(/^created: nothing; /);
   });
 

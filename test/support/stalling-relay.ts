@@ -1,6 +1,8 @@
 /** A way to a daemon that takes so much in either direction, and the rest when it is told to. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { afterEach } from 'vitest';
 
 const servers: Server[] = [];
@@ -19,28 +21,25 @@ export async function stallingRelayTo(
   const isOpen = new Promise<void>((resolve) => {
     open = resolve;
   });
-  const carry = async (from: Socket, to: Socket): Promise<void> => {
+  const gate = (): Transform => {
     let carried = 0;
-    // Left open where the other side has closed: there may be something to come the other way.
-    for await (const chunk of from.iterator({ destroyOnReturn: false })) {
-      carried += (chunk as Buffer).length;
-      if (carried > bytes) await isOpen;
-      if (!to.write(chunk)) await Promise.race([once(to, 'drain'), once(to, 'close')]);
-    }
-    to.end();
+    return new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        carried += chunk.length;
+        if (carried <= bytes) done(null, chunk);
+        else void isOpen.then(() => done(null, chunk));
+      },
+    });
   };
   const server = createServer({ allowHalfOpen: true }, (client) => {
     const daemon = connect({ port: Number(new URL(endpoint).port), host: '127.0.0.1', allowHalfOpen: true });
-    for (const socket of [client, daemon]) {
-      socket.on('error', () => {});
-      sockets.push(socket);
-    }
+    sockets.push(client, daemon);
     for (const [from, to] of [
       [client, daemon],
       [daemon, client],
     ] as const) {
       // One side may go away in the middle.
-      carry(from, to).catch(() => to.destroy());
+      pipeline(from, gate(), to).catch(() => to.destroy());
     }
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
