@@ -59,6 +59,29 @@ export async function run(argv: readonly string[]): Promise<void> {
       await runCommand(() => backup(file, flags, process.env));
     });
 
+  program
+    .command('watch')
+    .description('tell registry changes and health transitions as they happen')
+    .argument('[namespace]', 'of it alone: name or id')
+    .argument('[service]', 'of it alone: name or id')
+    .option('--endpoint <url>', 'of the daemon (CLOUDMAPD_ENDPOINT; default http://127.0.0.1:8053)')
+    .option('--json', 'a JSON document on each line')
+    .action(async (namespace: string | undefined, service: string | undefined, flags) => {
+      const [{ runCommand }, { watch }] = await Promise.all([import('./command.ts'), import('./watch.ts')]);
+      await runCommand(() => watch(namespace, service, flags, process.env));
+    });
+
+  program
+    .command('doctor')
+    .description('say what keeps names from resolving, each with the line that mends it')
+    .option('--endpoint <url>', 'of the daemon (CLOUDMAPD_ENDPOINT; default http://127.0.0.1:8053)')
+    .option('--config <file>', 'settings of a daemon that is yet to start (CLOUDMAPD_CONFIG)')
+    .option('--json', 'one JSON document')
+    .action(async (flags) => {
+      const [{ runCommand }, { doctor }] = await Promise.all([import('./command.ts'), import('./doctor.ts')]);
+      await runCommand(() => doctor(flags, process.env));
+    });
+
   await program.parseAsync(argv);
 }
 
