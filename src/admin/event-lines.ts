@@ -41,7 +41,7 @@ export type RegistryEvent =
   | { readonly event: 'store-failed'; readonly reason: string }
   | { readonly event: 'store-recovered' };
 
-/** Everything of a namespace, or of one of its services; each is a name, in any case, or an id. Null: of all. */
+/** Everything of a namespace, or of one of its services; each is a name, in any case, an id or an ARN. Null: of all. */
 export interface EventFilter {
   readonly namespace: string | null;
   readonly service: string | null;
@@ -66,7 +66,8 @@ export function isWanted(event: RegistryEvent, { namespace, service }: EventFilt
 }
 
 function isMeant(wanted: string, name: string | undefined, id: string | undefined): boolean {
-  return wanted === id || wanted.toLowerCase() === name?.toLowerCase();
+  const idOrName = wanted.replace(/^arn:.*\//, '');
+  return idOrName === id || idOrName.toLowerCase() === name?.toLowerCase();
 }
 
 interface Names {

@@ -96,16 +96,18 @@ function parseObject(text: string): Record<string, unknown> | null {
   }
 }
 
-function send(
+/** @param signal ends it, its response included @param more headers @throws what the connection fails with */
+export function send(
   endpoint: URL,
   method: string,
   path: string,
   body: Body | null,
   signal?: AbortSignal,
+  more: Readonly<Record<string, string>> = {},
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const url = new URL(endpoint.pathname.replace(/\/$/, '') + path, endpoint);
-    const headers = body === null ? {} : { 'content-type': 'application/json' };
+    const headers = { ...(body !== null && { 'content-type': 'application/json' }), ...more };
     // No agent: it would keep the connection, and with that the process.
     const request = httpRequest(url, { method, headers, agent: false, ...(signal && { signal }) });
     let isAnswered = false;

@@ -4,7 +4,8 @@ import type { ExportFormat } from '../transfer/export.ts';
 import { CommandError } from './command.ts';
 import { ask, lost, readProblem } from './daemon-client.ts';
 import { withRegistry } from './folder.ts';
-import { identityOf, refuseStoreFile, type Source, writeOutput } from './output.ts';
+import { identityOf, refuseStoreFile, writeOutput } from './output.ts';
+import { type Progress, startProgress, withProgress } from './progress.ts';
 import { type DaemonTarget, findTarget, type TargetFlags } from './target.ts';
 
 export interface ExportFlags extends TargetFlags {
@@ -21,22 +22,37 @@ export async function exportContent(flags: ExportFlags, env: NodeJS.ProcessEnv):
   if (output !== null) {
     refuseStoreFile(output, target.kind === 'daemon' ? target.info.file : identityOf(target.file));
   }
-  if (target.kind === 'daemon') {
-    return writeOutput(output, download(target, `/admin/export?format=${format}`), MODE);
+  // A terminal that shows what is exported shows how far it is.
+  const progress = startProgress(output !== null || !process.stdout.isTTY);
+  try {
+    if (target.kind === 'daemon') {
+      return await writeOutput(output, download(target, `/admin/export?format=${format}`, progress, 'exporting'), MODE);
+    }
+    const { exportText } = await import('../transfer/export.ts');
+    await withRegistry(target, (registry) => {
+      const pieces = withTurns(exportText(registry, format));
+      return writeOutput(output, withProgress(pieces, progress, 'exporting', null), MODE);
+    });
+  } finally {
+    progress.end();
   }
-  const { exportText } = await import('../transfer/export.ts');
-  await withRegistry(target, (registry) => writeOutput(output, withTurns(exportText(registry, format)), MODE));
 }
 
-/** What the daemon sends, to its very end. @throws CommandError, also where it ends too early */
-export async function* download({ endpoint }: DaemonTarget, path: string): Source {
+/** What the daemon sends, to its very end. @param what is under way, for people @throws CommandError, also where it ends too early */
+export async function* download(
+  { endpoint }: DaemonTarget,
+  path: string,
+  progress: Progress,
+  what: string,
+): AsyncGenerator<string | Uint8Array> {
   const response = await ask(endpoint, 'GET', path);
   if (response.statusCode !== 200) {
     const { error } = await readProblem(endpoint, response);
     throw new CommandError(`the daemon at ${endpoint.href} says: ${error}`);
   }
   try {
-    yield* response;
+    const total = Number(response.headers['content-length']) || null;
+    yield* withProgress(response, progress, what, total);
   } catch (error) {
     throw lost(endpoint, error);
   }

@@ -7,6 +7,8 @@ import type {
   Tag,
 } from '@aws-sdk/client-servicediscovery';
 import { CommandError } from './command.ts';
+import { count } from './count.ts';
+import type { Progress } from './progress.ts';
 
 export interface AwsFlags {
   /** Any that speaks the API; absent: AWS's own. */
@@ -29,15 +31,18 @@ type Sdk = typeof import('@aws-sdk/client-servicediscovery');
  * @returns the document and a name for the place that it comes from
  * @throws CommandError that names the operation
  */
-export async function readCloudMap(flags: AwsFlags): Promise<{ name: string; chunks: AsyncIterable<string> }> {
+export async function readCloudMap(
+  flags: AwsFlags,
+  progress: Progress,
+): Promise<{ name: string; chunks: AsyncIterable<string> }> {
   const sdk = await import('@aws-sdk/client-servicediscovery');
-  const reader = new Reader(sdk, flags);
+  const reader = new Reader(sdk, flags, progress);
   try {
     const namespaces = await reader.namespaces();
     const ids = new Set(namespaces.map(({ id }) => id));
     // Of a namespace that was made or deleted since, some would be there.
     const listed = (await reader.services()).filter(({ namespaceId }) => ids.has(namespaceId as string));
-    const held = await mapLimited(listed, (service) => reader.instances(service));
+    const held = await reader.instancesOf(listed);
     const services = listed.filter((_, i) => held[i] !== null);
     const instances = held.flatMap((some) => some ?? []);
     return { name: reader.name, chunks: documentOf({ namespaces, services, instances }) };
@@ -59,9 +64,11 @@ class Reader {
   readonly #client: Promise<ServiceDiscoveryClient>;
   /** Not every emulator has what AWS added in 2024. */
   #hasServiceAttributes = true;
+  readonly #progress: Progress;
 
-  constructor(sdk: Sdk, flags: AwsFlags) {
+  constructor(sdk: Sdk, flags: AwsFlags, progress: Progress) {
     this.#sdk = sdk;
+    this.#progress = progress;
     this.name = flags.awsEndpoint ?? 'AWS';
     this.#client = openClient(sdk, flags);
   }
@@ -76,11 +83,12 @@ class Reader {
 
   async namespaces() {
     const { ListNamespacesCommand, GetNamespaceCommand } = this.#sdk;
+    this.#progress.show(`${this.name}: ListNamespaces`);
     const summaries = await this.#pages<NamespaceSummary>('ListNamespaces', async (client, page) => {
       const { Namespaces, NextToken } = await client.send(new ListNamespacesCommand(page));
       return [Namespaces, NextToken];
     });
-    return this.#stillThere(summaries, async ({ Id, Arn }) => {
+    return this.#stillThere(summaries, 'namespace', async ({ Id, Arn }) => {
       const get = () => this.#call('GetNamespace', (client) => client.send(new GetNamespaceCommand({ Id })));
       const { Namespace: namespace = {} } = await get();
       const { DnsProperties: dns, HttpProperties: http } = namespace.Properties ?? {};
@@ -102,11 +110,12 @@ class Reader {
   /** Of all namespaces at once: not every emulator knows the filter. */
   async services() {
     const { ListServicesCommand, GetServiceCommand } = this.#sdk;
+    this.#progress.show(`${this.name}: ListServices`);
     const summaries = await this.#pages<ServiceSummary>('ListServices', async (client, page) => {
       const { Services, NextToken } = await client.send(new ListServicesCommand(page));
       return [Services, NextToken];
     });
-    return this.#stillThere(summaries, async ({ Id, Arn }) => {
+    return this.#stillThere(summaries, 'service', async ({ Id, Arn }) => {
       const get = () => this.#call('GetService', (client) => client.send(new GetServiceCommand({ Id })));
       const { Service: service = {} } = await get();
       const records = service.DnsConfig?.DnsRecords ?? [];
@@ -134,9 +143,10 @@ class Reader {
     });
   }
 
-  /** @returns null: the service is not there any more */
-  async instances(service: ExactService) {
-    return unlessGone(() => this.#instances(service));
+  /** @returns for each service its instances, or null where it is not there any more */
+  async instancesOf(services: readonly ExactService[]) {
+    const what = `instances of ${count(services.length, 'service')}`;
+    return this.#readEach(services, what, (service) => unlessGone(() => this.#instances(service)));
   }
 
   async #instances({ id: serviceId, healthCheck, hasCustomHealthCheck }: ExactService) {
@@ -208,9 +218,20 @@ class Reader {
     }
   }
 
-  async #stillThere<T, R>(items: readonly T[], read: (item: T) => Promise<R>): Promise<R[]> {
-    const found = await mapLimited(items, (item) => unlessGone(() => read(item)));
+  async #stillThere<T, R>(items: readonly T[], noun: string, read: (item: T) => Promise<R>): Promise<R[]> {
+    const found = await this.#readEach(items, count(items.length, noun), (item) => unlessGone(() => read(item)));
     return found.filter((result) => result !== null) as R[];
+  }
+
+  /** @param what they are, for people */
+  #readEach<T, R>(items: readonly T[], what: string, read: (item: T) => Promise<R>): Promise<R[]> {
+    let done = 0;
+    return mapLimited(items, async (item) => {
+      this.#progress.show(`${this.name}: ${what}`, done / items.length);
+      const result = await read(item);
+      done++;
+      return result;
+    });
   }
 
   /** Pages of AWS may be short, or empty, and still not be the last. */

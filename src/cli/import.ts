@@ -1,5 +1,5 @@
 /** `cloudmapd import`: a document or the content of AWS into the registry; or what that would change. */
-import { createReadStream } from 'node:fs';
+import { createReadStream, statSync } from 'node:fs';
 import { ConfigFileError, parseYaml, type YamlFile } from '../declared/yaml.ts';
 import { createEc2Lookup } from '../ec2.ts';
 import { ImportError, type ImportReport } from '../transfer/report.ts';
@@ -9,6 +9,7 @@ import { withRegistry } from './folder.ts';
 import type { AwsFlags } from './from-aws.ts';
 import { reportLines } from './import-report.ts';
 import { writeOutput } from './output.ts';
+import { type Progress, startProgress, withProgress } from './progress.ts';
 import { type DaemonTarget, type FolderTarget, findTarget, type TargetFlags } from './target.ts';
 
 export interface ImportFlags extends TargetFlags, AwsFlags {
@@ -19,7 +20,13 @@ export interface ImportFlags extends TargetFlags, AwsFlags {
 /** What is imported. */
 type Input =
   /** Either form, as it stands there. */
-  | { readonly kind: 'json'; readonly name: string; readonly chunks: AsyncIterable<string | Uint8Array> }
+  | {
+      readonly kind: 'json';
+      readonly name: string;
+      readonly chunks: AsyncIterable<string | Uint8Array>;
+      /** In bytes; null: it is not known before its end. */
+      readonly size: number | null;
+    }
   | { readonly kind: 'yaml'; readonly name: string; readonly yaml: YamlFile };
 
 /** @param file null: none was given; `-`: stdin */
@@ -28,9 +35,15 @@ export async function importContent(file: string | null, flags: ImportFlags, env
   refuseWrongFlags(file, flags);
   // Looked for first: reading may take long, and would be in vain.
   const target = await findTarget(flags, env, true);
-  const input = fromAws ? await readAws(flags) : await readInput(file as string);
-  const report =
-    target.kind === 'daemon' ? await upload(target, input, dryRun) : await importHere(target, input, dryRun);
+  const progress = startProgress();
+  let report: ImportReport;
+  try {
+    const read = fromAws ? await readAws(flags, progress) : await readInput(file as string);
+    const input = read.kind === 'json' ? { ...read, chunks: sent(read, progress) } : read;
+    report = target.kind === 'daemon' ? await upload(target, input, dryRun) : await importHere(target, input, dryRun);
+  } finally {
+    progress.end();
+  }
   await writeOutput(null, [`${reportLines(report).join('\n')}\n`], 0);
 }
 
@@ -50,10 +63,19 @@ function refuseWrongFlags(file: string | null, flags: ImportFlags): void {
   }
 }
 
-async function readAws(flags: AwsFlags): Promise<Input> {
+/** The document is read first, and then checked and put in, which takes longer. */
+async function* sent(
+  { chunks, size }: Input & { readonly kind: 'json' },
+  progress: Progress,
+): AsyncGenerator<string | Uint8Array> {
+  yield* withProgress(chunks, progress, 'reading', size);
+  progress.show('importing');
+}
+
+async function readAws(flags: AwsFlags, progress: Progress): Promise<Input> {
   const { readCloudMap } = await import('./from-aws.ts');
-  const { name, chunks } = await readCloudMap(flags);
-  return { kind: 'json', name, chunks };
+  const { name, chunks } = await readCloudMap(flags, progress);
+  return { kind: 'json', name, chunks, size: null };
 }
 
 /** JSON by how it begins, and then it is read while it is sent; else YAML, which is parsed here. */
@@ -72,7 +94,7 @@ async function readInput(file: string): Promise<Input> {
     );
   }
   // A brace alone begins a mapping of YAML too. Nothing behind it: JSON says where that is.
-  if (['{"', '{}', '{'].includes(signs)) return { kind: 'json', name, chunks: chain(head, chunks) };
+  if (['{"', '{}', '{'].includes(signs)) return { kind: 'json', name, chunks: chain(head, chunks), size: sizeOf(file) };
   const whole: Uint8Array[] = [];
   for await (const chunk of chain(head, chunks)) whole.push(chunk);
   try {
@@ -87,6 +109,12 @@ async function readInput(file: string): Promise<Input> {
 /** For messages. */
 function nameOf(file: string): string {
   return file === '-' ? 'stdin' : file;
+}
+
+/** Null: it has none of its own, as a pipe. */
+function sizeOf(file: string): number | null {
+  const found = file === '-' ? undefined : statSync(file, { throwIfNoEntry: false });
+  return found?.isFile() ? found.size : null;
 }
 
 /** As read byte by byte. */

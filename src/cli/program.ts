@@ -10,6 +10,7 @@ export async function run(argv: readonly string[]): Promise<void> {
   const program = new Command('cloudmapd')
     .description('AWS Cloud Map for a laptop, a CI job or a dev network')
     .version(readVersion())
+    .addHelpText('after', '\nExit codes: 0 done; 1 it could not be done, and one line says why; 2 wrong usage')
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE));
 
   const serve = program
@@ -59,30 +60,103 @@ export async function run(argv: readonly string[]): Promise<void> {
       await runCommand(() => backup(file, flags, process.env));
     });
 
-  program
-    .command('watch')
-    .description('tell registry changes and health transitions as they happen')
-    .argument('[namespace]', 'of it alone: name or id')
-    .argument('[service]', 'of it alone: name or id')
-    .option('--endpoint <url>', 'of the daemon (CLOUDMAPD_ENDPOINT; default http://127.0.0.1:8053)')
-    .option('--json', 'a JSON document on each line')
+  addDaemon(program.command('ls').description('list namespaces, the services of one, or the instances of a service'))
+    .argument('[namespace]', 'name, id or ARN')
+    .argument('[service]', 'name, id or ARN')
     .action(async (namespace: string | undefined, service: string | undefined, flags) => {
-      const [{ runCommand }, { watch }] = await Promise.all([import('./command.ts'), import('./watch.ts')]);
-      await runCommand(() => watch(namespace, service, flags, process.env));
+      const [{ runCommand }, { list }] = await Promise.all([import('./command.ts'), import('./ls.ts')]);
+      await runCommand(() => list(namespace ?? null, service ?? null, flags, process.env));
     });
 
-  program
-    .command('doctor')
-    .description('say what keeps names from resolving, each with the line that mends it')
-    .option('--endpoint <url>', 'of the daemon (CLOUDMAPD_ENDPOINT; default http://127.0.0.1:8053)')
+  addDaemon(addPlace(program.command('discover').description('find instances, as an application would')))
+    .option('--health <filter>', 'HEALTHY (default), UNHEALTHY, ALL or HEALTHY_OR_ELSE_ALL')
+    .option('--attribute <key=value>', 'only those that have it; may be given more than once', collect)
+    .option('--optional <key=value>', 'those that have it, if any has; may be given more than once', collect)
+    .option('--max <number>', 'at most so many, at random (default: 1000)')
+    .action(async (namespace: string, service: string, flags) => {
+      const [{ runCommand }, { discover }] = await Promise.all([import('./command.ts'), import('./discover.ts')]);
+      await runCommand(() => discover(namespace, service, flags, process.env));
+    });
+
+  addDaemon(addPlace(program.command('register').description('register an instance, or replace one')))
+    .argument('<instance>', 'its id')
+    .option('--ipv4 <address>', 'AWS_INSTANCE_IPV4')
+    .option('--ipv6 <address>', 'AWS_INSTANCE_IPV6')
+    .option('--cname <name>', 'AWS_INSTANCE_CNAME')
+    .option('--port <number>', 'AWS_INSTANCE_PORT')
+    .option('--attribute <key=value>', 'any other attribute; may be given more than once', collect)
+    .option('--no-wait', "do not wait for the operation's end")
+    .action(async (namespace: string, service: string, instance: string, flags) => {
+      const [{ runCommand }, { register }] = await Promise.all([import('./command.ts'), import('./register.ts')]);
+      await runCommand(() => register(namespace, service, instance, flags, process.env));
+    });
+
+  addDaemon(addPlace(program.command('deregister').description('deregister an instance')))
+    .argument('<instance>', 'its id')
+    .option('--no-wait', "do not wait for the operation's end")
+    .action(async (namespace: string, service: string, instance: string, flags) => {
+      const [{ runCommand }, { deregister }] = await Promise.all([import('./command.ts'), import('./register.ts')]);
+      await runCommand(() => deregister(namespace, service, instance, flags, process.env));
+    });
+
+  addDaemon(addPlace(program.command('health').description('show health statuses, or set one of a custom check')))
+    .argument('[instance]', 'its id (default: all)')
+    .argument('[status]', 'HEALTHY or UNHEALTHY: set, where the service has HealthCheckCustomConfig')
+    .action(
+      async (namespace: string, service: string, instance: string | undefined, status: string | undefined, flags) => {
+        const [{ runCommand }, { health }] = await Promise.all([import('./command.ts'), import('./health.ts')]);
+        await runCommand(() => health([namespace, service], instance ?? null, status ?? null, flags, process.env));
+      },
+    );
+
+  addDaemon(addPlace(program.command('wait').description('wait for the daemon, the service and its healthy instances')))
+    .option('--healthy <number>', 'so many instances; 0: the service alone', '1')
+    .option('--timeout <duration>', 'such as 500ms, 60s or 5m; then the exit code is 1', '60s')
+    .action(async (namespace: string, service: string, flags) => {
+      const [{ runCommand }, { wait }] = await Promise.all([import('./command.ts'), import('./wait.ts')]);
+      await runCommand(() => wait(namespace, service, flags, process.env));
+    });
+
+  addDaemon(program.command('flush').description('forget what upstreams have answered'))
+    .argument('[name]', 'of which the answers are forgotten (default: all)')
+    .option('--below', 'those of the names below it too')
+    .action(async (name: string | undefined, flags) => {
+      const [{ runCommand }, { flush }] = await Promise.all([import('./command.ts'), import('./flush.ts')]);
+      await runCommand(() => flush(name ?? null, flags, process.env));
+    });
+
+  addDaemon(program.command('watch').description('tell registry changes and health transitions as they happen'))
+    .argument('[namespace]', 'name, id or ARN')
+    .argument('[service]', 'name, id or ARN')
+    .action(async (namespace: string | undefined, service: string | undefined, flags) => {
+      const [{ runCommand }, { watch }] = await Promise.all([import('./command.ts'), import('./watch.ts')]);
+      await runCommand(() => watch(namespace ?? null, service ?? null, flags, process.env));
+    });
+
+  addDaemon(program.command('doctor').description('say what keeps names from resolving, and the lines that mend it'))
     .option('--config <file>', 'settings of a daemon that is yet to start (CLOUDMAPD_CONFIG)')
-    .option('--json', 'one JSON document')
     .action(async (flags) => {
       const [{ runCommand }, { doctor }] = await Promise.all([import('./command.ts'), import('./doctor.ts')]);
       await runCommand(() => doctor(flags, process.env));
     });
 
   await program.parseAsync(argv);
+}
+
+/** Of a flag that may be given more than once: each use adds one. */
+function collect(value: string, earlier: readonly string[] | undefined): string[] {
+  return [...(earlier ?? []), value];
+}
+
+function addPlace(command: Command): Command {
+  return command.argument('<namespace>', 'name, id or ARN').argument('<service>', 'name, id or ARN');
+}
+
+/** Flags of the commands that only a running daemon can answer. */
+function addDaemon(command: Command): Command {
+  return command
+    .option('--endpoint <url>', 'of the daemon (CLOUDMAPD_ENDPOINT; default http://127.0.0.1:8053)')
+    .option('--json', 'one JSON document on stdout, for scripts');
 }
 
 /** Flags of the commands that a running daemon is asked for. */

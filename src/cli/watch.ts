@@ -1,63 +1,67 @@
 /** `cloudmapd watch [NAMESPACE [SERVICE]]`: registry changes and health transitions as they happen. */
-import { styleText } from 'node:util';
 import type { RegistryEvent } from '../admin/event-lines.ts';
+import { type AskFlags, endpointOf } from './api-client.ts';
 import { CommandError, printable } from './command.ts';
 import { ask, lost, readProblem } from './daemon-client.ts';
-import { type EndpointFlags, endpointOf } from './endpoint.ts';
 import { linesOf } from './lines.ts';
 import { writeOutput } from './output.ts';
+import { type Cell, healthCell, type Paint, paintFor, rowLine } from './table.ts';
 
-export interface WatchFlags extends EndpointFlags {
-  /** The lines as the daemon sends them. */
-  readonly json?: boolean;
-}
-
-/** Also what a later daemon may send, of which only these two are known. */
 type Line = { readonly at: string } & (RegistryEvent | { readonly event: 'cut-off'; readonly reason: string });
 
-/** Ends where the daemon goes away, with an error, or where whoever reads has read enough. */
+const TITLES = ['TIME', 'EVENT', 'OF', 'WHAT'];
+const WIDTHS = [12, 17, 28, 0];
+
+/**
+ * Goes on until it is interrupted, or whoever reads has read enough.
+ * @throws CommandError where the daemon goes away, or cuts it off
+ */
 export async function watch(
-  namespace: string | undefined,
-  service: string | undefined,
-  flags: WatchFlags,
+  namespace: string | null,
+  service: string | null,
+  flags: AskFlags,
   env: NodeJS.ProcessEnv,
 ): Promise<void> {
-  // Ctrl-C is how it is ended, by whoever has seen enough.
+  // It has no other end than that, so nothing went wrong.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.removeAllListeners(signal).on(signal, () => process.exit(0));
   }
   const endpoint = endpointOf(flags, env);
-  const filter = new URLSearchParams({ ...(namespace && { namespace }), ...(service && { service }) });
+  const filter = new URLSearchParams({
+    ...(namespace !== null && { namespace }),
+    ...(service !== null && { service }),
+  });
   const response = await ask(endpoint, 'GET', `/admin/events?${filter}`);
   if (response.statusCode !== 200) {
     const { error } = await readProblem(endpoint, response);
     throw new CommandError(`the daemon at ${endpoint.href} says: ${error}`);
   }
-  const isTerminal = process.stdout.isTTY === true;
-  const text = flags.json ? (line: string) => line : (line: string) => humanLine(JSON.parse(line), isTerminal);
-  await writeOutput(null, eventLines(), 0);
+  const paint = paintFor(process.stdout, env);
+  await writeOutput(null, lines(), 0);
 
-  async function* eventLines(): AsyncGenerator<string> {
-    if (!flags.json) yield `${columns('TIME', 'EVENT', 'OF', 'WHAT').trimEnd()}\n`;
+  async function* lines(): AsyncGenerator<string> {
+    // Once it is there, nothing that happens is missed.
+    if (!flags.json)
+      yield `${rowLine(
+        TITLES.map((text) => ({ text, style: 'bold' }) as const),
+        WIDTHS,
+        paint,
+      )}\n`;
     try {
-      for await (const line of linesOf(response)) yield `${text(line)}\n`;
+      for await (const line of linesOf(response)) {
+        yield `${flags.json ? printable(line) : humanLine(JSON.parse(line), paint)}\n`;
+      }
     } catch (error) {
       throw lost(endpoint, error);
     }
-    throw new CommandError(`the daemon at ${endpoint.href} tells no more: it has ended, or has cut this command off`);
+    throw new CommandError(
+      `the daemon at ${endpoint.href} tells no more: it was stopped, or this command read too slowly`,
+    );
   }
 }
 
-function columns(time: string, event: string, of: string, what: string): string {
-  return `${time.padEnd(12)}  ${event.padEnd(18)}  ${of.padEnd(32)}  ${what}`;
-}
-
-function humanLine(line: Line, hasColour: boolean): string {
-  const text = columns(timeOf(line.at), printable(line.event), printable(subjectOf(line)), printable(whatOf(line)));
-  const colour = colourOf(line);
-  const trimmed = text.trimEnd();
-  // NO_COLOR is heeded by styleText, as a stream that is no terminal is.
-  return hasColour && colour !== null ? styleText(colour, trimmed, { stream: process.stdout }) : trimmed;
+function humanLine(line: Line, paint: Paint): string {
+  return rowLine([timeOf(line.at), line.event, subjectOf(line), ...whatOf(line)], WIDTHS, paint);
 }
 
 /** Local, to the millisecond. */
@@ -75,26 +79,20 @@ function subjectOf(line: Line): string {
   return [line.namespace, line.service, line.instance].filter((part) => part !== undefined).join('/');
 }
 
-function whatOf(line: Line): string {
+function whatOf(line: Line): Cell[] {
   switch (line.event) {
     case 'health-changed':
-      return `${line.before} -> ${line.status} (${line.reason})`;
+      return [healthCell(line.status), `(${line.reason})`];
     case 'alias-changed':
-      return line.resolves ? [...line.ipv4, ...line.ipv6].join(' ') : 'does not resolve';
+      return [line.resolves ? [...line.ipv4, ...line.ipv6].join(' ') : { text: 'does not resolve', style: 'red' }];
     case 'store-failed':
     case 'cut-off':
-      return line.reason;
+      return [{ text: line.reason, style: 'red' }];
     case 'store-recovered':
-      return '';
+      return [];
   }
-  const parts = Object.entries(line.attributes ?? {}).map(([key, value]) => `${key}=${value}`);
-  if (line.changed !== undefined && line.attributes === undefined) parts.push(line.changed.join(', '));
-  if (line.manager !== 'api') parts.push(`(${line.manager})`);
-  return parts.join(' ');
-}
-
-function colourOf(line: Line): 'red' | 'green' | null {
-  if (line.event === 'health-changed') return line.status === 'HEALTHY' ? 'green' : 'red';
-  if (line.event === 'alias-changed') return line.resolves ? 'green' : 'red';
-  return line.event === 'store-failed' || line.event === 'cut-off' ? 'red' : null;
+  const { attributes, changed = [], manager } = line;
+  const parts =
+    attributes === undefined ? changed : Object.entries(attributes).map(([key, value]) => `${key}=${value}`);
+  return [[...parts, ...(manager === 'api' ? [] : [`(${manager})`])].join(' ')];
 }

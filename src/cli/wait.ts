@@ -1,0 +1,129 @@
+/** `cloudmapd wait NAMESPACE SERVICE --healthy N`: in place of a sleep in scripts. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ApiClient, type AskFlags, endpointOf, RefusedError, UnreachableError } from './api-client.ts';
+import { CommandError, UsageError } from './command.ts';
+import { count } from './count.ts';
+import { readDuration } from './duration.ts';
+import { findPlace, httpNameOf, isNotFound, NotThereError, type Place } from './lookup.ts';
+import { startProgress } from './progress.ts';
+import { writeResult } from './result.ts';
+
+export interface WaitFlags extends AskFlags {
+  readonly healthy: string;
+  readonly timeout: string;
+}
+
+/** Between two looks: a look costs the daemon a fraction of a millisecond, and whoever waits some of that. */
+const FIRST_DELAY_MS = 20;
+const MOST_DELAY_MS = 200;
+/** Cloud Map: DiscoverMaxResults. */
+const MOST = 1000;
+const MOST_NAMED = 3;
+
+/**
+ * Waits for all of it: the daemon, its listeners, the namespace, the service, and so many instances that discovery finds
+ * as healthy, which DNS answers too when this ends.
+ * @throws CommandError that says what there was instead when the time was over
+ */
+export async function wait(
+  namespaceName: string,
+  serviceName: string,
+  flags: WaitFlags,
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
+  const wanted = Number(flags.healthy);
+  if (!(/^\d+$/.test(flags.healthy) && wanted <= MOST)) {
+    throw new UsageError(`--healthy: "${flags.healthy}" is no number from 0 to ${MOST}`);
+  }
+  const timeoutMs = readDuration(flags.timeout, '--timeout');
+  const endpoint = endpointOf(flags, env);
+  const deadlineMs = performance.now() + timeoutMs;
+  // Of none at all one look is left.
+  const api = new ApiClient(endpoint, timeoutMs === 0 ? null : AbortSignal.timeout(timeoutMs));
+  const look = lookFor(api, namespaceName, serviceName, wanted);
+  const progress = startProgress();
+  try {
+    const found = await lookUntil(look, deadlineMs, flags.timeout, (missing) => progress.show(`waiting: ${missing}`));
+    progress.end();
+    const { place, instances } = found;
+    const value = { namespace: place.namespace.Name, service: place.service.Name, wanted, instances };
+    await writeResult(flags.json, value, () => [
+      wanted === 0 ? `${place.name} is there` : `${place.name}: ${count(instances.length, 'healthy instance')}`,
+    ]);
+  } finally {
+    progress.end();
+  }
+}
+
+interface Found {
+  readonly place: Place;
+  /** Ids of healthy ones, `wanted` of them at least. */
+  readonly instances: readonly string[];
+}
+
+/** @returns what is found, or what is missing yet @throws what no waiting would mend */
+type Look = () => Promise<Found | string>;
+
+async function lookUntil(
+  look: Look,
+  deadlineMs: number,
+  timeout: string,
+  onMissing: (what: string) => void,
+): Promise<Found> {
+  let last: string | null = null;
+  for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(1.5 * delayMs, MOST_DELAY_MS)) {
+    const found = await look();
+    if (typeof found !== 'string') return found;
+    const leftMs = deadlineMs - performance.now();
+    // A look that the end of the time cut short says less than the one before.
+    if (leftMs > 0 || last === null) last = found;
+    onMissing(last);
+    if (leftMs <= 0) throw new CommandError(`${last} (waited ${timeout})`);
+    await sleep(Math.min(delayMs, leftMs));
+  }
+}
+
+function lookFor(api: ApiClient, namespaceName: string, serviceName: string, wanted: number): Look {
+  let place: Place | null = null;
+  return async () => {
+    try {
+      place ??= await findPlace(api, namespaceName, serviceName);
+      const instances = await discover(api, place, 'HEALTHY', Math.max(wanted, 1));
+      if (instances.length < wanted) {
+        const all = await discover(api, place, 'ALL', MOST);
+        return missingText(place, instances, all, wanted);
+      }
+      // Whether it answers DNS at all, and then whether what was found is there: threads are told one thing after the
+      // other, so that what comes back from a name that nobody has comes behind it.
+      await api.admin('GET', '/readyz');
+      await api.admin('POST', '/admin/flush', { name: 'wait.cloudmapd.invalid' });
+      return { place, instances };
+    } catch (error) {
+      if (error instanceof RefusedError && error.code === 'InvalidInput') throw error;
+      // It may be made anew, with another id.
+      if (isNotFound(error)) place = null;
+      if (error instanceof RefusedError) return `${api.name}: ${error.reason}`;
+      if (error instanceof UnreachableError || error instanceof NotThereError) return error.message;
+      throw error;
+    }
+  };
+}
+
+/** @param healthy all of them, as there are fewer than are wanted */
+function missingText({ name }: Place, healthy: readonly string[], all: readonly string[], wanted: number): string {
+  const others = all.filter((id) => !healthy.includes(id));
+  const more = others.length - MOST_NAMED;
+  const named = others.slice(0, MOST_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
+  return `${name}: ${healthy.length} of ${count(all.length, 'instance')} healthy, ${wanted} wanted${named && `; UNHEALTHY: ${named}`}`;
+}
+
+/** Ids. Where the service has no check every instance is found as healthy, as in DNS. */
+async function discover(api: ApiClient, place: Place, status: string, max: number): Promise<string[]> {
+  const { Instances } = await api.call<{ Instances: readonly { readonly InstanceId: string }[] }>('DiscoverInstances', {
+    NamespaceName: httpNameOf(place.namespace),
+    ServiceName: place.service.Name,
+    HealthStatus: status,
+    MaxResults: max,
+  });
+  return Instances.map(({ InstanceId }) => InstanceId).sort();
+}
