@@ -42,3 +42,12 @@ export function blocksUnder(heading: string, language: string): CodeBlock[] {
   if (found.length === 0) throw new Error(`the README has no ${language} block under "${heading}"`);
   return found;
 }
+
+/** What stands below a heading, up to the next one. @throws Error where there is no such heading */
+export function readSection(heading: string, text = readFileSync(README, 'utf8')): string {
+  const lines = text.split('\n');
+  const begin = lines.findIndex((line) => line.replace(/^#+ /, '') === heading && line.startsWith('#'));
+  if (begin < 0) throw new Error(`the README has no heading "${heading}"`);
+  const length = lines.slice(begin + 1).findIndex((line) => /^#+ /.test(line));
+  return lines.slice(begin + 1, length < 0 ? undefined : begin + 1 + length).join('\n');
+}
