@@ -139,8 +139,7 @@ function freed({ process, port, transport }: Holder): string[] {
 }
 
 function isResolved(name: string): boolean {
-  // `comm` has fifteen octets.
-  return 'systemd-resolved'.startsWith(name) && name.startsWith('systemd-resolv');
+  return name === 'systemd-resolved';
 }
 
 function describe({ process, transport, port }: Holder): string {

@@ -1,6 +1,6 @@
 /** Who holds a port of this machine, as /proc tells on Linux (proc(5)). */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 export interface Holder {
   readonly transport: 'UDP' | 'TCP';
@@ -8,7 +8,12 @@ export interface Holder {
   readonly address: string;
   readonly port: number;
   /** Null: another user's, which only root may look at. */
-  readonly process: { readonly pid: number; readonly name: string; readonly command: string } | null;
+  readonly process: {
+    readonly pid: number;
+    /** Of its program, without the folder. */
+    readonly name: string;
+    readonly command: string;
+  } | null;
 }
 
 const TABLES = [
@@ -63,9 +68,11 @@ function ownersOf(inodes: ReadonlySet<string>, folder: string): Map<string, NonN
     for (const descriptor of namesIn(descriptors)) {
       const inode = /^socket:\[(\d+)\]$/.exec(linkOf(join(descriptors, descriptor)))?.[1];
       if (inode === undefined || !inodes.has(inode) || owners.has(inode)) continue;
-      const name = (readOrNull(join(folder, pid, 'comm')) ?? '').trim();
-      const command = (readOrNull(join(folder, pid, 'cmdline')) ?? '').replaceAll('\0', ' ').trim();
-      owners.set(inode, { pid: Number(pid), name, command: command.slice(0, MAX_COMMAND) || name });
+      const line = readOrNull(join(folder, pid, 'cmdline')) ?? '';
+      // The system's own name for it may be that of a thread, and has fifteen octets at most.
+      const name = basename(line.split('\0', 1)[0] as string) || (readOrNull(join(folder, pid, 'comm')) ?? '').trim();
+      const command = line.replaceAll('\0', ' ').trim().slice(0, MAX_COMMAND);
+      owners.set(inode, { pid: Number(pid), name, command: command || name });
     }
   }
   return owners;
