@@ -13,6 +13,7 @@ import { scheduleCustomHealth } from './health/custom-health.ts';
 import { logTransitions } from './health/log.ts';
 import { probe } from './health/probe.ts';
 import { Prober, type ProberEvents, type ProberOptions } from './health/prober.ts';
+import type { Served } from './http.ts';
 import { isWildcard, listenerAddresses } from './listener-addresses.ts';
 import type { Log } from './log.ts';
 import { BindError, SocketsError } from './publish/answering-thread.ts';
@@ -115,7 +116,14 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
       const threads = publisher.threads.filter(({ isFilled }) => isFilled).length;
       return { ...readiness, sockets: publisher.sockets, ...(publisher.threadCount > 1 && { threads }) };
     };
-    const parts = { registry: () => served, publisher: () => starting, readiness: readinessNow, store: () => opened };
+    const parts: Served = {
+      registry: () => served,
+      publisher: () => starting,
+      readiness: readinessNow,
+      store: () => opened,
+      dns: async (hasTrials) =>
+        (await import('./dns-report.ts')).reportDns(settings, served, await starting, hasTrials),
+    };
     const listeners = await serveHttp(settings, parts, { ec2 }, clock, log);
     closers.push(() => listeners.close(DRAIN_TIMEOUT_MS));
     const publisher = await starting;

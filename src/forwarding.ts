@@ -84,6 +84,31 @@ export function settingOf(names: LoopNames): string {
   return names.suffix === null ? 'CLOUDMAPD_SINGLE_LABEL_UPSTREAMS' : 'CLOUDMAPD_FORWARD';
 }
 
+/** One that a setting names. */
+export interface WantedUpstream {
+  /** The environment's name of the setting. */
+  readonly setting: string;
+  readonly names: 'all' | 'single-label' | { readonly suffix: string };
+  readonly endpoint: Endpoint;
+  /** It is one of our own listeners, so it is left out. */
+  readonly isSelf: boolean;
+}
+
+/** Everybody whom the settings name, those that are left out included. @param dns addresses of our own listeners */
+export function wantedUpstreams(settings: Settings, dns: readonly Endpoint[]): WantedUpstream[] {
+  const { upstreams, singleLabelUpstreams, forward } = settings;
+  const system = systemServers(settings);
+  const listed = (from: readonly Endpoint[] | 'system' | 'none'): readonly Endpoint[] =>
+    from === 'none' ? [] : from === 'system' ? system : from;
+  const wanted = (from: readonly Endpoint[], names: WantedUpstream['names'], loops: LoopNames): WantedUpstream[] =>
+    from.map((endpoint) => ({ setting: settingOf(loops), names, endpoint, isSelf: isOwn(endpoint, dns) }));
+  return [
+    ...wanted(listed(upstreams), 'all', 'all'),
+    ...wanted(listed(singleLabelUpstreams), 'single-label', { suffix: null }),
+    ...forward.flatMap(({ suffix, upstreams: rule }) => wanted(rule, { suffix }, { suffix })),
+  ];
+}
+
 function currentUpstreams(
   { upstreams }: Settings,
   dns: readonly Endpoint[],
@@ -113,10 +138,7 @@ function withoutSelf(
   warn: (line: string) => void,
 ): Endpoint[] {
   return upstreams.filter((upstream) => {
-    const isSelf = dns.some(
-      ({ address, port }) =>
-        port === upstream.port && (address === upstream.address || isWildcardFor(address, upstream)),
-    );
+    const isSelf = isOwn(upstream, dns);
     if (isSelf) {
       warn(
         `${setting}: ${formatAddress(upstream)} is this daemon itself and is left out: name the resolver that it is to ask`,
@@ -124,6 +146,13 @@ function withoutSelf(
     }
     return !isSelf;
   });
+}
+
+/** @param dns addresses of our own listeners */
+function isOwn(upstream: Endpoint, dns: readonly Endpoint[]): boolean {
+  return dns.some(
+    ({ address, port }) => port === upstream.port && (address === upstream.address || isWildcardFor(address, upstream)),
+  );
 }
 
 /** Not every 127.* address: on Docker's user networks 127.0.0.11 is the engine's resolver, not us. */

@@ -1,5 +1,7 @@
 /** What HTTP serves, joined: the API, the probes and the admin routes. It is loaded while the answering thread starts. */
 import { registerBackup } from './admin/backup.ts';
+import { type DnsReport, registerDns } from './admin/dns.ts';
+import { registerEvents } from './admin/events.ts';
 import { registerExport } from './admin/export.ts';
 import { registerFlush } from './admin/flush.ts';
 import { registerImport } from './admin/import.ts';
@@ -25,12 +27,13 @@ export interface Served {
   readiness(): Readiness;
   /** Null while it is not open. */
   store(): Store | null;
+  dns(hasTrials: boolean): Promise<DnsReport>;
 }
 
 /** Binds every address and serves there. @throws HttpBindError; then none stays bound */
-export function serveHttp(
+export async function serveHttp(
   settings: Settings,
-  { registry, publisher, readiness, store }: Served,
+  { registry, publisher, readiness, store, dns }: Served,
   outside: Outside,
   clock: () => number,
   log: Log,
@@ -48,5 +51,13 @@ export function serveHttp(
   registerImport(app, registry, outside.ec2);
   registerBackup(app, store);
   registerInfo(app, settings.store, storeFile(settings.store, settings.dataDir));
-  return listenHttp(app, settings.http);
+  registerDns(app, dns);
+  const endEvents = registerEvents(app, registry, clock);
+  const listeners = await listenHttp(app, settings.http);
+  const close = (timeoutMs: number): Promise<void> => {
+    // What goes on for as long as the client reads it would be waited for.
+    endEvents();
+    return listeners.close(timeoutMs);
+  };
+  return { ...listeners, close };
 }

@@ -125,6 +125,21 @@ export async function run(argv: readonly string[]): Promise<void> {
       await runCommand(() => flush(name ?? null, flags, process.env));
     });
 
+  addDaemon(program.command('watch').description('tell registry changes and health transitions as they happen'))
+    .argument('[namespace]', 'name, id or ARN')
+    .argument('[service]', 'name, id or ARN')
+    .action(async (namespace: string | undefined, service: string | undefined, flags) => {
+      const [{ runCommand }, { watch }] = await Promise.all([import('./command.ts'), import('./watch.ts')]);
+      await runCommand(() => watch(namespace ?? null, service ?? null, flags, process.env));
+    });
+
+  addDaemon(program.command('doctor').description('say what keeps names from resolving, and the lines that mend it'))
+    .option('--config <file>', 'settings of a daemon that is yet to start (CLOUDMAPD_CONFIG)')
+    .action(async (flags) => {
+      const [{ runCommand }, { doctor }] = await Promise.all([import('./command.ts'), import('./doctor.ts')]);
+      await runCommand(() => doctor(flags, process.env));
+    });
+
   await program.parseAsync(argv);
 }
 

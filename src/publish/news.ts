@@ -27,4 +27,9 @@ export class News<Source, State> {
   forget(source: Source): void {
     for (const [subject, { by }] of this.#told) if (by.delete(source) && by.size === 0) this.#told.delete(subject);
   }
+
+  /** Subjects that are in that state, as far as anybody has said. */
+  subjectsIn(state: State): Set<string> {
+    return new Set([...this.#told].flatMap(([subject, told]) => (told.state === state ? subject : [])));
+  }
 }

@@ -42,10 +42,12 @@ export class Publisher {
   #lastLoss: unknown = null;
   /** For a thread that answers. */
   readonly #waiting: (() => void)[] = [];
+  readonly #loops: News<AnsweringThread, boolean>;
   #isClosing = false;
 
-  private constructor(pool: ThreadPool) {
+  private constructor(pool: ThreadPool, loops: News<AnsweringThread, boolean>) {
     this.#pool = pool;
+    this.#loops = loops;
   }
 
   /** Starts the threads; they answer SERVFAIL until `fill`. @throws BindError, SocketsError, ThreadLostError */
@@ -73,7 +75,7 @@ export class Publisher {
         loops.forget(thread);
       },
     });
-    publisher = new Publisher(pool);
+    publisher = new Publisher(pool, loops);
     return publisher;
   }
 
@@ -104,6 +106,11 @@ export class Publisher {
   /** Those that are there now: all of them, but for those that are being replaced. */
   get threads(): readonly AnsweringThread[] {
     return this.#pool.threads;
+  }
+
+  /** Upstreams that lead back to this daemon, each as JSON of the address and the names, as `onLoop` has them. */
+  get loops(): ReadonlySet<string> {
+    return this.#loops.subjectsIn(true);
   }
 
   /** Whether a thread answers from what was published. */

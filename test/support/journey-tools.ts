@@ -137,6 +137,7 @@ const PROBES = {
   nsd: ['nsd', '-v'],
   knotd: ['knotd', '-V'],
   busybox: ['busybox', 'true'],
+  dnsmasq: ['dnsmasq', '--version'],
   // It has no way to do nothing but to complain.
   setcap: ['sh', '-c', 'command -v setcap'],
   npm: ['npm', '--version'],

@@ -20,7 +20,7 @@ const WITH_FILES = 'mount --bind "$1" /etc/resolv.conf && mount --bind "$2" /etc
 let knownFlags: readonly string[] | null | undefined;
 
 /** The flags of unshare that work here; null: none do, or something that is needed is missing. */
-function unshareFlags(): readonly string[] | null {
+export function unshareFlags(): readonly string[] | null {
   knownFlags ??= findFlags();
   return knownFlags;
 }

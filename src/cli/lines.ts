@@ -1,0 +1,12 @@
+/** The lines of an answer that goes on, each once it is whole. */
+
+/** @throws what reading throws */
+export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = '';
+  for await (const chunk of chunks) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+    rest = lines.pop() as string;
+    yield* lines.filter((line) => line !== '');
+  }
+}

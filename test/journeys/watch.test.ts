@@ -1,0 +1,152 @@
+/** `cloudmapd watch`, beside a daemon in which things happen: under a pipe and under a terminal. */
+import { describe, expect, it } from 'vitest';
+import { expectFailure, runCli, startCli } from '../support/cli.ts';
+import type { RunningDaemon } from '../support/daemon.ts';
+import { Api } from '../support/journey-api.ts';
+import { setUpJourney, shareDaemon, waitFor } from '../support/journey-tools.ts';
+import { requireTerminal, startInTerminal } from '../support/terminal.ts';
+
+const journey = setUpJourney();
+const daemon = shareDaemon({ settings: { STORE: 'memory' } });
+
+/** The command, once it misses nothing: its header is there. */
+async function look(endpoint: string, ...args: string[]) {
+  const { child, ended } = startCli(['watch', ...args], { env: { CLOUDMAPD_ENDPOINT: endpoint } });
+  let seen = '';
+  child.stdout.on('data', (chunk) => {
+    seen += chunk;
+  });
+  const lines = (count: number): Promise<string[]> =>
+    waitFor(`${count} lines of ${args}`, () => {
+      const all = seen.split('\n').slice(0, -1);
+      return all.length >= count ? all : null;
+    });
+  await lines(1);
+  return { child, ended, lines };
+}
+
+/** A service with a custom check, in a namespace of its own. */
+async function makeService({ endpoint }: RunningDaemon, name: string) {
+  const api = new Api(endpoint);
+  const namespaceId = await api.createNamespace(name);
+  const serviceId = await api.createService(namespaceId, 'web', { HealthCheckCustomConfig: {} });
+  return { api, namespaceId, serviceId };
+}
+
+describe('under a pipe', () => {
+  it('tells what happens in aligned columns, without colour, until it is interrupted', async () => {
+    const { api, serviceId } = await makeService(daemon(), 'piped.internal');
+    const { child, ended, lines } = await look(daemon().endpoint, 'piped.internal');
+    await api.register(serviceId, 'web-1', { AWS_INSTANCE_IPV4: '10.0.0.7', stage: 'beta' });
+    await api.setHealth(serviceId, 'web-1', 'UNHEALTHY');
+    await api.deregister(serviceId, 'web-1');
+    const all = await lines(4);
+    child.kill('SIGINT');
+    const { code, stderr } = await ended;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(all[0]).toMatch(/^TIME {10}EVENT {14}OF {28}WHAT$/);
+    const columns = all.slice(1).map((line) => line.split(/ {2,}/));
+    expect(columns.map(([, ...rest]) => rest)).toEqual([
+      ['instance-created', 'piped.internal/web/web-1', 'AWS_INSTANCE_IPV4=10.0.0.7 stage=beta'],
+      ['health-changed', 'piped.internal/web/web-1', 'UNHEALTHY', '(UpdateInstanceCustomHealthStatus)'],
+      ['instance-removed', 'piped.internal/web/web-1', 'AWS_INSTANCE_IPV4=10.0.0.7 stage=beta'],
+    ]);
+    for (const [time] of columns) expect(time).toMatch(/^\d\d:\d\d:\d\d\.\d{3}$/);
+  });
+
+  it('has a JSON document on each line with --json, of the service that was asked for alone', async () => {
+    const { api, namespaceId, serviceId } = await makeService(daemon(), 'json.internal');
+    const other = await api.createService(namespaceId, 'other');
+    const arn = `arn:aws:servicediscovery:us-east-1:123456789012:service/${serviceId}`;
+    const { child, ended } = startCli(['watch', namespaceId, arn, '--json'], {
+      env: { CLOUDMAPD_ENDPOINT: daemon().endpoint },
+    });
+    let seen = '';
+    child.stdout.on('data', (chunk) => {
+      seen += chunk;
+    });
+    // It says nothing when it begins, so something happens until it is seen.
+    let n = 0;
+    await waitFor('a line', async () => {
+      await api.register(other, `other-${n}`, { AWS_INSTANCE_IPV4: '10.0.0.9' });
+      await api.register(serviceId, `web-${n++}`, { AWS_INSTANCE_IPV4: '10.0.0.7' });
+      return seen.includes('\n') ? true : null;
+    });
+    child.kill('SIGTERM');
+    expect(await ended).toMatchObject({ code: 0, stderr: '' });
+    const [first] = seen.split('\n');
+    expect(JSON.parse(first as string)).toEqual({
+      at: expect.any(String),
+      event: 'instance-created',
+      namespace: 'json.internal',
+      namespaceId,
+      service: 'web',
+      serviceId,
+      instance: expect.stringMatching(/^web-/),
+      manager: 'api',
+      attributes: { AWS_INSTANCE_IPV4: '10.0.0.7' },
+    });
+    expect(seen).not.toContain('other');
+  });
+
+  it('ends quietly when whoever reads has read enough', async () => {
+    const { api, serviceId } = await makeService(daemon(), 'head.internal');
+    const pipe = ['sh', '-c', '"$0" "$@" | head -n 2'];
+    const { child, ended } = startCli(['watch', 'head.internal'], {
+      env: { CLOUDMAPD_ENDPOINT: daemon().endpoint },
+      launcher: pipe,
+    });
+    let hasEnded = false;
+    void ended.then(() => {
+      hasEnded = true;
+    });
+    for (let n = 0; child.exitCode === null && !hasEnded; n++) {
+      await api.register(serviceId, `web-${n}`, { AWS_INSTANCE_IPV4: '10.0.0.7' });
+    }
+    const { code, stdout, stderr } = await ended;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout.split('\n')).toHaveLength(3);
+  });
+});
+
+describe('under a terminal', () => {
+  it('has colours, and ends by Ctrl-C without a word', async (context) => {
+    requireTerminal(context);
+    const { api, serviceId } = await makeService(daemon(), 'terminal.internal');
+    await api.register(serviceId, 'web-1', { AWS_INSTANCE_IPV4: '10.0.0.7' });
+    const terminal = startInTerminal(['watch', 'terminal.internal'], {
+      env: { CLOUDMAPD_ENDPOINT: daemon().endpoint },
+    });
+    await terminal.shows('WHAT');
+    await api.setHealth(serviceId, 'web-1', 'UNHEALTHY');
+    await terminal.shows('UNHEALTHY');
+    expect(terminal.screen()).toContain('\u001b[31mUNHEALTHY');
+    const before = terminal.text();
+    terminal.interrupt();
+    expect(await terminal.ended).toBe(0);
+    expect(terminal.text().slice(before.length).replace('^C', '').trim()).toBe('');
+  });
+});
+
+it('says in one line that the daemon has gone', async () => {
+  const own = await journey.start({ settings: { STORE: 'memory' } });
+  const { ended } = await look(own.endpoint);
+  expect(await own.stop()).toBe(0);
+  const { code, stderr } = await ended;
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^cloudmapd: the daemon at http:\/\/127\.0\.0\.1:\d+\/ tells no more: [^\n]+\n$/);
+});
+
+it('says in one line that it was killed', async () => {
+  const own = await journey.start({ settings: { STORE: 'memory' } });
+  const { ended } = await look(own.endpoint);
+  await own.stop('SIGKILL');
+  const { code, stderr } = await ended;
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^cloudmapd: the daemon at \S+ cannot be asked any more: [^\n]+\n$/);
+});
+
+it('refuses an endpoint that is none, and says where nobody answers', async () => {
+  expectFailure(await runCli(['watch', '--endpoint', 'nonsense']), 2, '--endpoint', 'nonsense');
+  expectFailure(await runCli(['watch', '--endpoint', 'http://127.0.0.1:1']), 1, 'http://127.0.0.1:1/', 'ECONNREFUSED');
+});
