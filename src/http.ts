@@ -1,5 +1,6 @@
 /** What HTTP serves, joined: the API, the probes and the admin routes. It is loaded while the answering thread starts. */
 import { registerBackup } from './admin/backup.ts';
+import { registerExplain } from './admin/explain.ts';
 import { registerExport } from './admin/export.ts';
 import { registerFlush } from './admin/flush.ts';
 import { registerImport } from './admin/import.ts';
@@ -45,6 +46,11 @@ export function serveHttp(
   registerProbes(app, readiness);
   registerFlush(app, publisher);
   registerExport(app, registry);
+  registerExplain(app, registry, publisher, {
+    fallback: settings.dnsFallback,
+    maxTtlSeconds: settings.dnsMaxTtl ?? null,
+    soaTtlSeconds: settings.soaTtl,
+  });
   registerImport(app, registry, outside.ec2);
   registerBackup(app, store);
   registerInfo(app, settings.store, storeFile(settings.store, settings.dataDir));

@@ -59,7 +59,21 @@ export async function run(argv: readonly string[]): Promise<void> {
       await runCommand(() => backup(file, flags, process.env));
     });
 
+  addEndpoint(program.command('explain').description('say why a name is answered as it is'))
+    .argument('<name>', 'such as web.demo.internal')
+    .argument('[type]', 'such as AAAA, SRV or TYPE65', 'A')
+    .option('--from <ip>', 'the client that asks (default 127.0.0.1)')
+    .option('--json', 'one JSON document')
+    .action(async (name: string, type: string, flags) => {
+      const [{ runCommand }, { explainAnswer }] = await Promise.all([import('./command.ts'), import('./explain.ts')]);
+      await runCommand(() => explainAnswer(name, type, flags, process.env));
+    });
+
   await program.parseAsync(argv);
+}
+
+function addEndpoint(command: Command): Command {
+  return command.option('--endpoint <url>', 'of the daemon (CLOUDMAPD_ENDPOINT; default http://127.0.0.1:8053)');
 }
 
 /** Flags of the commands that a running daemon is asked for. */

@@ -1,0 +1,420 @@
+/**
+ * Why a registered name is answered as it is: which namespace and service have it, what each instance brings, and which
+ * of that was chosen. Pure; it goes by the same rules as what is compiled, and by them alone.
+ */
+import type { Choice } from '../answers/answer-set.ts';
+import {
+  type AliasTarget,
+  aliasNameOf,
+  type HealthStatus,
+  hasHealthCheck,
+  type Instance,
+  type Namespace,
+  type RecordType,
+  type RoutingPolicy,
+  type Service,
+} from '../registry/model.ts';
+import { ownerOfService } from '../registry/owner-names.ts';
+import type { State } from '../registry/state.ts';
+import { readU16, readU32 } from '../wire/bytes.ts';
+import { rdataText, typeText } from '../wire/presentation.ts';
+import { addressTails, choiceOfAlias, choicesOfRecords } from './choices.ts';
+import { NAME_SERVER_OWNER } from './compile.ts';
+import { type CompileOptions, cappedTtl } from './compile-options.ts';
+import { type Eligible, isHealthy, selectEligible } from './eligible.ts';
+
+export type ExplainOptions = Pick<CompileOptions, 'fallback' | 'maxTtlSeconds' | 'soaTtlSeconds'>;
+
+/** Times are ISO 8601, TTLs seconds. */
+export interface ExplainedName {
+  /** What has the name: `nothing` may have names below it. */
+  readonly kind: 'service' | 'instance' | 'apex' | 'name-server' | 'nothing';
+  readonly namespace: ExplainedNamespace;
+  /** Other namespaces that the name could be of, had this one not come first. */
+  readonly shadowed: readonly ShadowedNamespace[];
+  readonly service: ExplainedService | null;
+  /** Null: there are none of the type, nor a CNAME. */
+  readonly records: ExplainedRecords | null;
+  /** Of more than MAX_INSTANCES those in the answer, then those that could be. */
+  readonly instances: readonly ExplainedInstance[];
+  readonly instanceCount: number;
+  readonly healthyCount: number;
+  /** What somebody may have had in mind, where nothing has the name. */
+  readonly hints: Hints;
+}
+
+export interface ExplainedNamespace {
+  readonly id: string;
+  readonly name: string;
+  readonly type: string;
+  /** Of its SOA. */
+  readonly serial: number;
+  /** How long an answer without records is remembered. */
+  readonly negativeTtl: number;
+  readonly serviceCount: number;
+}
+
+export interface ShadowedNamespace {
+  readonly id: string;
+  readonly name: string;
+  /** Another one of the same name is older; or another name is longer. */
+  readonly reason: 'older' | 'longer';
+  /** The service that has the name there; null: none has. */
+  readonly service: string | null;
+}
+
+export interface ExplainedService {
+  readonly id: string;
+  readonly name: string;
+  readonly routingPolicy: RoutingPolicy | null;
+  readonly records: readonly { readonly type: RecordType; readonly ttl: number }[];
+  readonly healthCheck: 'none' | 'custom' | 'HTTP' | 'HTTPS' | 'TCP';
+}
+
+export interface ExplainedRecords {
+  readonly type: string;
+  /** As it is answered; null: those of aliases, each its own. */
+  readonly ttl: number | null;
+  readonly configuredTtl: number | null;
+  /** The setting that caps it. */
+  readonly ttlCappedBy: string | null;
+  /** How many instances have such records, and how many of them may be in an answer. */
+  readonly ableCount: number;
+  readonly eligibleCount: number;
+  /** None is healthy, and so others are answered. */
+  readonly fallback: { readonly kind: 'last-healthy' | 'all'; readonly lastHealthyAt: string | null } | null;
+}
+
+export const VERDICTS = [
+  'answered',
+  /** It may be in the next answer. */
+  'not-drawn',
+  /** Others are healthy. */
+  'unhealthy',
+  /** None is healthy, and others were later. */
+  'not-last-healthy',
+  /** It has nothing of that type. */
+  'no-record',
+  /** What it stands for has no address that is known. */
+  'alias-unresolved',
+] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+export interface ExplainedInstance {
+  readonly id: string;
+  /** UNKNOWN: nobody checks it. */
+  readonly status: HealthStatus | 'UNKNOWN';
+  /** The name that it stands for; null: it is no alias. */
+  readonly alias: string | null;
+  readonly registeredAt: string;
+  /** Null: its status has been the same since it was registered. */
+  readonly lastTransition: { readonly at: string; readonly status: HealthStatus; readonly reason: string } | null;
+  readonly lastHealthyAt: string | null;
+  /** A custom status that is yet to take effect. */
+  readonly pending: { readonly status: HealthStatus; readonly at: string } | null;
+  /** RDATA, as in a zone file. */
+  readonly records: readonly string[];
+  readonly ttl: number | null;
+  readonly verdict: Verdict;
+}
+
+export interface Hints {
+  /** It exists, but only for the API: it has no DnsConfig. */
+  readonly apiOnlyService: string | null;
+  /** Names below this one, the first few. */
+  readonly below: readonly string[];
+  /** Names much like it. */
+  readonly similar: readonly string[];
+}
+
+export const MAX_INSTANCES = 1000;
+const MAX_HINTS = 5;
+export const MAX_TTL_SETTING = 'CLOUDMAPD_DNS_MAX_TTL';
+
+/**
+ * @param name lower case, without an ending dot; @param type mnemonic
+ * @param answered RDATA that one answer has at the name, of the type or of a CNAME
+ * @returns null: it is in no zone of a namespace
+ */
+export function explainName(
+  state: State,
+  name: string,
+  type: string,
+  answered: ReadonlySet<string>,
+  options: ExplainOptions,
+): ExplainedName | null {
+  const [found, ...others] = zonesOf(state, name);
+  if (found === undefined) return null;
+  const { namespace, owner } = found;
+  const holder = holderOf(state, namespace, owner);
+  const base = {
+    namespace: describeNamespace(state, namespace, options),
+    shadowed: others.map(({ namespace: other, owner: relative }) => ({
+      id: other.id,
+      name: other.name,
+      reason: other.name.toLowerCase() === namespace.name.toLowerCase() ? ('older' as const) : ('longer' as const),
+      service: holderOf(state, other, relative)?.service.name ?? null,
+    })),
+    hints: holder === null && owner !== '' ? hintsOf(state, namespace, owner) : NO_HINTS,
+  };
+  const nobody = { service: null, records: null, instances: [], instanceCount: 0, healthyCount: 0 };
+  if (holder === null) {
+    const kind = owner === '' ? 'apex' : owner === NAME_SERVER_OWNER ? 'name-server' : 'nothing';
+    return { ...base, ...nobody, kind };
+  }
+  const { service, instance } = holder;
+  const described = { ...base, service: describeService(service) };
+  if (instance !== null) return { ...described, ...explainCompanion(service, instance, type, answered, options) };
+  return { ...described, kind: 'service', ...explainService(state, namespace, service, type, answered, options) };
+}
+
+/** Namespaces whose zone the name could be in, the one that is answered first. */
+function zonesOf(state: State, name: string): { namespace: Namespace; owner: string }[] {
+  const labels = name.split('.');
+  return labels.flatMap((_label, i) =>
+    state
+      .zoneNamespaces(labels.slice(i).join('.'))
+      .map((namespace) => ({ namespace, owner: labels.slice(0, i).join('.') })),
+  );
+}
+
+function holderOf(
+  state: State,
+  namespace: Namespace,
+  owner: string,
+): { service: Service; instance: Instance | null } | null {
+  const [kind, serviceId = '', ...instanceId] = (state.holderOf(namespace.id, owner) ?? '').split('/');
+  const service = state.service(serviceId);
+  if (service === undefined) return null;
+  if (kind === 'service') return { service, instance: null };
+  const instance = state.instance(service.id, instanceId.join('/'));
+  return instance === undefined ? null : { service, instance };
+}
+
+function describeNamespace(state: State, namespace: Namespace, options: ExplainOptions): ExplainedNamespace {
+  return {
+    id: namespace.id,
+    name: namespace.name,
+    type: namespace.type,
+    serial: state.serial(namespace.name.toLowerCase()),
+    negativeTtl: cappedTtl(namespace.soaTtlSeconds ?? options.soaTtlSeconds, options),
+    serviceCount: state.serviceCount(namespace.id),
+  };
+}
+
+function describeService({ id, name, dns, healthCheck, hasCustomHealthCheck }: Service): ExplainedService {
+  return {
+    id,
+    name,
+    routingPolicy: dns?.routingPolicy ?? null,
+    records: (dns?.records ?? []).map(({ type, ttlSeconds }) => ({ type, ttl: ttlSeconds })),
+    healthCheck: healthCheck?.type ?? (hasCustomHealthCheck ? 'custom' : 'none'),
+  };
+}
+
+type Explained = Pick<ExplainedName, 'records' | 'instances' | 'instanceCount' | 'healthyCount'>;
+
+function explainService(
+  state: State,
+  namespace: Namespace,
+  service: Service,
+  type: string,
+  answered: ReadonlySet<string>,
+  options: ExplainOptions,
+): Explained {
+  const instances = [...state.instancesOf(service.id).values()];
+  const aliasTarget = (name: string): AliasTarget | undefined => state.aliasTarget(name);
+  const healthyCount = instances.filter((instance) => isHealthy(service, instance, aliasTarget)).length;
+  const ableFor = (wanted: RecordType): Map<Instance, Choice> => {
+    const record = service.dns?.records.find((each) => each.type === wanted);
+    const choiceOf = record === undefined ? () => null : choicesOfRecords(namespace, service, record, options);
+    const able = new Map<Instance, Choice>();
+    for (const instance of instances) {
+      const isAlias = aliasNameOf(instance) !== null;
+      const choice = isAlias ? choiceOfAlias(instance, wanted, aliasTarget, options) : choiceOf(instance);
+      if (choice !== null) able.set(instance, choice);
+    }
+    return able;
+  };
+  const has = (wanted: string): boolean => service.dns?.records.some((each) => each.type === wanted) === true;
+  // As the query path chooses: a CNAME stands for every other type, ANY is the first that there is (RFC 8482 s4.1).
+  const wanted =
+    type === 'ANY'
+      ? (service.dns?.records.find((each) => ableFor(each.type).size > 0)?.type ?? null)
+      : has('CNAME')
+        ? 'CNAME'
+        : has(type)
+          ? (type as RecordType)
+          : null;
+  const able = wanted === null ? new Map<Instance, Choice>() : ableFor(wanted);
+  const eligible = able.size === 0 ? null : selectEligible(service, [...able.keys()], options.fallback, aliasTarget);
+  const chosen = new Set(eligible?.instances);
+  const judged = instances.map((instance) => ({
+    instance,
+    verdict: judge(instance, able.get(instance), chosen, eligible, answered),
+  }));
+  const shown =
+    judged.length <= MAX_INSTANCES
+      ? judged
+      : judged.sort((a, b) => VERDICTS.indexOf(a.verdict) - VERDICTS.indexOf(b.verdict)).slice(0, MAX_INSTANCES);
+  return {
+    records: eligible === null || wanted === null ? null : describeRecords(service, wanted, able, eligible, options),
+    instances: shown.map(({ instance, verdict }) =>
+      describeInstance(service, instance, aliasTarget, able.get(instance)?.answers ?? [], verdict),
+    ),
+    instanceCount: instances.length,
+    healthyCount,
+  };
+}
+
+function judge(
+  instance: Instance,
+  choice: Choice | undefined,
+  chosen: ReadonlySet<Instance>,
+  eligible: Eligible | null,
+  answered: ReadonlySet<string>,
+): Verdict {
+  if (choice === undefined) return aliasNameOf(instance) === null ? 'no-record' : 'alias-unresolved';
+  if (!chosen.has(instance)) return eligible?.fallback === null ? 'unhealthy' : 'not-last-healthy';
+  return choice.answers.every((tail) => answered.has(textOfTail(tail))) ? 'answered' : 'not-drawn';
+}
+
+function describeRecords(
+  service: Service,
+  type: RecordType,
+  able: ReadonlyMap<Instance, Choice>,
+  { instances, fallback, lastHealthyAt }: Eligible,
+  options: ExplainOptions,
+): ExplainedRecords {
+  const configured = service.dns?.records.find((each) => each.type === type)?.ttlSeconds ?? null;
+  const areAliases = instances.every((instance) => aliasNameOf(instance) !== null);
+  const ttl = configured === null || areAliases ? null : cappedTtl(configured, options);
+  return {
+    type,
+    ttl,
+    configuredTtl: configured,
+    ttlCappedBy: ttl !== null && ttl !== configured ? MAX_TTL_SETTING : null,
+    ableCount: able.size,
+    eligibleCount: instances.length,
+    fallback: fallback === null ? null : { kind: fallback, lastHealthyAt: timeOf(lastHealthyAt) },
+  };
+}
+
+/** A and AAAA at an SRV target, whatever the instance's health. */
+function explainCompanion(
+  service: Service,
+  instance: Instance,
+  type: string,
+  answered: ReadonlySet<string>,
+  options: ExplainOptions,
+): Explained & { kind: 'instance' } {
+  const configured = service.dns?.records.find((record) => record.type === 'SRV')?.ttlSeconds ?? 0;
+  const ttl = cappedTtl(configured, options);
+  const tails = addressTails(instance, ttl).filter((each) => type === 'ANY' || typeText(each.type) === type);
+  const [first] = tails;
+  const isAnswered = tails.some(({ tail }) => answered.has(textOfTail(tail)));
+  const verdict = isAnswered ? 'answered' : 'no-record';
+  return {
+    kind: 'instance',
+    records:
+      first === undefined
+        ? null
+        : {
+            type: typeText(first.type),
+            ttl,
+            configuredTtl: configured,
+            ttlCappedBy: ttl === configured ? null : MAX_TTL_SETTING,
+            ableCount: 1,
+            eligibleCount: 1,
+            fallback: null,
+          },
+    instances: [
+      describeInstance(
+        service,
+        instance,
+        () => undefined,
+        tails.map(({ tail }) => tail),
+        verdict,
+      ),
+    ],
+    instanceCount: 1,
+    healthyCount: isHealthy(service, instance) ? 1 : 0,
+  };
+}
+
+function describeInstance(
+  service: Service,
+  instance: Instance,
+  aliasTarget: (name: string) => AliasTarget | undefined,
+  tails: readonly Uint8Array[],
+  verdict: Verdict,
+): ExplainedInstance {
+  const { id, health, registeredAt } = instance;
+  const alias = aliasNameOf(instance);
+  const target = alias === null ? undefined : aliasTarget(alias);
+  const last = alias === null && hasHealthCheck(service) ? health.transitions?.at(-1) : undefined;
+  const [tail] = tails;
+  const status = isHealthy(service, instance, aliasTarget) ? 'HEALTHY' : 'UNHEALTHY';
+  return {
+    id,
+    status: alias === null && !hasHealthCheck(service) ? 'UNKNOWN' : status,
+    alias,
+    registeredAt: new Date(registeredAt).toISOString(),
+    lastTransition:
+      last === undefined ? null : { at: new Date(last.at).toISOString(), status: last.status, reason: last.reason },
+    lastHealthyAt: timeOf((alias === null ? health.lastHealthyAt : target?.lastHealthyAt) ?? null),
+    pending:
+      health.pending === null
+        ? null
+        : { status: health.pending.status, at: new Date(health.pending.dueAt).toISOString() },
+    records: tails.map(textOfTail),
+    ttl: tail === undefined ? null : readU32(tail, 4),
+    verdict,
+  };
+}
+
+function textOfTail(tail: Uint8Array): string {
+  return rdataText(tail, readU16(tail, 0), 10, tail.length);
+}
+
+function timeOf(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}
+
+const NO_HINTS: Hints = { apiOnlyService: null, below: [], similar: [] };
+
+function hintsOf(state: State, namespace: Namespace, owner: string): Hints {
+  const services = state.servicesOf(namespace.id);
+  const owners = services.flatMap((service) => ownerOfService(service) ?? []);
+  const full = (names: readonly string[]): string[] =>
+    names.slice(0, MAX_HINTS).map((each) => `${each}.${namespace.name}`);
+  return {
+    apiOnlyService: services.find(({ name, dns }) => dns === null && name.toLowerCase() === owner)?.name ?? null,
+    below: full(owners.filter((each) => each.endsWith(`.${owner}`))),
+    similar: full(owners.filter((each) => areSimilar(each, owner))),
+  };
+}
+
+/** One is the other with another label in front, or two letters of it are others, too many or missing. */
+function areSimilar(a: string, b: string): boolean {
+  if (a === '' || a === b) return false;
+  if (a.endsWith(`.${b}`) || b.endsWith(`.${a}`)) return true;
+  if (a.replaceAll(/[-_.]/g, '') === b.replaceAll(/[-_.]/g, '')) return true;
+  return (
+    Math.abs(a.length - b.length) <= 2 && distance(a, b) <= Math.min(2, Math.floor(Math.min(a.length, b.length) / 3))
+  );
+}
+
+/** Levenshtein's. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const [left, up, diagonal] = [next[j - 1] as number, row[j] as number, row[j - 1] as number];
+      next.push(Math.min(left + 1, up + 1, diagonal + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    }
+    row = next;
+  }
+  return row[b.length] as number;
+}
