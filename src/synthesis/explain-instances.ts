@@ -14,12 +14,13 @@ export function instanceSentences(
   now: number,
 ): string[] {
   const { records, instances, instanceCount } = found;
-  if (instanceCount === 0) return ['No instance of it is registered.'];
-  if (records === null) return missingSentences(found, service, type);
+  if (instanceCount === 0) return ['No instance of it is registered.', ...pendingSentences(found, now)];
+  if (records === null) return [...missingSentences(found, service, type), ...pendingSentences(found, now)];
   return [
     healthSentence(found, service, records, now),
     ...leftOutSentences(instances, records.type, now),
     ...drawSentences(service, records, instances),
+    ...pendingSentences(found, now),
     ...ttlSentences(records, instances),
   ];
 }
@@ -38,30 +39,35 @@ function missingSentences({ instances }: ExplainedName, service: ExplainedServic
 }
 
 function healthSentence(
-  { instances, instanceCount, healthyCount }: ExplainedName,
+  { instances, instanceCount }: ExplainedName,
   service: ExplainedService,
-  records: ExplainedRecords,
+  { fallback, ableCount, eligibleCount, type }: ExplainedRecords,
   now: number,
 ): string {
-  const { fallback, eligibleCount } = records;
-  const all = counted(instanceCount, 'instance');
+  const those = ableCount === instanceCount ? 'of its instances' : `of its instances with a record of type ${type}`;
+  const one = ableCount === instanceCount ? 'Its one instance' : `Its one instance with a record of type ${type}`;
   if (fallback !== null) {
-    const last = instances.filter(({ verdict }) => verdict === 'answered' || verdict === 'not-drawn');
-    const none = instanceCount === 1 ? 'Its one instance is not healthy' : `None of its ${all} is healthy`;
+    const none =
+      ableCount === 1 ? `${one} is not healthy` : `${ableCount === 2 ? 'Neither' : 'None'} ${those} is healthy`;
     if (fallback.kind === 'all') {
-      const why = last.every(({ lastHealthyAt }) => lastHealthyAt === null) ? ' and none ever ceased to be' : '';
-      return `${none}${why}, so ${eligibleCount === 1 ? 'it is' : 'all are'} answered nevertheless (CLOUDMAPD_DNS_FALLBACK).`;
+      const never = fallback.setting === 'all' ? '' : ' and none ever was, as far as is known';
+      const all = ableCount === 1 ? 'it is answered' : ableCount === 2 ? 'both count' : `all ${ableCount} count`;
+      return `${none}${ableCount === 1 ? '' : never}, so ${all} nevertheless (CLOUDMAPD_DNS_FALLBACK=${fallback.setting}).`;
     }
+    const last = instances.filter(({ verdict }) => verdict === 'answered' || verdict === 'not-drawn');
     const since =
       fallback.lastHealthyAt === null ? '' : `, healthy until ${span(now - Date.parse(fallback.lastHealthyAt))} ago`;
-    return `${none}, so what was healthy last is answered (CLOUDMAPD_DNS_FALLBACK): ${named(last.map(({ id }) => id))}${since}.`;
+    const ids = named(last.map(({ id }) => id));
+    return `${none}, so what was healthy last is answered: ${ids}${since} (CLOUDMAPD_DNS_FALLBACK=${fallback.setting}).`;
   }
-  if (service.healthCheck === 'none' && healthyCount === instanceCount) {
-    return `It has ${all}, whose health nobody checks: ${instanceCount === 1 ? 'it counts' : 'they count'} as healthy.`;
+  if (eligibleCount === ableCount) {
+    const all = ableCount === 1 ? `${one} is` : `${ableCount === 2 ? 'Both' : `All ${ableCount}`} ${those} are`;
+    const isChecked = service.healthCheck !== 'none' || instances.some(({ alias }) => alias !== null);
+    return isChecked
+      ? `${all} healthy.`
+      : `Nobody checks the health of its instances: ${counted(ableCount, 'instance')} can be answered.`;
   }
-  if (healthyCount === instanceCount)
-    return instanceCount === 1 ? 'Its one instance is healthy.' : `All of its ${all} are healthy.`;
-  return `${healthyCount} of its ${all} ${healthyCount === 1 ? 'is' : 'are'} healthy, and ${healthyCount === 1 ? 'that one' : 'those'} alone can be answered.`;
+  return `${eligibleCount} of ${ableCount} ${those.slice('of '.length)} ${eligibleCount === 1 ? 'is' : 'are'} healthy, and ${eligibleCount === 1 ? 'that one' : 'those'} alone can be answered.`;
 }
 
 function leftOutSentences(instances: readonly ExplainedInstance[], type: string, now: number): string[] {
@@ -81,6 +87,22 @@ function leftOutSentences(instances: readonly ExplainedInstance[], type: string,
     sentences.push(`${id} stands for ${alias} (AWS_ALIAS_DNS_NAME), of which no ${type} record is known.`);
   }
   return sentences;
+}
+
+/** What is yet to come: operations that wait, and custom statuses. */
+function pendingSentences({ instances, pending }: ExplainedName, now: number): string[] {
+  const due = (at: string): string => `in ${span(Date.parse(at) - now)}`;
+  return [
+    ...pending.slice(0, MAX_NAMED).map(({ operation, instance, at }) => {
+      const what = operation === 'REGISTER_INSTANCE' ? 'will be registered' : 'will be deregistered';
+      return `${instance} ${what} ${due(at)} (CLOUDMAPD_OPERATION_DELAY_MS).`;
+    }),
+    ...instances
+      .flatMap(({ id, pending: status }) =>
+        status === null ? [] : [`${id} will be ${status.status} ${due(status.at)} (CLOUDMAPD_CUSTOM_HEALTH_DELAY_MS).`],
+      )
+      .slice(0, MAX_NAMED),
+  ];
 }
 
 /** `UNHEALTHY for 40 s (connect ECONNREFUSED, 3 in a row)`. */

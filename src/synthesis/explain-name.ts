@@ -39,6 +39,8 @@ export interface ExplainedName {
   readonly instances: readonly ExplainedInstance[];
   readonly instanceCount: number;
   readonly healthyCount: number;
+  /** Operations on its instances that are yet to happen, the first few. */
+  readonly pending: readonly PendingOperation[];
   /** What somebody may have had in mind, where nothing has the name. */
   readonly hints: Hints;
 }
@@ -82,7 +84,12 @@ export interface ExplainedRecords {
   readonly ableCount: number;
   readonly eligibleCount: number;
   /** None is healthy, and so others are answered. */
-  readonly fallback: { readonly kind: 'last-healthy' | 'all'; readonly lastHealthyAt: string | null } | null;
+  readonly fallback: {
+    readonly kind: 'last-healthy' | 'all';
+    readonly lastHealthyAt: string | null;
+    /** CLOUDMAPD_DNS_FALLBACK: where nothing ever was healthy, all are answered whatever it says. */
+    readonly setting: 'last-healthy' | 'all';
+  } | null;
 }
 
 export const VERDICTS = [
@@ -116,6 +123,13 @@ export interface ExplainedInstance {
   readonly records: readonly string[];
   readonly ttl: number | null;
   readonly verdict: Verdict;
+}
+
+export interface PendingOperation {
+  readonly id: string;
+  readonly operation: 'REGISTER_INSTANCE' | 'DEREGISTER_INSTANCE';
+  readonly instance: string;
+  readonly at: string;
 }
 
 export interface Hints {
@@ -157,7 +171,7 @@ export function explainName(
     })),
     hints: holder === null && owner !== '' ? hintsOf(state, namespace, owner) : NO_HINTS,
   };
-  const nobody = { service: null, records: null, instances: [], instanceCount: 0, healthyCount: 0 };
+  const nobody = { service: null, records: null, instances: [], instanceCount: 0, healthyCount: 0, pending: [] };
   if (holder === null) {
     const kind = owner === '' ? 'apex' : owner === NAME_SERVER_OWNER ? 'name-server' : 'nothing';
     return { ...base, ...nobody, kind };
@@ -212,7 +226,7 @@ function describeService({ id, name, dns, healthCheck, hasCustomHealthCheck }: S
   };
 }
 
-type Explained = Pick<ExplainedName, 'records' | 'instances' | 'instanceCount' | 'healthyCount'>;
+type Explained = Pick<ExplainedName, 'records' | 'instances' | 'instanceCount' | 'healthyCount' | 'pending'>;
 
 function explainService(
   state: State,
@@ -264,7 +278,21 @@ function explainService(
     ),
     instanceCount: instances.length,
     healthyCount,
+    pending: pendingOf(state, service),
   };
+}
+
+function pendingOf(state: State, service: Service): PendingOperation[] {
+  const found: PendingOperation[] = [];
+  for (const { id, dueAt, work } of state.pendingOperations()) {
+    if (found.length === MAX_HINTS) break;
+    const at = new Date(dueAt).toISOString();
+    if (work?.kind === 'register-instance' && work.instance.serviceId === service.id)
+      found.push({ id, operation: 'REGISTER_INSTANCE', instance: work.instance.id, at });
+    if (work?.kind === 'deregister-instance' && work.serviceId === service.id)
+      found.push({ id, operation: 'DEREGISTER_INSTANCE', instance: work.instanceId, at });
+  }
+  return found;
 }
 
 function judge(
@@ -296,7 +324,8 @@ function describeRecords(
     ttlCappedBy: ttl !== null && ttl !== configured ? MAX_TTL_SETTING : null,
     ableCount: able.size,
     eligibleCount: instances.length,
-    fallback: fallback === null ? null : { kind: fallback, lastHealthyAt: timeOf(lastHealthyAt) },
+    fallback:
+      fallback === null ? null : { kind: fallback, lastHealthyAt: timeOf(lastHealthyAt), setting: options.fallback },
   };
 }
 
@@ -339,6 +368,7 @@ function explainCompanion(
     ],
     instanceCount: 1,
     healthyCount: isHealthy(service, instance) ? 1 : 0,
+    pending: [],
   };
 }
 

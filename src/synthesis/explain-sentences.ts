@@ -29,6 +29,10 @@ export function sentencesOf(explained: Explained, now: number): string[] {
       sentences.push(...outsideSentences(step, isLast ? explained.outcome : null, explained, now));
     }
   });
+  const zones = new Map(
+    names.flatMap(({ registry }) => (registry === null ? [] : [[registry.namespace.name, registry]])),
+  );
+  for (const [zone, { namespace }] of zones) sentences.push(`The zone ${zone} is at serial ${namespace.serial}.`);
   return sentences;
 }
 
@@ -37,6 +41,8 @@ function headline({ question, rcode, answer, extendedErrors, transport }: Explai
   if (rcode === null) return `${asked} gets no answer at all.`;
   const over = transport === 'tcp' ? ', over TCP, as it is too long for UDP' : '';
   if (rcode === 'NXDOMAIN') return `${asked} is answered with NXDOMAIN: there is no such name.`;
+  // Why it was refused is told below, and why something failed by whoever has failed.
+  if (rcode === 'REFUSED') return `${asked} is REFUSED.`;
   if (rcode !== 'NOERROR') {
     const told = extendedErrors.map(({ text }) => text).filter((text) => text !== '');
     return `${asked} is answered with ${rcode}${told.length > 0 ? `: ${told.join('; ')}` : ''}.`;
@@ -69,7 +75,6 @@ function registrySentences(step: ExplainedStep, found: ExplainedName, { question
     const isDefault = `for ${namespace.negativeTtl} s, the TTL of the zone's SOA`;
     if (kind !== 'apex' && kind !== 'name-server') sentences.push(`Clients may remember that ${isDefault}.`);
   }
-  sentences.push(`The zone's serial is ${namespace.serial}.`);
   return sentences;
 }
 
