@@ -88,14 +88,13 @@ export class Trials {
       kind,
       suffix: hasRule ? name.slice(view.offsets[route.label] as number) : null,
       isSingleLabel,
-      ...this.#askedOf(query, name, view, route),
+      ...this.#askedOf(query, name, route),
     };
   }
 
   #askedOf(
     query: Uint8Array,
     name: Uint8Array,
-    view: NameView,
     route: ReturnType<Rules['find']>,
   ): Pick<TriedRoute, 'upstreams' | 'held'> {
     const { resolver } = this.#options;
@@ -103,7 +102,6 @@ export class Trials {
     if (group === null) return { upstreams: null, held: null };
     const type = readU16(query, skipName(query, HEADER_BYTES, query.length));
     const bits = readU16(query, 2) & (FLAG.AD | FLAG.CD);
-    const held = resolver.find(group, view.hashes[0] as number, name, 0, name.length, type, bits, Date.now());
     return {
       upstreams: group.upstreams.map((upstream) => ({
         address: upstream.address,
@@ -112,7 +110,7 @@ export class Trials {
         isDown: upstream.isDown,
         rttMs: upstream.rttMs < 0 ? null : upstream.rttMs,
       })),
-      held: held === null ? null : { storedAtMs: held.storedAtMs, expiresAtMs: held.expiresAtMs },
+      held: resolver.timesOf(name, type, bits, Date.now()),
     };
   }
 }

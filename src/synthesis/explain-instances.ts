@@ -14,7 +14,8 @@ export function instanceSentences(
   now: number,
 ): string[] {
   const { records, instances, instanceCount } = found;
-  if (instanceCount === 0) return ['No instance of it is registered.', ...pendingSentences(found, now)];
+  if (instanceCount === 0)
+    return ['No instance of it is registered, so there are no records.', ...pendingSentences(found, now)];
   if (records === null) return [...missingSentences(found, service, type), ...pendingSentences(found, now)];
   return [
     healthSentence(found, service, records, now),
@@ -44,11 +45,11 @@ function healthSentence(
   { fallback, ableCount, eligibleCount, type }: ExplainedRecords,
   now: number,
 ): string {
-  const those = ableCount === instanceCount ? 'of its instances' : `of its instances with a record of type ${type}`;
-  const one = ableCount === instanceCount ? 'Its one instance' : `Its one instance with a record of type ${type}`;
+  const those = ableCount === instanceCount ? 'instances' : `instances with a record of type ${type}`;
+  const one = `Its one ${those.replace('instances', 'instance')}`;
   if (fallback !== null) {
     const none =
-      ableCount === 1 ? `${one} is not healthy` : `${ableCount === 2 ? 'Neither' : 'None'} ${those} is healthy`;
+      ableCount === 1 ? `${one} is not healthy` : `${ableCount === 2 ? 'Neither' : 'None'} of its ${those} is healthy`;
     if (fallback.kind === 'all') {
       const never = fallback.setting === 'all' ? '' : ' and none ever was, as far as is known';
       const all = ableCount === 1 ? 'it is answered' : ableCount === 2 ? 'both count' : `all ${ableCount} count`;
@@ -61,13 +62,13 @@ function healthSentence(
     return `${none}, so what was healthy last is answered: ${ids}${since} (CLOUDMAPD_DNS_FALLBACK=${fallback.setting}).`;
   }
   if (eligibleCount === ableCount) {
-    const all = ableCount === 1 ? `${one} is` : `${ableCount === 2 ? 'Both' : `All ${ableCount}`} ${those} are`;
+    const all = ableCount === 1 ? `${one} is` : `${ableCount === 2 ? 'Both' : `All ${ableCount}`} of its ${those} are`;
     const isChecked = service.healthCheck !== 'none' || instances.some(({ alias }) => alias !== null);
     return isChecked
       ? `${all} healthy.`
       : `Nobody checks the health of its instances: ${counted(ableCount, 'instance')} can be answered.`;
   }
-  return `${eligibleCount} of ${ableCount} ${those.slice('of '.length)} ${eligibleCount === 1 ? 'is' : 'are'} healthy, and ${eligibleCount === 1 ? 'that one' : 'those'} alone can be answered.`;
+  return `${eligibleCount} of its ${ableCount} ${those} ${eligibleCount === 1 ? 'is' : 'are'} healthy, and ${eligibleCount === 1 ? 'that one' : 'those'} alone can be answered.`;
 }
 
 function leftOutSentences(instances: readonly ExplainedInstance[], type: string, now: number): string[] {
@@ -120,7 +121,7 @@ export function statusText(
 
 function drawSentences(
   service: ExplainedService,
-  { eligibleCount, type }: ExplainedRecords,
+  { eligibleCount }: ExplainedRecords,
   instances: readonly ExplainedInstance[],
 ): string[] {
   if (eligibleCount === 1) return [];
@@ -130,9 +131,7 @@ function drawSentences(
     return [`WEIGHTED: each answer has one of the ${eligibleCount}, drawn anew${one}.`];
   }
   if (eligibleCount <= MULTIVALUE_RECORDS) return [`MULTIVALUE: an answer has all ${eligibleCount}, in random order.`];
-  return [
-    `MULTIVALUE: each answer has ${MULTIVALUE_RECORDS} of the ${eligibleCount} that could be in it, drawn anew (${type}).`,
-  ];
+  return [`MULTIVALUE: each answer has ${MULTIVALUE_RECORDS} of the ${eligibleCount} that could be in it, drawn anew.`];
 }
 
 function ttlSentences(

@@ -7,6 +7,9 @@ import { counted, listed, span } from './wording.ts';
 
 type Explained = Omit<Explanation, 'summary'>;
 
+/** Letters of records in the first sentence; of longer ones there is a number. */
+const MAX_HEADLINE = 160;
+
 /** @param now epoch ms */
 export function sentencesOf(explained: Explained, now: number): string[] {
   const { names, faults } = explained;
@@ -36,26 +39,35 @@ export function sentencesOf(explained: Explained, now: number): string[] {
   return sentences;
 }
 
-function headline({ question, rcode, answer, extendedErrors, transport }: Explained): string {
-  const asked = `${question.name} ${question.type}`;
+function headline({ question, rcode, answer, extendedErrors, transport, names }: Explained): string {
+  const { type } = question;
+  const asked = `${question.name} ${type}`;
   if (rcode === null) return `${asked} gets no answer at all.`;
-  const over = transport === 'tcp' ? ', over TCP, as it is too long for UDP' : '';
   if (rcode === 'NXDOMAIN') return `${asked} is answered with NXDOMAIN: there is no such name.`;
-  // Why it was refused is told below, and why something failed by whoever has failed.
-  if (rcode === 'REFUSED') return `${asked} is REFUSED.`;
-  if (rcode !== 'NOERROR') {
-    const told = extendedErrors.map(({ text }) => text).filter((text) => text !== '');
-    return `${asked} is answered with ${rcode}${told.length > 0 ? `: ${told.join('; ')}` : ''}.`;
-  }
+  const told = extendedErrors.map(({ text }) => text).filter((text) => text !== '');
+  // Why a name outside is refused is told below.
+  if (rcode === 'REFUSED' && names[0]?.source === 'outside') return `${asked} is REFUSED.`;
+  if (rcode !== 'NOERROR') return `${asked} is answered with ${rcode}${told.length > 0 ? `: ${told.join('; ')}` : ''}.`;
   if (answer.length === 0) return `${asked} is answered with no record: NODATA.`;
-  return `${asked} is answered with ${counted(answer.length, 'record')}${over}.`;
+  const wanted = answer.filter((record) => type === 'ANY' || record.type === type);
+  if (wanted.length === 0) return `${asked} is answered with a CNAME alone.`;
+  const values = listed(
+    wanted.map(({ rdata }) => rdata),
+    'and',
+  );
+  const shown = values.length <= MAX_HEADLINE ? values : counted(wanted.length, 'record');
+  const how = transport === 'tcp' ? ', over TCP, as that is too much for UDP' : '';
+  // A name has its ending dot already.
+  return `${asked} is answered with ${shown}${how}`.replace(/\.?$/, '.');
 }
 
 // --- names of namespaces ---
 
-function registrySentences(step: ExplainedStep, found: ExplainedName, { question }: Explained, now: number): string[] {
+function registrySentences(step: ExplainedStep, found: ExplainedName, explained: Explained, now: number): string[] {
+  const { question, rcode, names, answer } = explained;
   const { kind, namespace, service, records, instances } = found;
   const where = `the namespace ${namespace.name} (${namespace.id})`;
+  const isAnswer = rcode === 'NOERROR' || rcode === 'NXDOMAIN';
   const sentences: string[] = [];
   if (kind === 'apex') sentences.push(`It is the name of ${where} itself, which has SOA and NS alone.`);
   else if (kind === 'name-server') sentences.push(`It is the name server of ${where}: this daemon.`);
@@ -68,12 +80,12 @@ function registrySentences(step: ExplainedStep, found: ExplainedName, { question
     );
   } else {
     sentences.push(`It is the service ${service.name} (${service.id}) of ${where}.`);
-    sentences.push(...instanceSentences(found, service, question.type, now));
+    if (isAnswer) sentences.push(...instanceSentences(found, service, question.type, now));
   }
-  sentences.push(...shadowSentences(found, step));
-  if (records === null) {
-    const isDefault = `for ${namespace.negativeTtl} s, the TTL of the zone's SOA`;
-    if (kind !== 'apex' && kind !== 'name-server') sentences.push(`Clients may remember that ${isDefault}.`);
+  const isEmpty = !answer.some(({ name }) => name.toLowerCase() === `${step.name}.`);
+  sentences.push(...shadowSentences(found, step, isEmpty));
+  if (isEmpty && isAnswer && step === names.at(-1)) {
+    sentences.push(`Clients may remember that for ${namespace.negativeTtl} s, the TTL of the zone's SOA.`);
   }
   return sentences;
 }
@@ -93,10 +105,11 @@ function nothingSentences({ namespace, hints }: ExplainedName, where: string): s
   return sentences;
 }
 
-/** What else has the name, and does not count. */
+/** What else has the name, and does not count. @param isEmpty nothing is answered at the name */
 function shadowSentences(
   { namespace, shadowed }: ExplainedName,
   { isShadowingSettings, outside }: ExplainedStep,
+  isEmpty: boolean,
 ): string[] {
   const sentences: string[] = [];
   for (const { id, name, reason, service } of shadowed) {
@@ -107,9 +120,9 @@ function shadowSentences(
       sentences.push(`The namespace ${name} (${id})${has}, does not count: ${namespace.name} is the longer name.`);
   }
   if (isShadowingSettings) {
-    sentences.push('`records` in the file, or CLOUDMAPD_OWN_NAME, has the name too: registered names come first.');
+    sentences.push('A name of the settings (`records`, CLOUDMAPD_OWN_NAME) is the same: registered names come first.');
   }
-  if (outside.suffix !== null) {
+  if (isEmpty && outside.suffix !== null) {
     sentences.push(`The rule for ${outside.suffix} (${outside.setting}) does not count: registered names come first.`);
   }
   return sentences;
@@ -124,62 +137,63 @@ function outsideSentences(
   { question, tookMs, rcode, extendedErrors }: Explained,
   now: number,
 ): string[] {
-  const { rule, setting, suffix, upstreams, httpNamespaces, fullNames } = outside;
+  const { rule, setting, upstreams, httpNamespaces, fullNames } = outside;
+  const such = subjectOf(outside);
   const sentences = ['It is in no namespace here.'];
   for (const http of httpNamespaces) {
     sentences.push(`The namespace ${http} is of type HTTP: its services are for DiscoverInstances alone, not for DNS.`);
   }
   if (fullNames.length > 0) sentences.push(`There is ${listed(fullNames, 'and')}: ask for the whole name.`);
-  const below = suffix === null ? '' : suffix === '.' ? 'The rule for all names' : `The rule for ${suffix}`;
-  if (outcome === 'refused') return [...sentences, ...refusalSentences(outside, question.from, below)];
-  if (rule === 'refuse' || rule === 'nxdomain' || rule === 'localhost') {
-    const whose = below === '' ? 'Names of one label are' : `${below} says that it is`;
-    sentences.push(
-      rule === 'localhost'
-        ? `${below} says that it is loopback (${setting}).`
-        : `${whose} for local use, and nobody is asked (${setting}).`,
-    );
-    return sentences;
-  }
-  const asked = upstreams ?? [];
-  const addresses = asked.filter(({ isLooping }) => !isLooping).map(({ address }) => address);
-  const who = addresses.length === 0 ? 'nobody' : listed(addresses, 'and');
-  const leads = `${below === '' ? 'Such names are' : `${below} has it`} asked of ${who} (${setting}).`;
-  sentences.push(leads);
-  for (const { address, isLooping, isDown } of asked) {
+  if (outcome === 'refused') return [...sentences, refusalSentence(outside, question.from)];
+  if (rule === 'localhost') return [...sentences, `${such} are loopback (${setting}).`];
+  if (rule === 'nxdomain')
+    return [...sentences, `${such} are for local use, and nobody is asked for them (${setting}).`];
+  const asked = (upstreams ?? []).filter(({ isLooping }) => !isLooping).map(({ address }) => address);
+  sentences.push(`${such} are asked of ${asked.length === 0 ? 'nobody' : listed(asked, 'and')} (${setting}).`);
+  for (const { address, isLooping, isDown } of upstreams ?? []) {
     if (isLooping) sentences.push(`${address} leads back to this daemon, and is not asked.`);
     else if (isDown) sentences.push(`${address} has not answered lately.`);
   }
-  sentences.push(...outcomeSentences(outside, outcome, tookMs, now));
-  if (rcode === 'NXDOMAIN' && outcome !== null && outcome !== 'failed')
-    sentences.push(`They say that ${name} does not exist.`);
-  if (outcome !== 'failed')
-    for (const { text } of extendedErrors) if (text !== '') sentences.push(`The answer says: ${text}.`);
+  sentences.push(...outcomeSentences(outside, outcome, asked.length, tookMs, now));
+  if (rcode === 'NXDOMAIN' && outcome !== null) sentences.push(`It says that ${name} does not exist.`);
+  const isTold = outcome !== null && outcome !== 'failed' && outcome !== 'stale';
+  for (const { text } of isTold ? extendedErrors : []) if (text !== '') sentences.push(`It says: ${text}.`);
   return sentences;
 }
 
-function outcomeSentences({ cache }: ExplainedRoute, outcome: string | null, tookMs: number, now: number): string[] {
-  const age = cache === null ? null : span(now - Date.parse(cache.storedAt));
+/** The names that the rule is for. */
+function subjectOf({ rule, suffix, setting }: ExplainedRoute): string {
+  if (suffix !== null) return suffix === '.' ? 'All names outside' : `Names that end in ${suffix}`;
+  const isOfOneLabel = rule === 'nxdomain' || setting === 'CLOUDMAPD_SINGLE_LABEL_UPSTREAMS';
+  return isOfOneLabel ? 'Names of one label' : 'Names outside';
+}
+
+/** @param count of the upstreams that could be asked */
+function outcomeSentences(
+  { cache }: ExplainedRoute,
+  outcome: string | null,
+  count: number,
+  tookMs: number,
+  now: number,
+): string[] {
+  const age = cache === null ? 'some time' : span(now - Date.parse(cache.storedAt));
   const left = cache === null ? 0 : Date.parse(cache.expiresAt) - now;
   const kept = left > 0 ? `, and is kept for another ${span(left)}` : '';
-  if (outcome === 'cache') return [`The answer is from the cache: it came ${age ?? 'some time'} ago${kept}.`];
+  if (outcome === 'cache') return [`The answer is from the cache: it came ${age} ago${kept}.`];
   if (outcome === 'upstream') return [`The answer came just now, in ${Math.max(1, Math.round(tookMs))} ms${kept}.`];
-  if (outcome === 'stale')
-    return [`No upstream answered: what was known from ${age ?? 'some time'} ago is answered again.`];
-  if (outcome === 'failed') return ['None of them gave an answer that could be used.'];
+  if (outcome === 'stale') return [`No upstream answered: what was known from ${age} ago is answered again.`];
+  if (outcome === 'failed' && count > 0) {
+    return [`${count === 1 ? 'It gave no answer' : 'None of them gave an answer'} that could be used.`];
+  }
   return [];
 }
 
-function refusalSentences(
-  { rule, setting, upstreams, isClientServed }: ExplainedRoute,
-  from: string,
-  below: string,
-): string[] {
-  if (rule === 'refuse' && isClientServed) return [`${below} refuses it (${setting}).`];
-  if (upstreams === null && rule === 'default')
-    return ['Such names are not looked up: no upstreams are set (CLOUDMAPD_UPSTREAMS).'];
-  if (!isClientServed) {
-    return [`They are not looked up for ${from}, which is not among those of CLOUDMAPD_RECURSION_CLIENTS.`];
+function refusalSentence(route: ExplainedRoute, from: string): string {
+  const { rule, setting, upstreams, isClientServed } = route;
+  const isOff = upstreams === null && rule === 'default';
+  if (!isClientServed && !isOff) {
+    return `Names outside are not looked up for ${from}, which is not among the clients of CLOUDMAPD_RECURSION_CLIENTS.`;
   }
-  return ['Nothing is looked up: no upstreams are set (CLOUDMAPD_UPSTREAMS).'];
+  if (rule === 'refuse') return `${subjectOf(route)} are refused (${setting}).`;
+  return 'Names outside are not looked up: no upstreams are set (CLOUDMAPD_UPSTREAMS).';
 }

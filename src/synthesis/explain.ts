@@ -34,7 +34,7 @@ export function explain({ question, trials, state, options, now, faults }: Expla
     rcode: message?.rcode ?? null,
     outcome: trial.outcome,
     transport: trials.length > 1 ? ('tcp' as const) : ('udp' as const),
-    tookMs: Math.round(1000 * trials.reduce((sum, { tookMs }) => sum + tookMs, 0)) / 1000,
+    tookMs: toTenths(trials.reduce((sum, { tookMs }) => sum + tookMs, 0)),
     extendedErrors: (message?.opt?.errors ?? []).map((error) => ({ ...error, name: extendedErrorName(error.code) })),
     names,
     faults,
@@ -83,7 +83,11 @@ function routeOf({ route }: TriedName, trial: Trial, name: string, state: State)
     suffix: suffix === null ? null : toTextName(suffix).replace(/(.)\.$/, '$1'),
     setting: settingOf(kind, isSingleLabel),
     upstreams:
-      upstreams?.map(({ address, port, ...rest }) => ({ address: endpointText(address, port), ...rest })) ?? null,
+      upstreams?.map(({ address, port, rttMs, ...rest }) => ({
+        address: endpointText(address, port),
+        ...rest,
+        rttMs: rttMs === null ? null : toTenths(rttMs),
+      })) ?? null,
     cache:
       held === null
         ? null
@@ -99,6 +103,10 @@ function settingOf(kind: ExplainedRoute['rule'], isSingleLabel: boolean): string
   if (kind === 'default') return 'CLOUDMAPD_UPSTREAMS';
   if (kind !== 'ask') return 'CLOUDMAPD_SPECIAL_USE_NAMES';
   return isSingleLabel ? 'CLOUDMAPD_SINGLE_LABEL_UPSTREAMS' : 'CLOUDMAPD_FORWARD';
+}
+
+function toTenths(ms: number): number {
+  return Math.round(10 * ms) / 10;
 }
 
 function endpointText(address: string, port: number): string {
