@@ -58,7 +58,7 @@ function explanationText({ summary, names, dig, at }: Explanation): string {
 }
 
 function tableOf(instances: readonly ExplainedInstance[], count: number, now: number): string {
-  // Of many those come first that are answered or could be.
+  // Of many those come first that are answered, then those that are left out.
   const order = Object.keys(ANSWERED);
   const rank = ({ verdict }: ExplainedInstance): number => order.indexOf(verdict);
   const shown =
@@ -93,9 +93,9 @@ function rowOf(instance: ExplainedInstance, now: number): string[] {
 
 const ANSWERED: Readonly<Record<ExplainedInstance['verdict'], string>> = {
   answered: 'yes',
-  'not-drawn': 'not this time',
   unhealthy: 'no, unhealthy',
   'not-last-healthy': 'no, others were healthy later',
   'no-record': 'no such record',
   'alias-unresolved': 'no address known',
+  'not-drawn': 'not this time',
 };

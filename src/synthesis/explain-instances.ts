@@ -19,7 +19,7 @@ export function instanceSentences(
   if (records === null) return [...missingSentences(found, service, type), ...pendingSentences(found, now)];
   return [
     healthSentence(found, service, records, now),
-    ...leftOutSentences(instances, records.type, now),
+    ...leftOutSentences(found, records.type, now),
     ...drawSentences(service, records, instances),
     ...pendingSentences(found, now),
     ...ttlSentences(records, instances),
@@ -58,7 +58,10 @@ function healthSentence(
     const last = instances.filter(({ verdict }) => verdict === 'answered' || verdict === 'not-drawn');
     const since =
       fallback.lastHealthyAt === null ? '' : `, healthy until ${span(now - Date.parse(fallback.lastHealthyAt))} ago`;
-    const ids = named(last.map(({ id }) => id));
+    const ids = named(
+      last.map(({ id }) => id),
+      eligibleCount,
+    );
     return `${none}, so what was healthy last is answered: ${ids}${since} (CLOUDMAPD_DNS_FALLBACK=${fallback.setting}).`;
   }
   if (eligibleCount === ableCount) {
@@ -71,18 +74,19 @@ function healthSentence(
   return `${eligibleCount} of its ${ableCount} ${those} ${eligibleCount === 1 ? 'is' : 'are'} healthy, and ${eligibleCount === 1 ? 'that one' : 'those'} alone can be answered.`;
 }
 
-function leftOutSentences(instances: readonly ExplainedInstance[], type: string, now: number): string[] {
+function leftOutSentences({ instances, counts }: ExplainedName, type: string, now: number): string[] {
   const sentences: string[] = [];
   const isUnfit = ({ verdict }: ExplainedInstance): boolean =>
     verdict === 'unhealthy' || verdict === 'not-last-healthy';
   const unfit = instances.filter(isUnfit);
   for (const instance of unfit.slice(0, MAX_NAMED))
     sentences.push(`${instance.id} is left out: ${statusText(instance, now)}.`);
-  if (unfit.length > MAX_NAMED) sentences.push(`So are ${unfit.length - MAX_NAMED} more.`);
+  const others = (counts.unhealthy ?? 0) + (counts['not-last-healthy'] ?? 0) - MAX_NAMED;
+  if (others > 0) sentences.push(`So ${others === 1 ? 'is' : 'are'} ${others} more, for not being healthy.`);
   const bare = instances.filter(({ verdict }) => verdict === 'no-record').map(({ id }) => id);
   if (bare.length > 0)
     sentences.push(
-      `${named(bare)} ${bare.length === 1 ? 'has' : 'have'} no ${attributeOf(type)}, and so no ${type} record.`,
+      `${named(bare, counts['no-record'])} ${bare.length === 1 ? 'has' : 'have'} no ${attributeOf(type)}, and so no ${type} record.`,
     );
   for (const { id, alias } of instances.filter(({ verdict }) => verdict === 'alias-unresolved').slice(0, MAX_NAMED)) {
     sentences.push(`${id} stands for ${alias} (AWS_ALIAS_DNS_NAME), of which no ${type} record is known.`);
@@ -127,7 +131,7 @@ function drawSentences(
   if (eligibleCount === 1) return [];
   if (service.routingPolicy === 'WEIGHTED') {
     const drawn = instances.filter(({ verdict }) => verdict === 'answered').map(({ id }) => id);
-    const one = drawn.length > 0 ? `, this time ${named(drawn, 'or')}` : '';
+    const one = drawn.length > 0 ? `, this time ${listed(drawn, 'or')}` : '';
     return [`WEIGHTED: each answer has one of the ${eligibleCount}, drawn anew${one}.`];
   }
   if (eligibleCount <= MULTIVALUE_RECORDS) return [`MULTIVALUE: an answer has all ${eligibleCount}, in random order.`];
@@ -159,7 +163,9 @@ function attributeOf(type: string): string {
   return attribute ?? 'AWS_INSTANCE_PORT';
 }
 
-function named(ids: readonly string[], word: 'and' | 'or' = 'and'): string {
-  if (ids.length <= MAX_NAMED) return listed(ids, word);
-  return listed([...ids.slice(0, MAX_NAMED), `${ids.length - MAX_NAMED} more`], word);
+/** @param count how many there are in all */
+function named(ids: readonly string[], count = ids.length): string {
+  if (count <= MAX_NAMED) return listed(ids, 'and');
+  const shown = ids.slice(0, MAX_NAMED);
+  return listed([...shown, `${count - shown.length} more`], 'and');
 }

@@ -35,10 +35,12 @@ export interface ExplainedName {
   readonly service: ExplainedService | null;
   /** Null: there are none of the type, nor a CNAME. */
   readonly records: ExplainedRecords | null;
-  /** Of more than MAX_INSTANCES those in the answer, then those that could be. */
+  /** Of more than MAX_INSTANCES those in the answer, then those that are left out. */
   readonly instances: readonly ExplainedInstance[];
   readonly instanceCount: number;
   readonly healthyCount: number;
+  /** How many instances there are of each verdict, where there are any. */
+  readonly counts: Readonly<Partial<Record<Verdict, number>>>;
   /** Operations on its instances that are yet to happen, the first few. */
   readonly pending: readonly PendingOperation[];
   /** What somebody may have had in mind, where nothing has the name. */
@@ -94,8 +96,6 @@ export interface ExplainedRecords {
 
 export const VERDICTS = [
   'answered',
-  /** It may be in the next answer. */
-  'not-drawn',
   /** Others are healthy. */
   'unhealthy',
   /** None is healthy, and others were later. */
@@ -104,6 +104,8 @@ export const VERDICTS = [
   'no-record',
   /** What it stands for has no address that is known. */
   'alias-unresolved',
+  /** It may be in the next answer. */
+  'not-drawn',
 ] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
@@ -171,7 +173,15 @@ export function explainName(
     })),
     hints: holder === null && owner !== '' ? hintsOf(state, namespace, owner) : NO_HINTS,
   };
-  const nobody = { service: null, records: null, instances: [], instanceCount: 0, healthyCount: 0, pending: [] };
+  const nobody = {
+    service: null,
+    records: null,
+    instances: [],
+    instanceCount: 0,
+    healthyCount: 0,
+    counts: {},
+    pending: [],
+  };
   if (holder === null) {
     const kind = owner === '' ? 'apex' : owner === NAME_SERVER_OWNER ? 'name-server' : 'nothing';
     return { ...base, ...nobody, kind };
@@ -226,7 +236,7 @@ function describeService({ id, name, dns, healthCheck, hasCustomHealthCheck }: S
   };
 }
 
-type Explained = Pick<ExplainedName, 'records' | 'instances' | 'instanceCount' | 'healthyCount' | 'pending'>;
+type Explained = Pick<ExplainedName, 'records' | 'instances' | 'instanceCount' | 'healthyCount' | 'counts' | 'pending'>;
 
 function explainService(
   state: State,
@@ -270,7 +280,7 @@ function explainService(
   const shown =
     judged.length <= MAX_INSTANCES
       ? judged
-      : judged.sort((a, b) => VERDICTS.indexOf(a.verdict) - VERDICTS.indexOf(b.verdict)).slice(0, MAX_INSTANCES);
+      : judged.toSorted((a, b) => VERDICTS.indexOf(a.verdict) - VERDICTS.indexOf(b.verdict)).slice(0, MAX_INSTANCES);
   return {
     records: eligible === null || wanted === null ? null : describeRecords(service, wanted, able, eligible, options),
     instances: shown.map(({ instance, verdict }) =>
@@ -278,8 +288,15 @@ function explainService(
     ),
     instanceCount: instances.length,
     healthyCount,
+    counts: countVerdicts(judged),
     pending: pendingOf(state, service),
   };
+}
+
+function countVerdicts(judged: readonly { readonly verdict: Verdict }[]): Partial<Record<Verdict, number>> {
+  const counts: Partial<Record<Verdict, number>> = {};
+  for (const { verdict } of judged) counts[verdict] = (counts[verdict] ?? 0) + 1;
+  return counts;
 }
 
 function pendingOf(state: State, service: Service): PendingOperation[] {
@@ -368,6 +385,7 @@ function explainCompanion(
     ],
     instanceCount: 1,
     healthyCount: isHealthy(service, instance) ? 1 : 0,
+    counts: { [verdict]: 1 },
     pending: [],
   };
 }
