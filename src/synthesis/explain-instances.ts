@@ -145,10 +145,10 @@ function ttlSentences(
   const sentences = instances
     .filter(({ alias, verdict }) => alias !== null && verdict === 'answered')
     .slice(0, MAX_NAMED)
-    .map(
-      ({ id, alias, ttl: own }) =>
-        `${id} stands for ${alias} (AWS_ALIAS_DNS_NAME), whose addresses and TTL of ${own} s it has.`,
-    );
+    .map(({ id, alias, ttl: own, ttlCappedBy: capped }) => {
+      const under = capped === null ? `under their TTL of ${own} s` : `under a TTL of ${own} s (${capped})`;
+      return `${id} stands for ${alias} (AWS_ALIAS_DNS_NAME), whose addresses it has, ${under}.`;
+    });
   if (ttl === null) return sentences;
   const cap =
     ttlCappedBy === null

@@ -124,6 +124,8 @@ export interface ExplainedInstance {
   /** RDATA, as in a zone file. */
   readonly records: readonly string[];
   readonly ttl: number | null;
+  /** The setting that caps it, of an alias; of others see ExplainedRecords. */
+  readonly ttlCappedBy: string | null;
   readonly verdict: Verdict;
 }
 
@@ -402,6 +404,7 @@ function describeInstance(
   const target = alias === null ? undefined : aliasTarget(alias);
   const last = alias === null && hasHealthCheck(service) ? health.transitions?.at(-1) : undefined;
   const [tail] = tails;
+  const ttl = tail === undefined ? null : readU32(tail, 4);
   const status = isHealthy(service, instance, aliasTarget) ? 'HEALTHY' : 'UNHEALTHY';
   return {
     id,
@@ -416,7 +419,8 @@ function describeInstance(
         ? null
         : { status: health.pending.status, at: new Date(health.pending.dueAt).toISOString() },
     records: tails.map(textOfTail),
-    ttl: tail === undefined ? null : readU32(tail, 4),
+    ttl,
+    ttlCappedBy: ttl !== null && target !== undefined && ttl < target.ttlSeconds ? MAX_TTL_SETTING : null,
     verdict,
   };
 }

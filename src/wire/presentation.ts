@@ -142,7 +142,7 @@ export function rdataText(bytes: Uint8Array, type: number, at: number, limit: nu
   } catch (error) {
     if (!(error instanceof MessageError)) throw error;
   }
-  const hex = Buffer.from(bytes.subarray(at, limit)).toString('hex').toUpperCase();
+  const hex = hexText(bytes.subarray(at, limit));
   return `\\# ${limit - at}${hex === '' ? '' : ` ${hex}`}`;
 }
 
@@ -273,12 +273,21 @@ function classOf(bytes: Uint8Array, fields: number): string {
   return code === 1 ? 'IN' : code === 3 ? 'CH' : code === 4 ? 'HS' : `CLASS${code}`;
 }
 
+/** RFC 5952, of which s5 has IPv4 in dotted form where it is mapped. */
 function ipv6Text(octets: Uint8Array): string {
+  if (octets.every((octet, i) => i > 11 || octet === (i < 10 ? 0 : 0xff)))
+    return `::ffff:${octets.slice(12).join('.')}`;
   return Address6.fromByteArray([...octets]).correctForm();
 }
 
+/** In words of no more than 56 digits, as dig has them. */
 function hexText(octets: Uint8Array): string {
-  return Buffer.from(octets).toString('hex').toUpperCase();
+  return (
+    Buffer.from(octets)
+      .toString('hex')
+      .toUpperCase()
+      .match(/.{1,56}/g) ?? []
+  ).join(' ');
 }
 
 function quoted(octets: Uint8Array): string {

@@ -190,7 +190,7 @@ describe('a name', () => {
         'lb.corp.internal A is answered with 10.0.3.1 and 10.0.3.2.',
         of('lb'),
         'Its one instance is healthy.',
-        'lb stands for mixed.corp.internal (AWS_ALIAS_DNS_NAME), whose addresses and TTL of 10 s it has.',
+        'lb stands for mixed.corp.internal (AWS_ALIAS_DNS_NAME), whose addresses it has, under their TTL of 10 s.',
         ZONE,
       ],
       ['lb HEALTHY answered 10.0.3.1 10.0.3.2'],

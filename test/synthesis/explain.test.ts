@@ -213,7 +213,7 @@ describe('the sentences', () => {
       [
         '1 of its 2 instances is healthy, and that one alone can be answered.',
         'down is left out: two.example does not resolve since 2 h ago.',
-        'up stands for one.example (AWS_ALIAS_DNS_NAME), whose addresses and TTL of 100 s it has.',
+        'up stands for one.example (AWS_ALIAS_DNS_NAME), whose addresses it has, under a TTL of 100 s (CLOUDMAPD_DNS_MAX_TTL).',
       ],
     ],
     [
