@@ -18,7 +18,7 @@ import { ownerOfService } from '../registry/owner-names.ts';
 import type { State } from '../registry/state.ts';
 import { readU16, readU32 } from '../wire/bytes.ts';
 import { rdataText, typeText } from '../wire/presentation.ts';
-import { addressTails, choiceOfAlias, choicesOfRecords } from './choices.ts';
+import { addressTails, choiceOfAlias, choicesOfRecords, textOf } from './choices.ts';
 import { NAME_SERVER_OWNER } from './compile.ts';
 import { type CompileOptions, cappedTtl } from './compile-options.ts';
 import { type Eligible, isHealthy, selectEligible } from './eligible.ts';
@@ -147,11 +147,13 @@ export interface Hints {
 
 export const MAX_INSTANCES = 1000;
 const MAX_HINTS = 5;
+/** Octets of TYPE, CLASS, TTL and RDLENGTH in front of RDATA. */
+const RDATA_AT = 10;
 export const MAX_TTL_SETTING = 'CLOUDMAPD_DNS_MAX_TTL';
 
 /**
  * @param name lower case, without an ending dot; @param type mnemonic
- * @param answered RDATA that one answer has at the name, of the type or of a CNAME
+ * @param answered RDATA that one answer has at the name, of the type or of a CNAME, as `octetsText` has it
  * @returns null: it is in no zone of a namespace
  */
 export function explainName(
@@ -282,7 +284,7 @@ function explainService(
   const shown =
     judged.length <= MAX_INSTANCES
       ? judged
-      : judged.toSorted((a, b) => VERDICTS.indexOf(a.verdict) - VERDICTS.indexOf(b.verdict)).slice(0, MAX_INSTANCES);
+      : VERDICTS.flatMap((verdict) => judged.filter((each) => each.verdict === verdict)).slice(0, MAX_INSTANCES);
   return {
     records: eligible === null || wanted === null ? null : describeRecords(service, wanted, able, eligible, options),
     instances: shown.map(({ instance, verdict }) =>
@@ -323,7 +325,7 @@ function judge(
 ): Verdict {
   if (choice === undefined) return aliasNameOf(instance) === null ? 'no-record' : 'alias-unresolved';
   if (!chosen.has(instance)) return eligible?.fallback === null ? 'unhealthy' : 'not-last-healthy';
-  return choice.answers.every((tail) => answered.has(textOfTail(tail))) ? 'answered' : 'not-drawn';
+  return choice.answers.every((tail) => answered.has(textOf(tail.subarray(RDATA_AT)))) ? 'answered' : 'not-drawn';
 }
 
 function describeRecords(
@@ -360,7 +362,7 @@ function explainCompanion(
   const ttl = cappedTtl(configured, options);
   const tails = addressTails(instance, ttl).filter((each) => type === 'ANY' || typeText(each.type) === type);
   const [first] = tails;
-  const isAnswered = tails.some(({ tail }) => answered.has(textOfTail(tail)));
+  const isAnswered = tails.some(({ tail }) => answered.has(textOf(tail.subarray(RDATA_AT))));
   const verdict = isAnswered ? 'answered' : 'no-record';
   return {
     kind: 'instance',
@@ -426,7 +428,7 @@ function describeInstance(
 }
 
 function textOfTail(tail: Uint8Array): string {
-  return rdataText(tail, readU16(tail, 0), 10, tail.length);
+  return rdataText(tail, readU16(tail, 0), RDATA_AT, tail.length);
 }
 
 function timeOf(ms: number | null): string | null {

@@ -6,7 +6,7 @@ import type { Trial, TriedName } from '../answers/thread-protocol.ts';
 import type { State } from '../registry/state.ts';
 import { digText, extendedErrorName } from '../wire/dig-text.ts';
 import { toTextName } from '../wire/names.ts';
-import { messageText, plainName, type TextMessage } from '../wire/presentation.ts';
+import { messageText, plainName, type TextMessage, type TextRecord } from '../wire/presentation.ts';
 import { type ExplainOptions, explainName } from './explain-name.ts';
 import { sentencesOf } from './explain-sentences.ts';
 import type { ActiveFault, ExplainedQuestion, ExplainedRoute, ExplainedStep, Explanation } from './explanation.ts';
@@ -62,15 +62,13 @@ function stepOf(
 ): ExplainedStep {
   const name = toTextName(tried.name).slice(0, -1);
   const plain = plainName(tried.name);
-  const answered = (message?.answer ?? []).filter(
-    (record) => record.name.toLowerCase() === `${name}.` && (type === 'ANY' || [type, 'CNAME'].includes(record.type)),
-  );
+  const isAtName = (record: TextRecord | undefined): boolean =>
+    record?.name.toLowerCase() === `${name}.` && (type === 'ANY' || [type, 'CNAME'].includes(record.type));
+  const answered = (message?.answerOctets ?? []).filter((_octets, i) => isAtName(message?.answer[i]));
   return {
     name: name === '' ? '.' : name,
     source: tried.isRegistered ? 'registry' : tried.isLocal ? 'settings' : 'outside',
-    registry: tried.isRegistered
-      ? explainName(state, plain, type, new Set(answered.map(({ rdata }) => rdata)), options)
-      : null,
+    registry: tried.isRegistered ? explainName(state, plain, type, new Set(answered), options) : null,
     outside: routeOf(tried, trial, plain, state),
     isShadowingSettings: tried.isRegistered && tried.isLocal,
   };

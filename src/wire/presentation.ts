@@ -40,6 +40,8 @@ export interface TextMessage {
   readonly flags: readonly string[];
   readonly questions: readonly TextQuestion[];
   readonly answer: readonly TextRecord[];
+  /** RDATA of each of these as it stands in the message, its octets as a string. */
+  readonly answerOctets: readonly string[];
   readonly authority: readonly TextRecord[];
   /** Without the OPT. */
   readonly additional: readonly TextRecord[];
@@ -90,7 +92,8 @@ export function messageText(bytes: Uint8Array): TextMessage {
   }
   let opt: TextOpt | null = null;
   let rcode = bits & 0xf;
-  const section = (count: number): TextRecord[] => {
+  const answerOctets: string[] = [];
+  const section = (count: number, octets: string[] = []): TextRecord[] => {
     const records: TextRecord[] = [];
     for (let left = count; left > 0; left--) {
       const owner = at;
@@ -111,10 +114,11 @@ export function messageText(bytes: Uint8Array): TextMessage {
         type: typeText(type),
         rdata: rdataText(bytes, type, fields + 10, at),
       });
+      octets.push(octetsText(bytes.subarray(fields + 10, at)));
     }
     return records;
   };
-  const answer = section(readU16(bytes, 6));
+  const answer = section(readU16(bytes, 6), answerOctets);
   const authority = section(readU16(bytes, 8));
   const additional = section(readU16(bytes, 10));
   return {
@@ -126,11 +130,17 @@ export function messageText(bytes: Uint8Array): TextMessage {
       .map((flag) => flag.toLowerCase()),
     questions,
     answer,
+    answerOctets,
     authority,
     additional,
     opt,
     size: bytes.length,
   };
+}
+
+/** Octets as a string, which can be a key. */
+export function octetsText(octets: Uint8Array): string {
+  return Buffer.from(octets).toString('latin1');
 }
 
 /** RDATA in `bytes[at, limit)`, whose names may point to what is before. What is broken, or of another type, is `\# 4 0A000001`. */
@@ -164,7 +174,37 @@ const RDATA: Readonly<Record<string, (fields: Fields) => string>> = {
   DS: (f) => [f.u16(), f.u8(), f.u8(), hexText(f.rest())].join(' '),
   TLSA: (f) => [f.u8(), f.u8(), f.u8(), hexText(f.rest())].join(' '),
   SSHFP: (f) => [f.u8(), f.u8(), hexText(f.rest())].join(' '),
+  SVCB: serviceBinding,
+  HTTPS: serviceBinding,
 };
+
+/** RFC 9460 s2.1: the parameters of services, of which those that are not known stand as octets. */
+const PARAMETERS: Readonly<Record<number, readonly [string, (fields: Fields) => string]>> = {
+  0: ['mandatory', (f) => f.all(() => parameterName(f.u16())).join(',')],
+  1: ['alpn', (f) => `"${f.all(() => f.string().slice(1, -1)).join(',')}"`],
+  3: ['port', (f) => String(f.u16())],
+  4: ['ipv4hint', (f) => f.all(() => f.octets(4).join('.')).join(',')],
+  5: ['ech', (f) => Buffer.from(f.rest()).toString('base64')],
+  6: ['ipv6hint', (f) => f.all(() => ipv6Text(f.octets(16))).join(',')],
+};
+const NO_DEFAULT_ALPN = 2;
+
+function parameterName(key: number): string {
+  return key === NO_DEFAULT_ALPN ? 'no-default-alpn' : (PARAMETERS[key]?.[0] ?? `key${key}`);
+}
+
+function serviceBinding(fields: Fields): string {
+  const parts = [String(fields.u16()), fields.name()];
+  while (!fields.isDone) {
+    const key = fields.u16();
+    const value = fields.part(fields.u16());
+    const name = parameterName(key);
+    const text = value.isDone ? null : (PARAMETERS[key]?.[1](value) ?? quoted(value.rest()));
+    if (!value.isDone) throw new MessageError('the parameter has more than belongs to it');
+    parts.push(text === null ? name : `${name}=${text}`);
+  }
+  return parts.join(' ');
+}
 
 /** RDATA read field by field. */
 class Fields {
@@ -210,9 +250,25 @@ class Fields {
   }
 
   strings(): string {
-    const all: string[] = [];
-    while (this.at < this.#limit) all.push(this.string());
-    return all.join(' ');
+    return this.all(() => this.string()).join(' ');
+  }
+
+  get isDone(): boolean {
+    return this.at === this.#limit;
+  }
+
+  /** As many of them as there are. */
+  all(read: () => string): string[] {
+    const found: string[] = [];
+    while (!this.isDone) found.push(read());
+    return found;
+  }
+
+  /** The next so many octets, to be read by themselves. */
+  part(count: number): Fields {
+    const from = this.at;
+    this.octets(count);
+    return new Fields(this.#bytes, from, this.at);
   }
 
   /** A character string without quotes: a CAA's tag is made of letters and digits (RFC 8659 s4.1). */

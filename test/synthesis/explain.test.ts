@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Change } from '../../src/registry/model.ts';
 import { instanceSentences } from '../../src/synthesis/explain-instances.ts';
 import { type ExplainedName, explainName, MAX_INSTANCES } from '../../src/synthesis/explain-name.ts';
+import { messageText } from '../../src/wire/presentation.ts';
 import {
   COMPILE_OPTIONS,
   Content,
@@ -13,6 +14,7 @@ import {
   putTarget,
   type ServiceSpec,
 } from '../support/content.ts';
+import { buildQuery } from '../support/dns.ts';
 
 const NOW = 1_700_000_000_000;
 const NAME = 'web.corp.internal';
@@ -34,8 +36,10 @@ function contentOf({ service = {}, instances, more = [], ...options }: World): C
 /** Of one real answer, as it is drawn now. */
 function explained(world: World, type = 'A'): ExplainedName {
   const content = contentOf(world);
-  const answered = content.dig(NAME, type).map((record) => record.split(' ').slice(4).join(' '));
-  const found = explainName(content.state, NAME, type, new Set(answered), { ...COMPILE_OPTIONS, ...world });
+  const reply = content.asker.send(buildQuery(NAME, type));
+  if (typeof reply === 'string') throw new Error(`the query got "${reply}"`);
+  const { answerOctets } = messageText(reply);
+  const found = explainName(content.state, NAME, type, new Set(answerOctets), { ...COMPILE_OPTIONS, ...world });
   if (found === null) throw new Error('the name is in no namespace');
   return found;
 }

@@ -30,6 +30,14 @@ describe('RDATA', () => {
     ['DS', 'ec45 08 02 abcd', '60485 8 2 ABCD'],
     ['TLSA', '03 01 01 00ff', '3 1 1 00FF'],
     ['SSHFP', '04 02 0102', '4 2 0102'],
+    ['HTTPS', '0001 00', '1 .'],
+    ['HTTPS', '0001 00 0001 0006 02 6832 02 6833', '1 . alpn="h2,h3"'],
+    [
+      'SVCB',
+      '0010 01 61 00 0000 0004 0001 0003 0002 0000 0003 0002 01bb 0004 0008 c0000201 c0000202',
+      '16 a. mandatory=alpn,port no-default-alpn port=443 ipv4hint=192.0.2.1,192.0.2.2',
+    ],
+    ['SVCB', '0001 00 0005 0003 010203 029a 0002 6869', '1 . ech=AQID key666="hi"'],
     ['TYPE65280', 'c0ffee', String.raw`\# 3 C0FFEE`],
     ['TYPE65280', '', String.raw`\# 0`],
   ])('%s %s is %s', (type, octets, text) => {
@@ -45,6 +53,9 @@ describe('RDATA', () => {
     ['TXT', '05 6162'],
     ['CAA', '00 02 2022 78'],
     ['SOA', '01 61 00 01 62 00 00000007'],
+    ['HTTPS', '0001 00 0003 0003 01bb00'],
+    ['HTTPS', '0001 00 0004 0003 010203'],
+    ['HTTPS', '0001 00 0001 0006 02 6832'],
   ])('that is broken stands as octets: %s %s (RFC 3597)', (type, octets) => {
     const bytes = hex(octets);
     const digits = Buffer.from(bytes).toString('hex').toUpperCase();
@@ -91,6 +102,7 @@ describe('a message', () => {
       flags: ['qr', 'rd', 'ra', 'ad'],
       questions: [{ name: 'web.corp.internal.', class: 'IN', type: 'A' }],
       answer: [{ name: 'web.corp.internal.', ttl: 30, class: 'IN', type: 'CNAME', rdata: 'x.example.' }],
+      answerOctets: ['\x01x\x07example\x00'],
       authority: [{ name: 'example.', ttl: 5, class: 'IN', type: 'NS', rdata: 'a.example.' }],
       additional: [{ name: 'a.example.', ttl: 6, class: 'IN', type: 'A', rdata: '192.0.2.1' }],
       opt: { version: 0, dnssecOk: true, payloadBytes: 1232, errors: [{ code: 18, text: 'why?' }] },
