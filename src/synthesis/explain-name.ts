@@ -153,7 +153,7 @@ export const MAX_TTL_SETTING = 'CLOUDMAPD_DNS_MAX_TTL';
 
 /**
  * @param name lower case, without an ending dot; @param type mnemonic
- * @param answered RDATA that one answer has at the name, of the type or of a CNAME, as `octetsText` has it
+ * @param answered records that one answer has at the name, of the type or of a CNAME, as TextMessage.answerTails
  * @returns null: it is in no zone of a namespace
  */
 export function explainName(
@@ -253,54 +253,73 @@ function explainService(
   const instances = [...state.instancesOf(service.id).values()];
   const aliasTarget = (name: string): AliasTarget | undefined => state.aliasTarget(name);
   const healthyCount = instances.filter((instance) => isHealthy(service, instance, aliasTarget)).length;
-  const ableFor = (wanted: RecordType): Map<Instance, Choice> => {
+  /** What each of the instances brings of the type. */
+  const choicesFor = (wanted: RecordType): (Choice | null)[] => {
     const record = service.dns?.records.find((each) => each.type === wanted);
     const choiceOf = record === undefined ? () => null : choicesOfRecords(namespace, service, record, options);
-    const able = new Map<Instance, Choice>();
-    for (const instance of instances) {
-      const isAlias = aliasNameOf(instance) !== null;
-      const choice = isAlias ? choiceOfAlias(instance, wanted, aliasTarget, options) : choiceOf(instance);
-      if (choice !== null) able.set(instance, choice);
-    }
-    return able;
+    return instances.map((instance) =>
+      aliasNameOf(instance) === null ? choiceOf(instance) : choiceOfAlias(instance, wanted, aliasTarget, options),
+    );
   };
   const has = (wanted: string): boolean => service.dns?.records.some((each) => each.type === wanted) === true;
   // As the query path chooses: a CNAME stands for every other type, ANY is the first that there is (RFC 8482 s4.1).
+  const isThere = ({ type: wanted }: { type: RecordType }): boolean =>
+    choicesFor(wanted).some((choice) => choice !== null);
   const wanted =
     type === 'ANY'
-      ? (service.dns?.records.find((each) => ableFor(each.type).size > 0)?.type ?? null)
+      ? (service.dns?.records.find(isThere)?.type ?? null)
       : has('CNAME')
         ? 'CNAME'
         : has(type)
           ? (type as RecordType)
           : null;
-  const able = wanted === null ? new Map<Instance, Choice>() : ableFor(wanted);
-  const eligible = able.size === 0 ? null : selectEligible(service, [...able.keys()], options.fallback, aliasTarget);
-  const chosen = new Set(eligible?.instances);
-  const judged = instances.map((instance) => ({
-    instance,
-    verdict: judge(instance, able.get(instance), chosen, eligible, answered),
-  }));
-  const shown =
-    judged.length <= MAX_INSTANCES
-      ? judged
-      : VERDICTS.flatMap((verdict) => judged.filter((each) => each.verdict === verdict)).slice(0, MAX_INSTANCES);
+  const choices = wanted === null ? [] : choicesFor(wanted);
+  const able = instances.filter((_instance, i) => (choices[i] ?? null) !== null);
+  const eligible = able.length === 0 ? null : selectEligible(service, able, options.fallback, aliasTarget);
+  const verdicts = judge(instances, choices, eligible, answered);
+  const counts: Partial<Record<Verdict, number>> = {};
+  for (const verdict of verdicts) counts[verdict] = (counts[verdict] ?? 0) + 1;
   return {
-    records: eligible === null || wanted === null ? null : describeRecords(service, wanted, able, eligible, options),
-    instances: shown.map(({ instance, verdict }) =>
-      describeInstance(service, instance, aliasTarget, able.get(instance)?.answers ?? [], verdict),
+    records:
+      eligible === null || wanted === null ? null : describeRecords(service, wanted, able.length, eligible, options),
+    instances: shownOf(verdicts).map((i) =>
+      describeInstance(
+        service,
+        instances[i] as Instance,
+        aliasTarget,
+        choices[i]?.answers ?? [],
+        verdicts[i] as Verdict,
+      ),
     ),
     instanceCount: instances.length,
     healthyCount,
-    counts: countVerdicts(judged),
+    counts,
     pending: pendingOf(state, service),
   };
 }
 
-function countVerdicts(judged: readonly { readonly verdict: Verdict }[]): Partial<Record<Verdict, number>> {
-  const counts: Partial<Record<Verdict, number>> = {};
-  for (const { verdict } of judged) counts[verdict] = (counts[verdict] ?? 0) + 1;
-  return counts;
+/** Which of them are shown: by their places. */
+function shownOf(verdicts: readonly Verdict[]): number[] {
+  const all = verdicts.map((_verdict, i) => i);
+  if (all.length <= MAX_INSTANCES) return all;
+  return VERDICTS.flatMap((verdict) => all.filter((i) => verdicts[i] === verdict)).slice(0, MAX_INSTANCES);
+}
+
+/** @param choices of each instance; @param eligible in the order of the instances */
+function judge(
+  instances: readonly Instance[],
+  choices: readonly (Choice | null)[],
+  eligible: Eligible | null,
+  answered: ReadonlySet<string>,
+): Verdict[] {
+  let next = 0;
+  return instances.map((instance, i) => {
+    const choice = choices[i] ?? null;
+    if (choice === null) return aliasNameOf(instance) === null ? 'no-record' : 'alias-unresolved';
+    if (eligible?.instances[next] !== instance) return eligible?.fallback === null ? 'unhealthy' : 'not-last-healthy';
+    next++;
+    return choice.answers.every((tail) => answered.has(textOf(tail))) ? 'answered' : 'not-drawn';
+  });
 }
 
 function pendingOf(state: State, service: Service): PendingOperation[] {
@@ -316,22 +335,10 @@ function pendingOf(state: State, service: Service): PendingOperation[] {
   return found;
 }
 
-function judge(
-  instance: Instance,
-  choice: Choice | undefined,
-  chosen: ReadonlySet<Instance>,
-  eligible: Eligible | null,
-  answered: ReadonlySet<string>,
-): Verdict {
-  if (choice === undefined) return aliasNameOf(instance) === null ? 'no-record' : 'alias-unresolved';
-  if (!chosen.has(instance)) return eligible?.fallback === null ? 'unhealthy' : 'not-last-healthy';
-  return choice.answers.every((tail) => answered.has(textOf(tail.subarray(RDATA_AT)))) ? 'answered' : 'not-drawn';
-}
-
 function describeRecords(
   service: Service,
   type: RecordType,
-  able: ReadonlyMap<Instance, Choice>,
+  ableCount: number,
   { instances, fallback, lastHealthyAt }: Eligible,
   options: ExplainOptions,
 ): ExplainedRecords {
@@ -343,7 +350,7 @@ function describeRecords(
     ttl,
     configuredTtl: configured,
     ttlCappedBy: ttl !== null && ttl !== configured ? MAX_TTL_SETTING : null,
-    ableCount: able.size,
+    ableCount,
     eligibleCount: instances.length,
     fallback:
       fallback === null ? null : { kind: fallback, lastHealthyAt: timeOf(lastHealthyAt), setting: options.fallback },
@@ -362,7 +369,7 @@ function explainCompanion(
   const ttl = cappedTtl(configured, options);
   const tails = addressTails(instance, ttl).filter((each) => type === 'ANY' || typeText(each.type) === type);
   const [first] = tails;
-  const isAnswered = tails.some(({ tail }) => answered.has(textOf(tail.subarray(RDATA_AT))));
+  const isAnswered = tails.some(({ tail }) => answered.has(textOf(tail)));
   const verdict = isAnswered ? 'answered' : 'no-record';
   return {
     kind: 'instance',

@@ -64,7 +64,7 @@ function stepOf(
   const plain = plainName(tried.name);
   const isAtName = (record: TextRecord | undefined): boolean =>
     record?.name.toLowerCase() === `${name}.` && (type === 'ANY' || [type, 'CNAME'].includes(record.type));
-  const answered = (message?.answerOctets ?? []).filter((_octets, i) => isAtName(message?.answer[i]));
+  const answered = (message?.answerTails ?? []).filter((_tail, i) => isAtName(message?.answer[i]));
   return {
     name: name === '' ? '.' : name,
     source: tried.isRegistered ? 'registry' : tried.isLocal ? 'settings' : 'outside',

@@ -40,8 +40,8 @@ export interface TextMessage {
   readonly flags: readonly string[];
   readonly questions: readonly TextQuestion[];
   readonly answer: readonly TextRecord[];
-  /** RDATA of each of these as it stands in the message, its octets as a string. */
-  readonly answerOctets: readonly string[];
+  /** Each of these as it stands in the message behind its owner, from TYPE to RDATA, its octets as a string. */
+  readonly answerTails: readonly string[];
   readonly authority: readonly TextRecord[];
   /** Without the OPT. */
   readonly additional: readonly TextRecord[];
@@ -92,8 +92,8 @@ export function messageText(bytes: Uint8Array): TextMessage {
   }
   let opt: TextOpt | null = null;
   let rcode = bits & 0xf;
-  const answerOctets: string[] = [];
-  const section = (count: number, octets: string[] = []): TextRecord[] => {
+  const answerTails: string[] = [];
+  const section = (count: number, tails: string[] = []): TextRecord[] => {
     const records: TextRecord[] = [];
     for (let left = count; left > 0; left--) {
       const owner = at;
@@ -114,11 +114,11 @@ export function messageText(bytes: Uint8Array): TextMessage {
         type: typeText(type),
         rdata: rdataText(bytes, type, fields + 10, at),
       });
-      octets.push(octetsText(bytes.subarray(fields + 10, at)));
+      tails.push(Buffer.from(bytes.subarray(fields, at)).toString('latin1'));
     }
     return records;
   };
-  const answer = section(readU16(bytes, 6), answerOctets);
+  const answer = section(readU16(bytes, 6), answerTails);
   const authority = section(readU16(bytes, 8));
   const additional = section(readU16(bytes, 10));
   return {
@@ -130,17 +130,12 @@ export function messageText(bytes: Uint8Array): TextMessage {
       .map((flag) => flag.toLowerCase()),
     questions,
     answer,
-    answerOctets,
+    answerTails,
     authority,
     additional,
     opt,
     size: bytes.length,
   };
-}
-
-/** Octets as a string, which can be a key. */
-export function octetsText(octets: Uint8Array): string {
-  return Buffer.from(octets).toString('latin1');
 }
 
 /** RDATA in `bytes[at, limit)`, whose names may point to what is before. What is broken, or of another type, is `\# 4 0A000001`. */

@@ -38,8 +38,8 @@ function explained(world: World, type = 'A'): ExplainedName {
   const content = contentOf(world);
   const reply = content.asker.send(buildQuery(NAME, type));
   if (typeof reply === 'string') throw new Error(`the query got "${reply}"`);
-  const { answerOctets } = messageText(reply);
-  const found = explainName(content.state, NAME, type, new Set(answerOctets), { ...COMPILE_OPTIONS, ...world });
+  const { answerTails } = messageText(reply);
+  const found = explainName(content.state, NAME, type, new Set(answerTails), { ...COMPILE_OPTIONS, ...world });
   if (found === null) throw new Error('the name is in no namespace');
   return found;
 }

@@ -102,7 +102,7 @@ describe('a message', () => {
       flags: ['qr', 'rd', 'ra', 'ad'],
       questions: [{ name: 'web.corp.internal.', class: 'IN', type: 'A' }],
       answer: [{ name: 'web.corp.internal.', ttl: 30, class: 'IN', type: 'CNAME', rdata: 'x.example.' }],
-      answerOctets: ['\x01x\x07example\x00'],
+      answerTails: ['\0\x05\0\x01\0\0\0\x1e\0\x0b\x01x\x07example\0'],
       authority: [{ name: 'example.', ttl: 5, class: 'IN', type: 'NS', rdata: 'a.example.' }],
       additional: [{ name: 'a.example.', ttl: 6, class: 'IN', type: 'A', rdata: '192.0.2.1' }],
       opt: { version: 0, dnssecOk: true, payloadBytes: 1232, errors: [{ code: 18, text: 'why?' }] },
