@@ -63,7 +63,7 @@ export function registerExplain(
     const attempt = (overTcp: boolean): Promise<Trial | null> => threads.try({ query: bytes, from, to, overTcp });
     const first = await attempt(false);
     const second = first !== null && isTruncated(first) ? await attempt(true) : null;
-    if (first === null) return refuse(503, 'no thread answers DNS now');
+    if (first === null) return refuse(503, 'no thread answers DNS now: ask again in a moment');
     const type = typeText(code);
     return explain({
       question: { name, type, from, to },

@@ -5,7 +5,7 @@
 import { isIP } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ListenAddress, LoopNames, SocketKind, Trial, TrialQuery } from '../answers/thread-protocol.ts';
-import type { AnsweringThread } from './answering-thread.ts';
+import { type AnsweringThread, ThreadLostError } from './answering-thread.ts';
 import { News } from './news.ts';
 import { type PoolOptions, ThreadPool } from './thread-pool.ts';
 
@@ -173,12 +173,20 @@ export class Publisher {
   }
 
   /**
-   * Has a query that nobody has sent answered by one of the threads.
-   * @returns null: none answers now; @throws ThreadLostError where it ends or takes too long
+   * Has a query that nobody has sent answered by one of the threads; where it is lost meanwhile, by another one.
+   * @returns null: none answers now
    */
   async try(trial: TrialQuery): Promise<Trial | null> {
-    const thread = this.threads.find(({ isFilled }) => isFilled);
-    return thread === undefined ? null : thread.try(++this.#sequence, trial, TRIAL_TIMEOUT_MS);
+    for (const thread of this.threads) {
+      if (!thread.isFilled) continue;
+      try {
+        return await thread.try(++this.#sequence, trial, TRIAL_TIMEOUT_MS);
+      } catch (error) {
+        // Whoever waits for its acknowledgements finds out whether it is of any use.
+        if (!(error instanceof ThreadLostError)) throw error;
+      }
+    }
+    return null;
   }
 
   async close(): Promise<void> {

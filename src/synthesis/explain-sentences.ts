@@ -1,7 +1,10 @@
 /** An explanation in plain sentences: first what the answer is, then why, then for how long. */
 
+import { isIP } from 'node:net';
+import { aaaaRdata, aRdata } from '../wire/rdata.ts';
 import { instanceSentences } from './explain-instances.ts';
 import type { ExplainedName } from './explain-name.ts';
+import { reverseOf } from './explain-reverse.ts';
 import type { ExplainedRoute, ExplainedStep, Explanation } from './explanation.ts';
 import { counted, listed, span } from './wording.ts';
 
@@ -23,7 +26,8 @@ export function sentencesOf(explained: Explained, now: number): string[] {
     if (before !== undefined) sentences.push(`${before.name} is a CNAME, and it leads to ${step.name}.`);
     if (step.registry !== null) sentences.push(...registrySentences(step, step.registry, explained, now));
     else if (step.source === 'registry') {
-      sentences.push(`${step.name} is the reverse name of an address that is registered (CLOUDMAPD_DNS_PTR).`);
+      const who = listed(step.registered, 'and');
+      sentences.push(`It is the name of an address that ${who} has, and so it has a PTR record (CLOUDMAPD_DNS_PTR).`);
     } else if (step.source === 'settings') {
       sentences.push(`${step.name} is a name of the settings: of \`records\` in the file, or CLOUDMAPD_OWN_NAME.`);
     } else if (before?.source !== 'outside') {
@@ -132,7 +136,7 @@ function shadowSentences(
 
 /** @param outcome null: other names come behind it, and it is not told where its part of the answer came from */
 function outsideSentences(
-  { name, outside }: ExplainedStep,
+  { name, outside, registered }: ExplainedStep,
   outcome: string | null,
   { question, tookMs, rcode, extendedErrors }: Explained,
   now: number,
@@ -143,6 +147,13 @@ function outsideSentences(
   for (const http of httpNamespaces) {
     sentences.push(`The namespace ${http} is of type HTTP: its services are for DiscoverInstances alone, not for DNS.`);
   }
+  if (registered.length > 0) {
+    sentences.push(
+      `${listed(registered, 'and')} has the address, but PTR records are made by CLOUDMAPD_DNS_PTR alone.`,
+    );
+  }
+  const address = isIP(question.name) === 0 ? null : isIP(question.name) === 4 ? aRdata(name) : aaaaRdata(name);
+  if (address !== null) sentences.push(`It is an address, of which the name is ${reverseOf(address)}, with type PTR.`);
   if (fullNames.length > 0) sentences.push(`There is ${listed(fullNames, 'and')}: ask for the whole name.`);
   if (outcome === 'refused') return [...sentences, refusalSentence(outside, question.from)];
   if (rule === 'localhost') return [...sentences, `${such} are loopback (${setting}).`];

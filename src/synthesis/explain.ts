@@ -8,6 +8,7 @@ import { digText, extendedErrorName } from '../wire/dig-text.ts';
 import { toTextName } from '../wire/names.ts';
 import { messageText, plainName, type TextMessage, type TextRecord } from '../wire/presentation.ts';
 import { type ExplainOptions, explainName } from './explain-name.ts';
+import { addressOfReverse, instancesWith } from './explain-reverse.ts';
 import { sentencesOf } from './explain-sentences.ts';
 import type { ActiveFault, ExplainedQuestion, ExplainedRoute, ExplainedStep, Explanation } from './explanation.ts';
 
@@ -70,6 +71,7 @@ function stepOf(
     source: tried.isRegistered ? 'registry' : tried.isLocal ? 'settings' : 'outside',
     registry: tried.isRegistered ? explainName(state, plain, type, new Set(answered), options) : null,
     outside: routeOf(tried, trial, plain, state),
+    registered: registeredWith(state, plain),
     isShadowingSettings: tried.isRegistered && tried.isLocal,
   };
 }
@@ -94,6 +96,11 @@ function routeOf({ route }: TriedName, trial: Trial, name: string, state: State)
     httpNamespaces: httpNamespacesOf(state, name),
     fullNames: name.includes('.') ? [] : fullNamesOf(state, name),
   };
+}
+
+function registeredWith(state: State, name: string): string[] {
+  const address = addressOfReverse(name);
+  return address === null ? [] : instancesWith(state, address, MAX_NAMES);
 }
 
 function settingOf(kind: ExplainedRoute['rule'], isSingleLabel: boolean): string {

@@ -52,6 +52,8 @@ export interface ExplainedStep {
   readonly registry: ExplainedName | null;
   /** What becomes of the name where it is in no namespace and no name of the settings. */
   readonly outside: ExplainedRoute;
+  /** Of the name of an address: who is registered with that, the first few. */
+  readonly registered: readonly string[];
   /** A name of the settings too, which does not count. */
   readonly isShadowingSettings: boolean;
 }

@@ -76,6 +76,7 @@ records:
 const NEGATIVE = "Clients may remember that for 5 s, the TTL of the zone's SOA.";
 const RULE = 'The rule for internal (CLOUDMAPD_FORWARD) does not count: registered names come first.';
 const NAMESPACE = 'the namespace corp.internal (ns-*)';
+const OUTSIDE = 'It is in no namespace here.';
 const ZONE = 'The zone corp.internal is at serial N.';
 const of = (service: string): string => `It is the service ${service} (srv-*) of the namespace corp.internal (ns-*).`;
 const unchecked = (count: string): string => `Nobody checks the health of its instances: ${count} can be answered.`;
@@ -506,6 +507,44 @@ describe('settings', () => {
       settings: { STORE: 'memory', DNS_THREADS: '2', CONFIG: journey.writeFile('c.yaml', CONTENT) },
     });
     expect((await summaryOf(endpoint, 'mixed.corp.internal'))[1]).toBe(of('mixed'));
+  });
+});
+
+describe('the name of an address', () => {
+  const REVERSE = '1.3.0.10.in-addr.arpa PTR';
+
+  it('is explained where PTR records are made, and where they are not', async () => {
+    const config = journey.writeFile('c.yaml', CONTENT);
+    const settings = { STORE: 'memory', CONFIG: config };
+    const [without, having] = [
+      await journey.start({ settings }),
+      await journey.start({ settings: { ...settings, DNS_PTR: 'true' } }),
+    ];
+    expect((await summaryOf(without.endpoint, REVERSE)).slice(0, 3)).toEqual([
+      '1.3.0.10.in-addr.arpa PTR is REFUSED.',
+      OUTSIDE,
+      'm (mixed.corp.internal) has the address, but PTR records are made by CLOUDMAPD_DNS_PTR alone.',
+    ]);
+    expect(await summaryOf(having.endpoint, REVERSE)).toEqual([
+      '1.3.0.10.in-addr.arpa PTR is answered with mixed.corp.internal.',
+      'It is the name of an address that m (mixed.corp.internal) has, and so it has a PTR record (CLOUDMAPD_DNS_PTR).',
+    ]);
+    expect(await summaryOf(having.endpoint, '10.0.3.1')).toContain(
+      'It is an address, of which the name is 1.3.0.10.in-addr.arpa, with type PTR.',
+    );
+    expect(await summaryOf(having.endpoint, `${'2.'}${'0.'.repeat(29)}d.f.ip6.arpa PTR`)).toContain(
+      'It is the name of an address that n (mixed.corp.internal) has, and so it has a PTR record (CLOUDMAPD_DNS_PTR).',
+    );
+  });
+});
+
+describe('a wildcard listener', () => {
+  it("is asked at the address that a client of its network would ask, which is the daemon's own then", async () => {
+    const { endpoint } = await journey.start({ settings: { STORE: 'memory', DNS: '0.0.0.0:0' } });
+    const { question, answer } = await explain(endpoint, 'cloudmap', '127.0.0.5');
+    expect(question.to).toBe('127.0.0.1');
+    expect(answer.map(({ rdata }) => rdata)).toEqual(['127.0.0.1']);
+    expect((await explain(endpoint, 'cloudmap', '203.0.113.9')).question.to).toBe(null);
   });
 });
 
