@@ -13,6 +13,7 @@ import { writeU16 } from '../wire/bytes.ts';
 import { OPT_BYTES, writeOpt } from '../wire/edns.ts';
 import { CLASS_IN, FLAG, HEADER_BYTES, QUESTION_TAIL_BYTES } from '../wire/header.ts';
 import { toWireName } from '../wire/names.ts';
+import { typeCode, typeText } from '../wire/type-names.ts';
 
 const query = z.strictObject({
   name: z.string().min(1).max(255),
@@ -45,10 +46,7 @@ export function registerExplain(
       return refuse(400, `${issue?.path.join('.') || 'the query'}: ${issue?.message}`);
     }
     // Loaded when first needed: most daemons are never asked.
-    const [{ explain }, { typeCode, typeText }] = await Promise.all([
-      import('../synthesis/explain.ts'),
-      import('../wire/presentation.ts'),
-    ]);
+    const { explain } = await import('../synthesis/explain.ts');
     const { from } = wanted.data;
     const name = wanted.data.name.replace(/(.)\.$/, '$1');
     const code = typeCode(wanted.data.type);

@@ -1,7 +1,6 @@
 /** `cloudmapd explain`: why a name is answered as it is, as the daemon says. */
 import { styleText } from 'node:util';
-import type { ExplainedInstance } from '../synthesis/explain-name.ts';
-import type { Explanation } from '../synthesis/explanation.ts';
+import type { ExplainedInstance, Explanation } from '../synthesis/explanation.ts';
 import { span } from '../synthesis/wording.ts';
 import { CommandError, printable, UsageError } from './command.ts';
 import { ask, parseEndpoint, readProblem, readText } from './daemon-client.ts';

@@ -64,6 +64,10 @@ export async function run(argv: readonly string[]): Promise<void> {
     .argument('[type]', 'such as AAAA, SRV or TYPE65', 'A')
     .option('--from <ip>', 'the client that asks (default 127.0.0.1)')
     .option('--json', 'one JSON document')
+    .addHelpText(
+      'after',
+      '\nExit code: 0 whatever the answer is, 1 where the daemon cannot be asked, 2 for wrong usage.',
+    )
     .action(async (name: string, type: string, flags) => {
       const [{ runCommand }, { explainAnswer }] = await Promise.all([import('./command.ts'), import('./explain.ts')]);
       await runCommand(() => explainAnswer(name, type, flags, process.env));

@@ -1,6 +1,6 @@
 /** What there is to say of a service's instances: who is healthy, who is answered, who is left out, and why. */
 import { MULTIVALUE_RECORDS } from '../answers/selection.ts';
-import type { ExplainedInstance, ExplainedName, ExplainedRecords, ExplainedService } from './explain-name.ts';
+import type { ExplainedInstance, ExplainedName, ExplainedRecords, ExplainedService } from './explanation.ts';
 import { counted, listed, span } from './wording.ts';
 
 /** So many are named; of the others there is a number. */

@@ -6,147 +6,36 @@ import type { Choice } from '../answers/answer-set.ts';
 import {
   type AliasTarget,
   aliasNameOf,
-  type HealthStatus,
   hasHealthCheck,
   type Instance,
   type Namespace,
   type RecordType,
-  type RoutingPolicy,
   type Service,
 } from '../registry/model.ts';
-import { ownerOfService } from '../registry/owner-names.ts';
 import type { State } from '../registry/state.ts';
 import { readU16, readU32 } from '../wire/bytes.ts';
-import { rdataText, typeText } from '../wire/presentation.ts';
+import { rdataText } from '../wire/rdata-text.ts';
+import { typeText } from '../wire/type-names.ts';
 import { addressTails, choiceOfAlias, choicesOfRecords, textOf } from './choices.ts';
 import { NAME_SERVER_OWNER } from './compile.ts';
 import { type CompileOptions, cappedTtl } from './compile-options.ts';
 import { type Eligible, isHealthy, selectEligible } from './eligible.ts';
+import { hintsOf, NO_HINTS } from './explain-hints.ts';
+import {
+  type ExplainedInstance,
+  type ExplainedName,
+  type ExplainedNamespace,
+  type ExplainedRecords,
+  type ExplainedService,
+  type PendingOperation,
+  VERDICTS,
+  type Verdict,
+} from './explanation.ts';
 
 export type ExplainOptions = Pick<CompileOptions, 'fallback' | 'maxTtlSeconds' | 'soaTtlSeconds'>;
 
-/** Times are ISO 8601, TTLs seconds. */
-export interface ExplainedName {
-  /** What has the name: `nothing` may have names below it. */
-  readonly kind: 'service' | 'instance' | 'apex' | 'name-server' | 'nothing';
-  readonly namespace: ExplainedNamespace;
-  /** Other namespaces that the name could be of, had this one not come first. */
-  readonly shadowed: readonly ShadowedNamespace[];
-  readonly service: ExplainedService | null;
-  /** Null: there are none of the type, nor a CNAME. */
-  readonly records: ExplainedRecords | null;
-  /** Of more than MAX_INSTANCES those in the answer, then those that are left out. */
-  readonly instances: readonly ExplainedInstance[];
-  readonly instanceCount: number;
-  readonly healthyCount: number;
-  /** How many instances there are of each verdict, where there are any. */
-  readonly counts: Readonly<Partial<Record<Verdict, number>>>;
-  /** Operations on its instances that are yet to happen, the first few. */
-  readonly pending: readonly PendingOperation[];
-  /** What somebody may have had in mind, where nothing has the name. */
-  readonly hints: Hints;
-}
-
-export interface ExplainedNamespace {
-  readonly id: string;
-  readonly name: string;
-  readonly type: string;
-  /** Of its SOA. */
-  readonly serial: number;
-  /** How long an answer without records is remembered. */
-  readonly negativeTtl: number;
-  readonly serviceCount: number;
-}
-
-export interface ShadowedNamespace {
-  readonly id: string;
-  readonly name: string;
-  /** Another one of the same name is older; or another name is longer. */
-  readonly reason: 'older' | 'longer';
-  /** The service that has the name there; null: none has. */
-  readonly service: string | null;
-}
-
-export interface ExplainedService {
-  readonly id: string;
-  readonly name: string;
-  readonly routingPolicy: RoutingPolicy | null;
-  readonly records: readonly { readonly type: RecordType; readonly ttl: number }[];
-  readonly healthCheck: 'none' | 'custom' | 'HTTP' | 'HTTPS' | 'TCP';
-}
-
-export interface ExplainedRecords {
-  readonly type: string;
-  /** As it is answered; null: those of aliases, each its own. */
-  readonly ttl: number | null;
-  readonly configuredTtl: number | null;
-  /** The setting that caps it. */
-  readonly ttlCappedBy: string | null;
-  /** How many instances have such records, and how many of them may be in an answer. */
-  readonly ableCount: number;
-  readonly eligibleCount: number;
-  /** None is healthy, and so others are answered. */
-  readonly fallback: {
-    readonly kind: 'last-healthy' | 'all';
-    readonly lastHealthyAt: string | null;
-    /** CLOUDMAPD_DNS_FALLBACK: where nothing ever was healthy, all are answered whatever it says. */
-    readonly setting: 'last-healthy' | 'all';
-  } | null;
-}
-
-export const VERDICTS = [
-  'answered',
-  /** Others are healthy. */
-  'unhealthy',
-  /** None is healthy, and others were later. */
-  'not-last-healthy',
-  /** It has nothing of that type. */
-  'no-record',
-  /** What it stands for has no address that is known. */
-  'alias-unresolved',
-  /** It may be in the next answer. */
-  'not-drawn',
-] as const;
-export type Verdict = (typeof VERDICTS)[number];
-
-export interface ExplainedInstance {
-  readonly id: string;
-  /** UNKNOWN: nobody checks it. */
-  readonly status: HealthStatus | 'UNKNOWN';
-  /** The name that it stands for; null: it is no alias. */
-  readonly alias: string | null;
-  readonly registeredAt: string;
-  /** Null: its status has been the same since it was registered. */
-  readonly lastTransition: { readonly at: string; readonly status: HealthStatus; readonly reason: string } | null;
-  readonly lastHealthyAt: string | null;
-  /** A custom status that is yet to take effect. */
-  readonly pending: { readonly status: HealthStatus; readonly at: string } | null;
-  /** RDATA, as in a zone file. */
-  readonly records: readonly string[];
-  readonly ttl: number | null;
-  /** The setting that caps it, of an alias; of others see ExplainedRecords. */
-  readonly ttlCappedBy: string | null;
-  readonly verdict: Verdict;
-}
-
-export interface PendingOperation {
-  readonly id: string;
-  readonly operation: 'REGISTER_INSTANCE' | 'DEREGISTER_INSTANCE';
-  readonly instance: string;
-  readonly at: string;
-}
-
-export interface Hints {
-  /** It exists, but only for the API: it has no DnsConfig. */
-  readonly apiOnlyService: string | null;
-  /** Names below this one, the first few. */
-  readonly below: readonly string[];
-  /** Names much like it. */
-  readonly similar: readonly string[];
-}
-
 export const MAX_INSTANCES = 1000;
-const MAX_HINTS = 5;
+const MAX_PENDING = 5;
 /** Octets of TYPE, CLASS, TTL and RDLENGTH in front of RDATA. */
 const RDATA_AT = 10;
 export const MAX_TTL_SETTING = 'CLOUDMAPD_DNS_MAX_TTL';
@@ -325,7 +214,7 @@ function judge(
 function pendingOf(state: State, service: Service): PendingOperation[] {
   const found: PendingOperation[] = [];
   for (const { id, dueAt, work } of state.pendingOperations()) {
-    if (found.length === MAX_HINTS) break;
+    if (found.length === MAX_PENDING) break;
     const at = new Date(dueAt).toISOString();
     if (work?.kind === 'register-instance' && work.instance.serviceId === service.id)
       found.push({ id, operation: 'REGISTER_INSTANCE', instance: work.instance.id, at });
@@ -440,46 +329,4 @@ function textOfTail(tail: Uint8Array): string {
 
 function timeOf(ms: number | null): string | null {
   return ms === null ? null : new Date(ms).toISOString();
-}
-
-const NO_HINTS: Hints = { apiOnlyService: null, below: [], similar: [] };
-
-function hintsOf(state: State, namespace: Namespace, owner: string): Hints {
-  const services = state.servicesOf(namespace.id);
-  const owners = services.flatMap((service) => ownerOfService(service) ?? []);
-  const full = (names: readonly string[]): string[] =>
-    names.slice(0, MAX_HINTS).map((each) => `${each}.${namespace.name}`);
-  return {
-    apiOnlyService: services.find(({ name, dns }) => dns === null && name.toLowerCase() === owner)?.name ?? null,
-    below: full(owners.filter((each) => each.endsWith(`.${owner}`))),
-    similar: full(owners.filter((each) => areSimilar(each, owner))),
-  };
-}
-
-/** One is the other with another label in front, or two letters of it are others, too many or missing. */
-function areSimilar(a: string, b: string): boolean {
-  if (a === '' || a === b) return false;
-  if (a.endsWith(`.${b}`) || b.endsWith(`.${a}`)) return true;
-  if (a.replaceAll(/[-_.]/g, '') === b.replaceAll(/[-_.]/g, '')) return true;
-  return (
-    Math.abs(a.length - b.length) <= 2 && distance(a, b) <= Math.min(2, Math.floor(Math.min(a.length, b.length) / 3))
-  );
-}
-
-/** Levenshtein's, where two neighbours that have changed places count as one letter. */
-function distance(a: string, b: string): number {
-  let before: number[] = [];
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const [left, up, diagonal] = [next[j - 1] as number, row[j] as number, row[j - 1] as number];
-      const isSwapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      const swapped = isSwapped ? (before[j - 2] as number) + 1 : Number.POSITIVE_INFINITY;
-      next.push(Math.min(left + 1, up + 1, diagonal + (a[i - 1] === b[j - 1] ? 0 : 1), swapped));
-    }
-    before = row;
-    row = next;
-  }
-  return row[b.length] as number;
 }

@@ -3,9 +3,8 @@
 import { isIP } from 'node:net';
 import { aaaaRdata, aRdata } from '../wire/rdata.ts';
 import { instanceSentences } from './explain-instances.ts';
-import type { ExplainedName } from './explain-name.ts';
 import { reverseOf } from './explain-reverse.ts';
-import type { ExplainedRoute, ExplainedStep, Explanation } from './explanation.ts';
+import type { ExplainedName, ExplainedRoute, ExplainedStep, Explanation } from './explanation.ts';
 import { counted, listed, span } from './wording.ts';
 
 type Explained = Omit<Explanation, 'summary'>;
@@ -26,8 +25,10 @@ export function sentencesOf(explained: Explained, now: number): string[] {
     if (before !== undefined) sentences.push(`${before.name} is a CNAME, and it leads to ${step.name}.`);
     if (step.registry !== null) sentences.push(...registrySentences(step, step.registry, explained, now));
     else if (step.source === 'registry') {
+      // Where it was in a namespace that has gone meanwhile there is nothing to say.
       const who = listed(step.registered, 'and');
-      sentences.push(`It is the name of an address that ${who} has, and so it has a PTR record (CLOUDMAPD_DNS_PTR).`);
+      const has = `It is the name of an address that ${who} has, and so it has a PTR record (CLOUDMAPD_DNS_PTR).`;
+      if (who !== '') sentences.push(has);
     } else if (step.source === 'settings') {
       sentences.push(`${step.name} is a name of the settings: of \`records\` in the file, or CLOUDMAPD_OWN_NAME.`);
     } else if (before?.source !== 'outside') {

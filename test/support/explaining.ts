@@ -1,7 +1,6 @@
 /** `GET /admin/explain`, and what differs from run to run taken out of its sentences. */
 import { expect } from 'vitest';
-import type { ExplainedInstance } from '../../src/synthesis/explain-name.ts';
-import type { Explanation } from '../../src/synthesis/explanation.ts';
+import type { ExplainedInstance, Explanation } from '../../src/synthesis/explanation.ts';
 
 /** @param question such as `web.demo.internal AAAA` */
 export async function explain(endpoint: string, question: string, from?: string): Promise<Explanation> {

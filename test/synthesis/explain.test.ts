@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Change } from '../../src/registry/model.ts';
 import { instanceSentences } from '../../src/synthesis/explain-instances.ts';
-import { type ExplainedName, explainName, MAX_INSTANCES } from '../../src/synthesis/explain-name.ts';
+import { explainName, MAX_INSTANCES } from '../../src/synthesis/explain-name.ts';
+import type { ExplainedName } from '../../src/synthesis/explanation.ts';
 import { messageText } from '../../src/wire/presentation.ts';
 import {
   COMPILE_OPTIONS,

@@ -1,7 +1,9 @@
 /** Messages as text, held against zone-file text that is written by hand. That dig prints the same shows a journey. */
 import { describe, expect, it } from 'vitest';
 import { digText } from '../../src/wire/dig-text.ts';
-import { MessageError, messageText, plainName, rdataText, typeCode, typeText } from '../../src/wire/presentation.ts';
+import { messageText, plainName } from '../../src/wire/presentation.ts';
+import { MessageError, rdataText } from '../../src/wire/rdata-text.ts';
+import { typeCode, typeText } from '../../src/wire/type-names.ts';
 import { buildQuery } from '../support/dns.ts';
 import { type ReplySpec, replyTo } from '../support/fake-upstream.ts';
 import { nameBytes } from '../support/message.ts';
