@@ -2,6 +2,7 @@
 import { registerBackup } from './admin/backup.ts';
 import { type DnsReport, registerDns } from './admin/dns.ts';
 import { registerEvents } from './admin/events.ts';
+import { registerExplain } from './admin/explain.ts';
 import { registerExport } from './admin/export.ts';
 import { registerFlush } from './admin/flush.ts';
 import { registerImport } from './admin/import.ts';
@@ -48,6 +49,11 @@ export async function serveHttp(
   registerProbes(app, readiness);
   registerFlush(app, publisher);
   registerExport(app, registry);
+  registerExplain(app, registry, publisher, {
+    fallback: settings.dnsFallback,
+    maxTtlSeconds: settings.dnsMaxTtl ?? null,
+    soaTtlSeconds: settings.soaTtl,
+  });
   registerImport(app, registry, outside.ec2);
   registerBackup(app, store);
   registerInfo(app, settings.store, storeFile(settings.store, settings.dataDir));

@@ -74,6 +74,62 @@ export interface ThreadOptions {
   readonly seed: number;
 }
 
+/** A query that nobody has sent. */
+export interface TrialQuery {
+  readonly query: Uint8Array;
+  /** Whose it would be. */
+  readonly from: string;
+  /** The address that it would ask; null: not known. */
+  readonly to: string | null;
+  readonly overTcp: boolean;
+}
+
+/** How it is answered. */
+export interface Trial {
+  /** Empty: nothing would be sent. */
+  readonly reply: Uint8Array;
+  /** Where the reply came from: a name of `OUTCOMES`. */
+  readonly outcome: string;
+  readonly tookMs: number;
+  /** Whether names outside are looked up for that client. */
+  readonly mayRecurse: boolean;
+  /** The QNAME, and what its CNAMEs lead to. */
+  readonly names: readonly TriedName[];
+}
+
+/** What a thread has of one name. */
+export interface TriedName {
+  /** Wire form, lower case. */
+  readonly name: Uint8Array;
+  /** In a zone that was published. */
+  readonly isRegistered: boolean;
+  /** Of the settings: looked into where it is not registered. */
+  readonly isLocal: boolean;
+  /** What becomes of it where it is neither. */
+  readonly route: TriedRoute;
+}
+
+export interface TriedRoute {
+  readonly kind: RuleAction['kind'] | 'default';
+  /** The rule's, in wire form; null: no rule names it. */
+  readonly suffix: Uint8Array | null;
+  /** It is the setting for names of one label that decides. */
+  readonly isSingleLabel: boolean;
+  /** Null: nobody is asked. */
+  readonly upstreams: readonly TriedUpstream[] | null;
+  /** When what is known of the question came, and when it ends, in epoch ms; null: nothing is known. */
+  readonly held: { readonly storedAtMs: number; readonly expiresAtMs: number } | null;
+}
+
+export interface TriedUpstream extends ListenAddress {
+  /** It leads back to this daemon, and is not asked. */
+  readonly isLooping: boolean;
+  /** It has failed since it last replied. */
+  readonly isDown: boolean;
+  /** Smoothed; null: not known. */
+  readonly rttMs: number | null;
+}
+
 export type ToThread =
   | { kind: 'delta'; sequence: number; delta: Uint8Array }
   /** Whatever leads back to the daemon arrives at a thread that answers. */
@@ -84,6 +140,8 @@ export type ToThread =
   | { kind: 'local-names'; sequence: number; delta: Uint8Array }
   /** @see Resolver.flush */
   | { kind: 'flush'; sequence: number; name: string | null; isBelow: boolean }
+  /** For `explain`. */
+  | { kind: 'try'; sequence: number; trial: TrialQuery }
   /** @see LoopWatch.heard */
   | { kind: 'probe-heard'; nonce: string }
   | { kind: 'close' };
@@ -110,4 +168,5 @@ export type FromThread =
   | { kind: 'probe-heard'; nonce: string }
   | { kind: 'ack'; sequence: number }
   | { kind: 'flushed'; sequence: number; count: number }
+  | { kind: 'tried'; sequence: number; trial: Trial }
   | { kind: 'closed' };

@@ -140,6 +140,15 @@ export async function run(argv: readonly string[]): Promise<void> {
       await runCommand(() => doctor(flags, process.env));
     });
 
+  addDaemon(program.command('explain').description('say why a name is answered as it is'))
+    .argument('<name>', 'such as web.demo.internal')
+    .argument('[type]', 'such as AAAA, SRV or TYPE65', 'A')
+    .option('--from <ip>', 'the client that asks (default 127.0.0.1)')
+    .action(async (name: string, type: string, flags) => {
+      const [{ runCommand }, { explainAnswer }] = await Promise.all([import('./command.ts'), import('./explain.ts')]);
+      await runCommand(() => explainAnswer(name, type, flags, process.env));
+    });
+
   await program.parseAsync(argv);
 }
 

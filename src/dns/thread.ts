@@ -14,6 +14,7 @@ import { holdTcp, insist } from './port-claim.ts';
 import { createRelay } from './relay.ts';
 import { Responder } from './respond.ts';
 import { listenTcp, TcpConnections, type TcpListener } from './tcp.ts';
+import { Trials } from './trial.ts';
 import type { ListenUdp, UdpListener } from './udp.ts';
 import { chooseUdpSockets, type UdpSockets } from './udp-sockets.ts';
 import { listenUdpWildcard } from './udp-wildcard.ts';
@@ -41,16 +42,11 @@ const resolver = new Resolver(
   { onLoop: ({ address, port }, names, isLoop) => tell({ kind: 'loop', upstream: { address, port }, names, isLoop }) },
   options.siblings && { ...options.siblings, onProbe: (nonce) => tell({ kind: 'probe-heard', nonce }) },
 );
-const responder = new Responder({
-  zones,
-  locals,
-  random: createRandom(options.seed),
-  resolver,
-  tails: options.localTails,
-  maxTtlSeconds: options.maxTtlSeconds,
-});
+const answering = { zones, locals, resolver, tails: options.localTails, maxTtlSeconds: options.maxTtlSeconds };
+const responder = new Responder({ ...answering, random: createRandom(options.seed) });
 const relay = createRelay(responder, resolver);
 const clients = new Clients(options.clients);
+const trials = new Trials({ ...answering, clients, seed: options.seed, singleLabel: options.forwarding.singleLabel });
 const connections = new TcpConnections();
 const listeners: Closable[] = [];
 
@@ -73,6 +69,9 @@ port.on('message', (message: ToThread) => {
       break;
     case 'flush':
       tell({ kind: 'flushed', sequence: message.sequence, count: resolver.flush(message.name, message.isBelow) });
+      break;
+    case 'try':
+      trials.run(message.trial, (trial) => tell({ kind: 'tried', sequence: message.sequence, trial }));
       break;
     case 'probe-heard':
       resolver.loops.heard(message.nonce);

@@ -1,6 +1,14 @@
 /** One answering thread as the main thread sees it: started, told of deltas, asked to close. */
 import { Worker } from 'node:worker_threads';
-import type { FromThread, ListenAddress, LoopNames, ThreadOptions, ToThread } from '../answers/thread-protocol.ts';
+import type {
+  FromThread,
+  ListenAddress,
+  LoopNames,
+  ThreadOptions,
+  ToThread,
+  Trial,
+  TrialQuery,
+} from '../answers/thread-protocol.ts';
 
 /** A DNS listener could not be bound. */
 export class BindError extends Error {
@@ -31,6 +39,9 @@ export class ThreadLostError extends Error {
 /** A thread and what it said when its listeners were bound. */
 export type StartedThread = Omit<Extract<FromThread, { kind: 'bound' }>, 'kind'> & { readonly thread: AnsweringThread };
 
+/** What a thread says to what it was asked. */
+type Reply = Extract<FromThread, { sequence: number }>;
+
 // Packed for npm the sources are JavaScript, and the thread's entry stands beside them as such.
 const ENTRY = new URL(`../dns/thread${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
 
@@ -41,7 +52,7 @@ export class AnsweringThread {
   /** It answers from what was published; before it says SERVFAIL. */
   isFilled = false;
   readonly #worker: Worker;
-  readonly #acks = new Map<number, { resolve: (count: number) => void; reject: (error: Error) => void }>();
+  readonly #acks = new Map<number, { resolve: (reply: Reply) => void; reject: (error: Error) => void }>();
   readonly #exited: Promise<void>;
   #hasExited = false;
   #onLost: (error: Error) => void = () => undefined;
@@ -66,8 +77,8 @@ export class AnsweringThread {
       });
     });
     worker.on('message', (message: FromThread) => {
-      if (message.kind === 'ack' || message.kind === 'flushed') {
-        this.#acks.get(message.sequence)?.resolve(message.kind === 'flushed' ? message.count : 0);
+      if ('sequence' in message) {
+        this.#acks.get(message.sequence)?.resolve(message);
         this.#acks.delete(message.sequence);
       } else if (message.kind === 'loop') {
         this.#onLoop(message.upstream, message.names, message.isLoop);
@@ -138,8 +149,16 @@ export class AnsweringThread {
   }
 
   /** Has upstreams' answers forgotten. @returns how many; @throws ThreadLostError */
-  flush(sequence: number, name: string | null, isBelow: boolean, timeoutMs: number): Promise<number> {
-    return this.#ask(sequence, { kind: 'flush', sequence, name, isBelow }, timeoutMs);
+  async flush(sequence: number, name: string | null, isBelow: boolean, timeoutMs: number): Promise<number> {
+    const reply = await this.#ask(sequence, { kind: 'flush', sequence, name, isBelow }, timeoutMs);
+    return reply.kind === 'flushed' ? reply.count : 0;
+  }
+
+  /** Has a query answered that nobody has sent. @throws ThreadLostError where it ends or takes too long */
+  async try(sequence: number, trial: TrialQuery, timeoutMs: number): Promise<Trial> {
+    const reply = await this.#ask(sequence, { kind: 'try', sequence, trial }, timeoutMs);
+    if (reply.kind !== 'tried') throw new Error(`"${reply.kind}" is no reply to a trial`);
+    return reply.trial;
   }
 
   /**
@@ -163,9 +182,9 @@ export class AnsweringThread {
     await this.#ask(sequence, { kind: 'local-names', sequence, delta }, timeoutMs);
   }
 
-  async #ask(sequence: number, message: ToThread, timeoutMs: number, transfer?: ArrayBuffer[]): Promise<number> {
+  async #ask(sequence: number, message: ToThread, timeoutMs: number, transfer?: ArrayBuffer[]): Promise<Reply> {
     if (this.#hasExited) throw new ThreadLostError('the answering thread has ended');
-    const acknowledged = new Promise<number>((resolve, reject) => {
+    const acknowledged = new Promise<Reply>((resolve, reject) => {
       this.#acks.set(sequence, { resolve, reject });
     });
     const bytes = 'delta' in message ? message.delta.length : 0;

@@ -4,14 +4,16 @@
  */
 import { isIP } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { ListenAddress, LoopNames, SocketKind } from '../answers/thread-protocol.ts';
-import type { AnsweringThread } from './answering-thread.ts';
+import type { ListenAddress, LoopNames, SocketKind, Trial, TrialQuery } from '../answers/thread-protocol.ts';
+import { type AnsweringThread, ThreadLostError } from './answering-thread.ts';
 import { News } from './news.ts';
 import { type PoolOptions, ThreadPool } from './thread-pool.ts';
 
 const ACKNOWLEDGE_TIMEOUT_MS = 1000;
 /** A chunk of a snapshot, and what comes behind it, may take longer than a delta: the thread grows meanwhile. */
 const CHUNK_TIMEOUT_MS = 5000;
+/** A trial waits for upstreams as a client's query does, which takes some seconds. */
+const TRIAL_TIMEOUT_MS = 10_000;
 /** Chunks that were sent and not yet taken in, whose memory waits with the thread. */
 const MAX_CHUNKS_UNDER_WAY = 2;
 
@@ -175,6 +177,23 @@ export class Publisher {
       ),
     );
     return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  /**
+   * Has a query that nobody has sent answered by one of the threads; where it is lost meanwhile, by another one.
+   * @returns null: none answers now
+   */
+  async try(trial: TrialQuery): Promise<Trial | null> {
+    for (const thread of this.threads) {
+      if (!thread.isFilled) continue;
+      try {
+        return await thread.try(++this.#sequence, trial, TRIAL_TIMEOUT_MS);
+      } catch (error) {
+        // Whoever waits for its acknowledgements finds out whether it is of any use.
+        if (!(error instanceof ThreadLostError)) throw error;
+      }
+    }
+    return null;
   }
 
   async close(): Promise<void> {

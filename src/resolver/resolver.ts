@@ -177,6 +177,18 @@ export class Resolver {
     return cache;
   }
 
+  /** When what is known of a question came, and when it ended or will; null: nothing is known. @param name lower case */
+  timesOf(
+    name: Uint8Array,
+    type: number,
+    bits: number,
+    nowMs: number,
+  ): { storedAtMs: number; expiresAtMs: number } | null {
+    if (!this.#knows(makeQuestion(name, type, bits), nowMs)) return null;
+    const { storedAtMs, expiresAtMs } = this.#cache;
+    return { storedAtMs, expiresAtMs };
+  }
+
   /** Asks again for the entry found last, where it is asked for often. */
   #refresh(group: UpstreamGroup, name: Uint8Array, type: number, bits: number, nowMs: number): void {
     const cache = this.#cache;

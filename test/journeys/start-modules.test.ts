@@ -21,7 +21,10 @@ describe('a start', () => {
       '/transfer/import',
       '/transfer/export',
       '/@streamparser/',
-      ...['export', 'import', 'backup'].map((name) => `/cli/${name}`),
+      '/synthesis/explain',
+      '/wire/presentation',
+      '/wire/dig-text',
+      ...['export', 'import', 'backup', 'explain'].map((name) => `/cli/${name}`),
     );
     expect(needless.filter(hasLoaded)).toEqual([]);
   });
