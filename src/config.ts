@@ -179,6 +179,7 @@ const SETTINGS = {
     default: false,
     help: 'HealthCheckConfig in private namespaces too, which AWS forbids',
   },
+  faults: { schema: flag, default: false, help: 'whether faults may be injected, by /admin/faults' },
   ec2Endpoint: {
     schema: z.url({ protocol: /^https?$/, error: 'a URL such as http://127.0.0.1:4566 is expected' }).optional(),
     default: undefined,

@@ -1,19 +1,23 @@
 /** What HTTP serves, joined: the API, the probes and the admin routes. It is loaded while the answering thread starts. */
 import { registerBackup } from './admin/backup.ts';
 import { registerExport } from './admin/export.ts';
+import { registerFaults } from './admin/faults.ts';
 import { registerFlush } from './admin/flush.ts';
 import { registerImport } from './admin/import.ts';
 import { registerInfo } from './admin/info.ts';
 import { type Readiness, registerProbes } from './admin/probes.ts';
+import { registerReset } from './admin/reset.ts';
 import type { Outside } from './api/action.ts';
 import { type HttpListeners, listenHttp } from './api/listen.ts';
 import { createApp } from './api/server.ts';
 import { createThrottle } from './api/throttle.ts';
-import { registerApi } from './api/wire.ts';
+import { ACTIONS, registerApi } from './api/wire.ts';
 import type { Settings } from './config.ts';
+import type { Faults } from './faults/faults.ts';
 import type { Log } from './log.ts';
 import type { Publisher } from './publish/publisher.ts';
 import type { Registry } from './registry/registry.ts';
+import type { ResetReport } from './reset.ts';
 import { storeFile } from './store/open.ts';
 import type { Store } from './store/store.ts';
 
@@ -25,12 +29,18 @@ export interface Served {
   readiness(): Readiness;
   /** Null while it is not open. */
   store(): Store | null;
+  faults(): Faults | null;
+  /** Null while the state is not loaded. */
+  reset(): Promise<ResetReport> | null;
 }
+
+/** Names of the API's operations. */
+export const OPERATIONS: ReadonlySet<string> = new Set(ACTIONS.keys());
 
 /** Binds every address and serves there. @throws HttpBindError; then none stays bound */
 export function serveHttp(
   settings: Settings,
-  { registry, publisher, readiness, store }: Served,
+  { registry, publisher, readiness, store, faults, reset }: Served,
   outside: Outside,
   clock: () => number,
   log: Log,
@@ -41,12 +51,15 @@ export function serveHttp(
     ['DiscoverInstances', createThrottle(settings.quotaDiscoverInstances, clock)],
     ['DiscoverInstancesRevision', createThrottle(settings.quotaDiscoverInstancesRevision, clock)],
   ]);
-  registerApi(app, registry, throttles, outside, log);
+  const disturb = (operation: string) => faults()?.disturb(operation) ?? null;
+  registerApi(app, registry, throttles, outside, log, undefined, disturb);
   registerProbes(app, readiness);
   registerFlush(app, publisher);
   registerExport(app, registry);
   registerImport(app, registry, outside.ec2);
   registerBackup(app, store);
+  registerReset(app, reset);
+  registerFaults(app, faults);
   registerInfo(app, settings.store, storeFile(settings.store, settings.dataDir));
   return listenHttp(app, settings.http);
 }

@@ -32,6 +32,7 @@ import { FLAG, HEADER_BYTES, POINTER, RCODE, TYPE } from '../wire/header.ts';
 import { NameView } from '../wire/names.ts';
 import type { Client } from './clients.ts';
 import { FIXED_ERRORS, type FixedError } from './extended-error.ts';
+import { type FaultKind, FaultTable } from './faults.ts';
 import { OUTCOME } from './outcome.ts';
 import { ASK, GO_ON, Outside, type Told, type Wanted } from './outside.ts';
 import { ReplyWriter } from './reply-writer.ts';
@@ -42,6 +43,9 @@ import type { LocalTails } from './special-use.ts';
 export const DROP = 0;
 /** `respond`: an upstream has to be asked. */
 export const FORWARD = ASK;
+
+/** `#fault`: the query is answered as ever. */
+const NO_FAULT = -3;
 
 /** A chain of CNAMEs longer than this is a loop, or might as well be. */
 const MAX_CHAIN = 16;
@@ -65,6 +69,15 @@ export interface ResponderOptions {
 
 const NO_TELLINGS: readonly Told[] = [];
 
+/** A query that an injected fault delays. */
+export interface HeldQuery {
+  readonly delayMs: number;
+  /** What becomes of it then; null: it is answered. */
+  readonly kind: FaultKind | null;
+  /** Whether names outside our zones are looked up for whoever sent it. */
+  readonly mayRecurse: boolean;
+}
+
 export class Responder {
   readonly #zones: ZoneSet;
   readonly #locals: ZoneSet;
@@ -78,6 +91,10 @@ export class Responder {
 
   /** Where the reply came from that `respond` or `refuse` has just made: a number of OUTCOME. */
   outcome = OUTCOME.error;
+
+  /** What queries meet in place of an answer, when they have just come. */
+  readonly faults = new FaultTable();
+  #held: HeldQuery | null = null;
 
   // Of the reply being written.
   #flags = 0;
@@ -130,7 +147,31 @@ export class Responder {
       this.outcome = OUTCOME.refused;
       return this.#refusal(RCODE.REFUSED, FIXED_ERRORS.loop);
     }
+    // What comes from the relay has met them before.
+    if (this.faults.size > 0 && tellings === NO_TELLINGS) {
+      const end = this.#fault(query, overTcp, client);
+      if (end !== NO_FAULT) return end;
+    }
     return this.#answer(query, reply, client, tellings);
+  }
+
+  /** When `respond` has said FORWARD: whether it was for a delay; null: upstreams are to be asked. Taken at once. */
+  takeHeld(): HeldQuery | null {
+    const held = this.#held;
+    this.#held = null;
+    return held;
+  }
+
+  /** A reply as the fault makes it, to a query that was screened before. @returns the reply's length */
+  fault(query: Uint8Array, reply: Uint8Array, overTcp: boolean, kind: FaultKind): number {
+    this.#screen.read(query, query.length, overTcp);
+    this.#writer.begin(query, reply);
+    return this.#carryOut(kind);
+  }
+
+  /** From now on. */
+  drawBy(random: Random): void {
+    this.#selection.random = random;
   }
 
   /** What the upstreams are to be asked when `respond` says FORWARD. Taken at once: it is of the query just screened. */
@@ -145,6 +186,29 @@ export class Responder {
     this.#screen.read(query, query.length, overTcp);
     this.#writer.begin(query, reply);
     return this.#refusal(rcode, error);
+  }
+
+  /** @returns the reply's length, DROP, FORWARD with `#held` set, or NO_FAULT */
+  #fault(query: Uint8Array, overTcp: boolean, client: Client): number {
+    const { faults } = this;
+    if (!faults.find(query, this.#screen.qname, this.#screen.qtype, this.#clock())) return NO_FAULT;
+    // Over TCP there is nothing to ask again by.
+    const kind = faults.kind === 'truncate' && overTcp ? null : faults.kind;
+    this.outcome = OUTCOME.fault;
+    if (kind === 'drop') return DROP;
+    if (faults.delayMs > 0) {
+      this.#held = { delayMs: faults.delayMs, kind, mayRecurse: client.mayRecurse() };
+      return FORWARD;
+    }
+    return kind === null ? NO_FAULT : this.#carryOut(kind);
+  }
+
+  #carryOut(kind: FaultKind): number {
+    this.outcome = OUTCOME.fault;
+    this.#writer.error.setFixed(FIXED_ERRORS.fault);
+    return kind === 'truncate'
+      ? this.#writer.finishEmpty(RCODE.NOERROR, FLAG.TC)
+      : this.#writer.finishEmpty(RCODE.SERVFAIL, 0);
   }
 
   #refusal(rcode: number, error: FixedError | null): number {

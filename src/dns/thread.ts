@@ -74,6 +74,14 @@ port.on('message', (message: ToThread) => {
     case 'flush':
       tell({ kind: 'flushed', sequence: message.sequence, count: resolver.flush(message.name, message.isBelow) });
       break;
+    case 'faults':
+      responder.faults.set(message.faults, options.seed);
+      tell({ kind: 'ack', sequence: message.sequence });
+      break;
+    case 'reset':
+      responder.drawBy(createRandom(options.seed));
+      tell({ kind: 'flushed', sequence: message.sequence, count: resolver.flush(null, false) });
+      break;
     case 'probe-heard':
       resolver.loops.heard(message.nonce);
       break;

@@ -1,6 +1,13 @@
 /** One answering thread as the main thread sees it: started, told of deltas, asked to close. */
 import { Worker } from 'node:worker_threads';
-import type { FromThread, ListenAddress, LoopNames, ThreadOptions, ToThread } from '../answers/thread-protocol.ts';
+import type {
+  FromThread,
+  InjectedFault,
+  ListenAddress,
+  LoopNames,
+  ThreadOptions,
+  ToThread,
+} from '../answers/thread-protocol.ts';
 
 /** A DNS listener could not be bound. */
 export class BindError extends Error {
@@ -142,6 +149,11 @@ export class AnsweringThread {
     return this.#ask(sequence, { kind: 'flush', sequence, name, isBelow }, timeoutMs);
   }
 
+  /** Has what upstreams have said forgotten, and answers mixed as from the start. @returns how many; @throws ThreadLostError */
+  reset(sequence: number, timeoutMs: number): Promise<number> {
+    return this.#ask(sequence, { kind: 'reset', sequence }, timeoutMs);
+  }
+
   /**
    * Sends a delta.
    * @param isHandedOver the caller has no more use for it: its memory is the thread's from then on, where it is all there is
@@ -161,6 +173,11 @@ export class AnsweringThread {
   /** @returns when the thread answers by them; @throws ThreadLostError where it ends or takes too long */
   async setLocalNames(sequence: number, delta: Uint8Array, timeoutMs: number): Promise<void> {
     await this.#ask(sequence, { kind: 'local-names', sequence, delta }, timeoutMs);
+  }
+
+  /** @returns when queries meet these alone; @throws ThreadLostError where it ends or takes too long */
+  async setFaults(sequence: number, faults: readonly InjectedFault[], timeoutMs: number): Promise<void> {
+    await this.#ask(sequence, { kind: 'faults', sequence, faults }, timeoutMs);
   }
 
   async #ask(sequence: number, message: ToThread, timeoutMs: number, transfer?: ArrayBuffer[]): Promise<number> {
