@@ -223,7 +223,8 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     closers.push(() => listeners.close(DRAIN_TIMEOUT_MS));
     // Calls that a fault holds up are among those under way.
     closers.push(() => faults.close());
-    const reloader = yaml === null ? null : new Reloader(configuration, yaml, { registry, publisher, ec2, log });
+    const isFollowed = yaml !== null && yaml.digest !== null;
+    const reloader = !isFollowed ? null : new Reloader(configuration, yaml, { registry, publisher, ec2, log });
     reloader?.start();
     closers.push(() => reloader?.close());
     const reload = (): void => {

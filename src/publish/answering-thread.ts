@@ -91,7 +91,8 @@ export class AnsweringThread {
    * @throws BindError, SocketsError, ThreadLostError
    */
   static async start(options: ThreadOptions): Promise<StartedThread> {
-    const worker = new Worker(ENTRY, { workerData: options, name: 'dns' });
+    // What the process was started with is for whoever started it: a test runner's preloads, or `--input-type`.
+    const worker = new Worker(ENTRY, { workerData: options, name: 'dns', execArgv: [] });
     const thread = new AnsweringThread(worker);
     const bound = new Promise<Extract<FromThread, { kind: 'bound' }>>((resolve, reject) => {
       worker.on('message', (message: FromThread) => {

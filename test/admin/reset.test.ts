@@ -119,11 +119,12 @@ describe('POST /admin/reset', () => {
     const extra = await api.createService(shop, 'extra');
     await api.register(extra, 'extra-1', { AWS_INSTANCE_IPV4: '10.1.0.2' });
     await api.register(web, 'web-4', { AWS_INSTANCE_IPV4: '10.0.0.4' });
-    const yaml = 'namespaces: [{ name: imported.internal, type: DNS_PUBLIC }]';
-    await fetch(`${daemon.endpoint}/admin/import`, { method: 'POST', body: yaml });
+    const body = JSON.stringify({ namespaces: [{ name: 'imported.internal', type: 'DNS_PUBLIC' }] });
+    const imported = await fetch(`${daemon.endpoint}/admin/import`, { method: 'POST', body });
+    expect(await imported.json()).toMatchObject({ created: { namespaces: 1 } });
     expect(await addresses('api.other.internal')).toEqual(['10.1.0.1']);
-    // Two namespaces, two services, three instances of the API's; a namespace of the import's.
-    expect(await reset()).toMatchObject({ created: 0, changed: 0, removed: 7 + 1 });
+    // A namespace, two services, three instances of the API's; a namespace of the import's.
+    expect(await reset()).toMatchObject({ created: 0, changed: 0, removed: 6 + 1 });
     expect((await dig(daemon.dnsPort, 'api.other.internal', 'A')).rcode).toBe('REFUSED');
     expect((await dig(daemon.dnsPort, 'extra.shop.internal', 'A')).rcode).toBe('NXDOMAIN');
     expect(await addresses('web.shop.internal')).toEqual(['10.0.0.1', '10.0.0.2', '10.0.0.3']);

@@ -1,0 +1,197 @@
+import { ServiceDiscoveryServiceException } from '@aws-sdk/client-servicediscovery';
+import { type Cloudmapd, type Config, type StartOptions, start } from 'cloudmapd';
+import { afterEach, describe, expect, it } from 'vitest';
+import { askUdp, buildQuery, dig } from './support/dns.ts';
+import { Api } from './support/journey-api.ts';
+import { runCommand, setUpJourney } from './support/journey-tools.ts';
+
+const ROOT = new URL('..', import.meta.url).pathname;
+const journey = setUpJourney();
+const running: Cloudmapd[] = [];
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((each) => each.close()));
+});
+
+async function started(options?: StartOptions): Promise<Cloudmapd> {
+  const cloudmap = await start(options);
+  running.push(cloudmap);
+  return cloudmap;
+}
+
+/** A namespace of one service with so many instances. */
+function shop(name = 'shop.internal', count = 3): Config {
+  const instances = Array.from({ length: count }, (_, n) => ({
+    id: `web-${n}`,
+    attributes: { AWS_INSTANCE_IPV4: `10.0.0.${n}` },
+  }));
+  const records = [{ type: 'A', ttl: 5 }] as const;
+  return {
+    namespaces: [{ name, type: 'DNS_PRIVATE', vpc: 'vpc-1', services: [{ name: 'web', dns: { records }, instances }] }],
+  };
+}
+
+async function answers({ dns }: Cloudmapd, name: string, count: number): Promise<string[]> {
+  const list: string[] = [];
+  for (let i = 0; i < count; i++) list.push((await dig(dns.port, name, 'A')).answer.join());
+  return list;
+}
+
+describe('start', () => {
+  it('gives an endpoint and a DNS server on free ports of loopback', async () => {
+    const { endpoint, dns } = await started();
+    expect(endpoint).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+    expect(dns).toEqual({ address: '127.0.0.1', port: expect.any(Number) });
+    const api = new Api(endpoint);
+    const id = await api.createNamespace('made.internal');
+    await api.register(await api.createService(id, 'web'), 'web-1', { AWS_INSTANCE_IPV4: '10.1.1.1' });
+    expect((await dig(dns.port, 'web.made.internal', 'A')).answer).toEqual(['web.made.internal. 60 IN A 10.1.1.1']);
+    expect(await (await fetch(`${endpoint}/admin/info`)).json()).toMatchObject({ store: 'memory', dataDir: null });
+  });
+
+  it('gives several at once, which have nothing in common', async () => {
+    const [one, two] = await Promise.all([
+      started({ config: shop('one.internal') }),
+      started({ config: shop('two.internal') }),
+    ]);
+    expect((await dig(one.dns.port, 'web.one.internal', 'A')).answer).toHaveLength(3);
+    expect((await dig(one.dns.port, 'web.two.internal', 'A')).rcode).toBe('REFUSED');
+    expect((await dig(two.dns.port, 'web.two.internal', 'A')).answer).toHaveLength(3);
+    await one.close();
+    expect((await dig(two.dns.port, 'web.two.internal', 'A')).answer).toHaveLength(3);
+  });
+
+  it('takes a file, or what stands in one, and settings that win over it', async () => {
+    const yaml = `region: eu-west-1\naccountId: '111111111111'\nhttp: 127.0.0.1:1\nnamespaces: [{ name: file.internal, type: HTTP }]\n`;
+    const path = journey.writeFile('cloudmapd.yaml', yaml);
+    const { endpoint } = await started({ config: path, settings: { region: 'us-west-2', dnsMaxTtl: 1 } });
+    const exported = await (await fetch(`${endpoint}/admin/export?format=json`)).json();
+    expect(exported).toMatchObject({
+      region: 'us-west-2',
+      accountId: '111111111111',
+      namespaces: [{ name: 'file.internal' }],
+    });
+    const given = await started({ config: { ...shop(), soaTtl: 9, region: undefined } });
+    expect((await dig(given.dns.port, 'shop.internal', 'SOA')).answer[0]).toMatch(/^shop\.internal\. 9 IN SOA /);
+  });
+
+  it('draws the same with the same seed, from start to start and from reset to reset', async () => {
+    const config = shop('shop.internal', 12);
+    const [one, two, other] = await Promise.all([
+      started({ config, seed: 42 }),
+      started({ config, seed: 42 }),
+      started({ config, seed: 43 }),
+    ]);
+    const first = await answers(one, 'web.shop.internal', 5);
+    expect(new Set(first).size).toBe(5);
+    expect(await answers(two, 'web.shop.internal', 5)).toEqual(first);
+    expect(await answers(other, 'web.shop.internal', 5)).not.toEqual(first);
+    await one.reset();
+    expect(await answers(one, 'web.shop.internal', 5)).toEqual(first);
+  });
+
+  it.each<[string, object, string]>([
+    ['an option that there is not', { seeds: 1 }, '"seeds" is no option of start(): config, seed, settings, log are'],
+    ['a setting that there is not', { settings: { colour: 'red' } }, 'settings: "colour" is no setting'],
+    ['a bad seed', { seed: 1.5 }, 'seed: "1.5" cannot be used: '],
+    ['a bad setting', { settings: { soaTtl: 'x' } }, 'soaTtl: "x" cannot be used: '],
+    ['a file that is not there', { config: '/none/such.yaml' }, 'config: cannot read "/none/such.yaml": '],
+    ['an unknown key', { config: { colour: 1 } }, 'config: colour: is not a known key'],
+    ['content of another form', { config: { namespaces: [{ name: 'x' }] } }, 'config: namespaces[0].type: '],
+    [
+      'content against the rules',
+      { config: { namespaces: [{ name: 'a..b', type: 'DNS_PRIVATE' }] } },
+      'config: namespaces[0].name: ',
+    ],
+    ['a port in use', { settings: { http: '127.0.0.1:1,127.0.0.1:1' } }, 'CLOUDMAPD_HTTP: 127.0.0.1:1 '],
+  ])('rejects on %s', async (_, options, problem) => {
+    const error = await start(options as StartOptions).then(
+      () => null,
+      (reason: Error) => reason,
+    );
+    expect(error?.message.slice(0, problem.length)).toBe(problem);
+    expect(error?.message).not.toContain('\n');
+  });
+
+  it('gives the log to whom it is asked for', async () => {
+    const lines: string[] = [];
+    const config = {
+      namespaces: [
+        { name: 'a.internal', type: 'DNS_PRIVATE', vpc: 'v' },
+        { name: 'a.internal', type: 'DNS_PUBLIC' },
+      ],
+    } as const;
+    await started({ config, settings: { log: 'warn' }, log: (line) => lines.push(line) });
+    expect(lines.map((line) => JSON.parse(line).msg)).toEqual([expect.stringContaining('a.internal')]);
+  });
+});
+
+describe('reset', () => {
+  it('brings the declared content back, faults gone', async () => {
+    const cloudmap = await started({ config: shop() });
+    const api = new Api(cloudmap.endpoint);
+    await api.wipe();
+    await cloudmap.faults.add({ api: { operation: '*', fault: 'fail' } });
+    await cloudmap.reset();
+    expect((await api.discover('shop.internal', 'web')).ids).toEqual(['web-0', 'web-1', 'web-2']);
+    expect((await dig(cloudmap.dns.port, 'web.shop.internal', 'A')).answer).toHaveLength(3);
+  });
+});
+
+describe('faults', () => {
+  it('are in force when they are added, listed, and gone when they are removed', async () => {
+    const { faults, dns, endpoint } = await started({ config: shop() });
+    const id = await faults.add({ dns: { name: 'web.shop.internal', fault: 'servfail' } });
+    expect((await dig(dns.port, 'web.shop.internal', 'A')).rcode).toBe('SERVFAIL');
+    const dropped = await faults.add({
+      dns: { name: 'internal', below: true, type: 'SOA', fault: 'drop' },
+      forSeconds: 60,
+    });
+    expect(await askUdp(dns.port, buildQuery('shop.internal', 'SOA'), { timeoutMs: 100 })).toBe(null);
+    expect(faults.list()).toMatchObject([
+      { id, dns: { name: 'web.shop.internal', fault: 'servfail' }, until: null },
+      { id: dropped, dns: { type: 'SOA', below: true }, until: expect.any(Date) },
+    ]);
+    expect(await faults.remove(id)).toBe(true);
+    expect(await faults.remove(id)).toBe(false);
+    expect((await dig(dns.port, 'web.shop.internal', 'A')).rcode).toBe('NOERROR');
+    await faults.add({ api: { operation: 'DiscoverInstances', fault: 'throttle' } });
+    const refused = await new Api(endpoint).discover('shop.internal', 'web').catch((error) => error);
+    expect(refused).toBeInstanceOf(ServiceDiscoveryServiceException);
+    expect(refused.name).toBe('RequestLimitExceeded');
+    await faults.clear();
+    expect(faults.list()).toEqual([]);
+    expect((await new Api(endpoint).discover('shop.internal', 'web')).ids).toHaveLength(3);
+  });
+});
+
+describe('close', () => {
+  /** A program of its own: what it leaves of a daemon shows in how it ends. */
+  const PROGRAM = `
+    import { start } from 'cloudmapd';
+    const listeners = () => JSON.stringify(process.eventNames().map((name) => [String(name), process.listenerCount(name)]));
+    const before = [JSON.stringify(process.env), listeners(), process.cwd()];
+    const config = { namespaces: [{ name: 'a.internal', type: 'DNS_PUBLIC', services: [{ name: 'w', healthCheck: { type: 'TCP' },
+      instances: [{ id: 'w-1', attributes: { AWS_INSTANCE_IPV4: '127.0.0.1', AWS_INSTANCE_PORT: 9 } }] }] }] };
+    const all = await Promise.all([start({ config }), start(), start()]);
+    await all[0].faults.add({ dns: { name: '.', below: true, fault: 'delay', delayMs: 60000 }, forSeconds: 600 });
+    await all[0].faults.add({ api: { operation: 'ListNamespaces', fault: 'delay', delayMs: 60000 } });
+    const call = fetch(all[0].endpoint, { method: 'POST', body: '{}', headers: { 'x-amz-target': 'Route53AutoNaming_v20170314.ListNamespaces' } });
+    const { createSocket } = await import('node:dgram');
+    const socket = createSocket('udp4').unref();
+    socket.send(Buffer.from('0001010000010000000000000161000001 0001'.replace(' ', ''), 'hex'), all[0].dns.port, '127.0.0.1');
+    await fetch(all[0].endpoint + '/healthz');
+    const during = [JSON.stringify(process.env), listeners(), process.cwd()];
+    await Promise.all(all.map((each) => each.close()));
+    await all[0].close();
+    await call.catch(() => undefined);
+    if (JSON.stringify(before) !== JSON.stringify(during)) throw new Error(JSON.stringify([before, during]));
+  `;
+
+  it('leaves nothing that would keep a process, and start changes nothing of it', async () => {
+    // In the repository, where the package goes by its own name.
+    const command = ['--input-type=module', '--eval', PROGRAM];
+    const env = { ...process.env, CLOUDMAPD_HTTP: 'nonsense' };
+    const ended = await runCommand('sh', ['-c', `cd "$0" && exec "$@"`, ROOT, process.execPath, ...command], env);
+    expect(ended).toEqual({ code: 0, stdout: '', stderr: '' });
+  });
+});
