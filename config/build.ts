@@ -22,7 +22,12 @@ rmSync(folder, { recursive: true, force: true });
 const bundle = await rolldown({
   cwd: ROOT,
   platform: 'node',
-  input: { main: 'src/main.ts', 'dns/thread': 'src/dns/thread.ts', library: 'src/library.ts' },
+  input: {
+    main: 'src/main.ts',
+    'dns/thread': 'src/dns/thread.ts',
+    library: 'src/library.ts',
+    'library-thread': 'src/library-thread.ts',
+  },
   external: APART,
   resolve: { alias: Object.fromEntries(UNUSED.map((name) => [name, false])) },
 });

@@ -1,8 +1,8 @@
 /** What a test suite starts cloudmapd by. */
 
 /**
- * Starts a daemon in this process: on 127.0.0.1, on free ports, with the memory store. Any number of them may run.
- * Nothing is read from the environment, and nothing of the process is changed. Resolves when the API and DNS answer.
+ * Starts a daemon in a thread of this process: on 127.0.0.1, on free ports, with the memory store. Any number of them may
+ * run. Nothing is read from the environment, and nothing of the process is changed. Resolves when the API and DNS answer.
  * Rejects with one line that says what of the options is wrong; then nothing is left running.
  */
 export declare function start(options?: StartOptions): Promise<Cloudmapd>;
@@ -44,7 +44,7 @@ export interface Faults {
   /** Resolves with the fault's id when it is in force. */
   add(fault: Fault): Promise<string>;
   /** Those in force, oldest first. */
-  list(): readonly (Fault & { readonly id: string; readonly until: Date | null })[];
+  list(): Promise<readonly (Fault & { readonly id: string; readonly until: Date | null })[]>;
   /** Resolves with whether it was in force. */
   remove(id: string): Promise<boolean>;
   clear(): Promise<void>;

@@ -1,79 +1,102 @@
-/** The daemon in a program's own process, for its tests: what `library/index.cjs` has loaded, and its types describe. */
-import type { Cloudmapd, Config, Fault, Settings, StartOptions } from '../library/index.cjs';
-import { type Configuration, givenConfiguration, loadConfiguration, SETTING_KEYS, SettingError } from './config.ts';
-import { givenValue } from './declared/yaml.ts';
-import { createLog } from './log.ts';
+/**
+ * The daemon for a program's tests: what `library/index.cjs` has loaded, and its types describe. It runs in a thread of
+ * its own, so that a test which waits in a blocking call for somebody who asks the daemon gets an answer, and one that
+ * fakes timers stops its own alone.
+ */
+import { Worker } from 'node:worker_threads';
+import type { Cloudmapd, Fault, StartOptions } from '../library/index.cjs';
+import type { CallName, FromDaemon, GivenOptions, Started, ToDaemon } from './library-protocol.ts';
 
-const OPTIONS: readonly string[] = ['config', 'seed', 'settings', 'log'] satisfies (keyof StartOptions)[];
+// Packed for npm the sources are JavaScript, and the thread's entry stands beside them as such.
+const ENTRY = new URL(`./library-thread${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
 
-/** Nobody else's ports, and nothing on disk. */
-const OWN: Readonly<Record<string, string>> = {
-  http: '127.0.0.1:0',
-  dns: '127.0.0.1:0',
-  store: 'memory',
-  faults: 'true',
-};
+type ListedFault = Fault & { readonly id: string; readonly until: Date | null };
 
-/** @throws SettingError, ConfigFileError; then nothing is left running */
+/** @throws Error whose message says what of the options is wrong; then nothing is left running */
 export async function start(options: StartOptions = {}): Promise<Cloudmapd> {
-  for (const key of Object.keys(options)) {
-    if (!OPTIONS.includes(key)) throw new SettingError(`"${key}" is no option of start(): ${OPTIONS.join(', ')} are`);
-  }
-  const configuration = readOptions(options);
-  const { log } = options;
-  const { startDaemon } = await import('./daemon.ts');
-  const daemon = await startDaemon(configuration, createLog(configuration.settings.log, log ?? null));
-  const [dns = { address: '', port: 0 }] = daemon.publisher.addresses;
+  const { log, ...rest } = options;
+  const thread = new DaemonThread(log === undefined ? rest : { ...rest, log: true }, log);
+  const { endpoint, dns } = await thread.started;
   let closing: Promise<void> | null = null;
   return {
-    endpoint: `http://${daemon.http[0]}`,
-    dns: { address: dns.address, port: dns.port },
-    reset: async () => void (await daemon.reset()),
+    endpoint,
+    dns,
+    reset: async () => void (await thread.call('reset')),
     faults: {
-      add: (fault) => daemon.faults.add(fault),
-      list: () =>
-        daemon.faults.list().map(({ until, ...fault }) => ({
-          ...(fault as Fault & { id: string }),
-          until: until === null ? null : new Date(until),
-        })),
-      remove: (id) => daemon.faults.remove(id),
-      clear: async () => void (await daemon.faults.clear()),
+      add: (fault) => thread.call<string>('add-fault', fault),
+      list: async () => {
+        const list = await thread.call<(Fault & { id: string; until: number | null })[]>('list-faults');
+        return list.map(
+          (fault): ListedFault => ({ ...fault, until: fault.until === null ? null : new Date(fault.until) }),
+        );
+      },
+      remove: (id) => thread.call<boolean>('remove-fault', id),
+      clear: async () => void (await thread.call('clear-faults')),
     },
     close: () => {
-      closing ??= daemon.close();
+      closing ??= thread.close();
       return closing;
     },
   };
 }
 
-function readOptions({ config, seed, settings = {} }: StartOptions): Configuration {
-  const given = { ...OWN, ...(seed === undefined ? {} : { seed: String(seed) }), ...asText(settings) };
-  try {
-    if (typeof config === 'string') return loadConfiguration({ ...given, config }, {});
-    return givenConfiguration(given, config === undefined ? null : givenValue('config', withoutUndefined(config)));
-  } catch (error) {
-    if (!(error instanceof SettingError)) throw error;
-    // Of a flag, as which it was read.
-    const message = error.message.replace(/^--([a-z0-9-]+)/, (_, flag: string) => camelCase(flag));
-    throw new SettingError(message, { cause: error.cause });
+class DaemonThread {
+  readonly started: Promise<Started>;
+  readonly #worker: Worker;
+  readonly #exited: Promise<void>;
+  readonly #calls = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>();
+  #lastId = 0;
+  /** Why nothing can be asked of it any more. */
+  #end: Error | null = null;
+
+  constructor(options: GivenOptions, log: ((line: string) => void) | undefined) {
+    // What the process was started with is for whoever started it: a test runner's preloads, or `--input-type`.
+    this.#worker = new Worker(ENTRY, { workerData: options, name: 'cloudmapd', execArgv: [] });
+    const { promise, resolve, reject } = Promise.withResolvers<Started>();
+    this.started = promise;
+    this.#worker.on('message', (message: FromDaemon) => {
+      if (message.kind === 'started') resolve({ endpoint: message.endpoint, dns: message.dns });
+      else if (message.kind === 'failed') reject(errorOf(message));
+      else if (message.kind === 'log') log?.(message.line);
+      else {
+        const call = this.#calls.get(message.id);
+        this.#calls.delete(message.id);
+        if (message.kind === 'done') call?.resolve(message.result);
+        else call?.reject(errorOf(message));
+      }
+    });
+    this.#worker.on('error', (cause) => {
+      this.#end = new Error(`the daemon has ended: ${(cause as Error).message}`, { cause });
+    });
+    this.#exited = new Promise((exited) => {
+      this.#worker.once('exit', () => {
+        this.#end ??= new Error('the daemon is closed');
+        reject(this.#end);
+        for (const call of this.#calls.values()) call.reject(this.#end);
+        this.#calls.clear();
+        exited();
+      });
+    });
+  }
+
+  async call<Result>(call: CallName, argument?: unknown): Promise<Result> {
+    if (this.#end !== null) throw this.#end;
+    const id = ++this.#lastId;
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    this.#worker.postMessage({ id, call, argument } satisfies ToDaemon);
+    this.#calls.set(id, { resolve, reject });
+    return (await promise) as Result;
+  }
+
+  async close(): Promise<void> {
+    // One that has ended by itself is closed.
+    await this.call('close').catch((error: unknown) => {
+      if (error !== this.#end) throw error;
+    });
+    await this.#exited;
   }
 }
 
-function camelCase(flag: string): string {
-  return flag.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
-}
-
-/** As flags have them. */
-function asText(settings: Settings): Record<string, string> {
-  const texts: Record<string, string> = {};
-  for (const [key, value] of Object.entries(settings)) {
-    if (!(SETTING_KEYS as readonly string[]).includes(key)) throw new SettingError(`settings: "${key}" is no setting`);
-    if (value !== undefined) texts[key] = Array.isArray(value) ? value.join(',') : String(value);
-  }
-  return texts;
-}
-
-/** A member of `undefined` is one that was left out. */
-function withoutUndefined(config: Config): object {
-  return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));
+function errorOf({ name, message }: { name: string; message: string }): Error {
+  return Object.assign(new Error(message), { name });
 }

@@ -147,7 +147,7 @@ describe('faults', () => {
       forSeconds: 60,
     });
     expect(await askUdp(dns.port, buildQuery('shop.internal', 'SOA'), { timeoutMs: 100 })).toBe(null);
-    expect(faults.list()).toMatchObject([
+    expect(await faults.list()).toMatchObject([
       { id, dns: { name: 'web.shop.internal', fault: 'servfail' }, until: null },
       { id: dropped, dns: { type: 'SOA', below: true }, until: expect.any(Date) },
     ]);
@@ -159,7 +159,7 @@ describe('faults', () => {
     expect(refused).toBeInstanceOf(ServiceDiscoveryServiceException);
     expect(refused.name).toBe('RequestLimitExceeded');
     await faults.clear();
-    expect(faults.list()).toEqual([]);
+    expect(await faults.list()).toEqual([]);
     expect((await new Api(endpoint).discover('shop.internal', 'web')).ids).toHaveLength(3);
   });
 });

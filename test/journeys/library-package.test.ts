@@ -85,7 +85,7 @@ describe('the packed library', () => {
       'const endpoint: string = cloudmap.endpoint;',
       "const id: string = await cloudmap.faults.add({ dns: { name: 'a', fault: 'delay', delayMs: 5 }, forSeconds: 1 });",
       "await cloudmap.faults.add({ api: { operation: '*', fault: 'fail' } });",
-      'const ends: (Date | null)[] = cloudmap.faults.list().map(({ until }) => until);',
+      'const ends: (Date | null)[] = (await cloudmap.faults.list()).map(({ until }) => until);',
       'await cloudmap.reset();',
       'await cloudmap.close();',
       'export { port, endpoint, id, ends };',
