@@ -1,11 +1,18 @@
+import { execFileSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { ServiceDiscoveryServiceException } from '@aws-sdk/client-servicediscovery';
 import { type Cloudmapd, type Config, type StartOptions, start } from 'cloudmapd';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { readOptions } from '../src/library-options.ts';
 import { askUdp, buildQuery, dig } from './support/dns.ts';
 import { Api } from './support/journey-api.ts';
 import { runCommand, setUpJourney } from './support/journey-tools.ts';
 
 const ROOT = new URL('..', import.meta.url).pathname;
+// Each start loads the sources anew. Threads take it from the environment as it is then.
+process.env.NODE_COMPILE_CACHE = join(tmpdir(), 'cloudmapd-test-compile-cache');
+
 const journey = setUpJourney();
 const running: Cloudmapd[] = [];
 afterEach(async () => {
@@ -89,27 +96,17 @@ describe('start', () => {
     expect(await answers(one, 'web.shop.internal', 5)).toEqual(first);
   });
 
-  it.each<[string, object, string]>([
-    ['an option that there is not', { seeds: 1 }, '"seeds" is no option of start(): config, seed, settings, log are'],
-    ['a setting that there is not', { settings: { colour: 'red' } }, 'settings: "colour" is no setting'],
-    ['a bad seed', { seed: 1.5 }, 'seed: "1.5" cannot be used: '],
-    ['a bad setting', { settings: { soaTtl: 'x' } }, 'soaTtl: "x" cannot be used: '],
-    ['a file that is not there', { config: '/none/such.yaml' }, 'config: cannot read "/none/such.yaml": '],
-    ['an unknown key', { config: { colour: 1 } }, 'config: colour: is not a known key'],
-    ['content of another form', { config: { namespaces: [{ name: 'x' }] } }, 'config: namespaces[0].type: '],
-    [
-      'content against the rules',
-      { config: { namespaces: [{ name: 'a..b', type: 'DNS_PRIVATE' }] } },
-      'config: namespaces[0].name: ',
-    ],
-    ['a port in use', { settings: { http: '127.0.0.1:1,127.0.0.1:1' } }, 'CLOUDMAPD_HTTP: 127.0.0.1:1 '],
-  ])('rejects on %s', async (_, options, problem) => {
-    const error = await start(options as StartOptions).then(
-      () => null,
-      (reason: Error) => reason,
-    );
-    expect(error?.message.slice(0, problem.length)).toBe(problem);
-    expect(error?.message).not.toContain('\n');
+  it('rejects where it cannot, and what is wrong is the message', async () => {
+    const wrong: StartOptions[] = [{ settings: { soaTtl: 'x' } }, { settings: { http: '127.0.0.1:1,127.0.0.1:1' } }];
+    const [bad, used] = await Promise.all(wrong.map((options) => start(options).catch((error: Error) => error)));
+    expect(bad).toMatchObject({
+      name: 'SettingError',
+      message: expect.stringMatching(/^soaTtl: "x" cannot be used: /),
+    });
+    expect(used).toMatchObject({
+      name: 'SettingError',
+      message: expect.stringMatching(/^CLOUDMAPD_HTTP: 127\.0\.0\.1:1 /),
+    });
   });
 
   it('gives the log to whom it is asked for', async () => {
@@ -122,6 +119,51 @@ describe('start', () => {
     } as const;
     await started({ config, settings: { log: 'warn' }, log: (line) => lines.push(line) });
     expect(lines.map((line) => JSON.parse(line).msg)).toEqual([expect.stringContaining('a.internal')]);
+  });
+});
+
+describe('a test that', () => {
+  it('fakes timers and the clock stops its own alone', async () => {
+    vi.useFakeTimers();
+    try {
+      const cloudmap = await started({ config: shop() });
+      const call = await fetch(cloudmap.endpoint, {
+        method: 'POST',
+        body: JSON.stringify({ Name: 'made.internal', Vpc: 'vpc-1' }),
+        headers: { 'x-amz-target': 'Route53AutoNaming_v20170314.CreatePrivateDnsNamespace' },
+      });
+      expect(call.status).toBe(200);
+      await cloudmap.reset();
+      await cloudmap.close();
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('waits in a blocking call for somebody who asks the daemon gets an answer', async () => {
+    const { endpoint, faults, reset } = await started({ config: shop() });
+    const program = `fetch('${endpoint}/readyz').then(async (reply) => process.stdout.write(await reply.text()))`;
+    expect(JSON.parse(execFileSync(process.execPath, ['--eval', program], { encoding: 'utf8' }))).toMatchObject({
+      status: 'ready',
+    });
+    await expect(faults.add({ api: { operation: 'None', fault: 'fail' } })).rejects.toThrow('"None" is no operation');
+    await reset();
+  });
+});
+
+describe('options', () => {
+  it.each<[string, object, string]>([
+    ['an option that there is not', { seeds: 1 }, '"seeds" is no option of start(): config, seed, settings, log are'],
+    ['a setting that there is not', { settings: { colour: 'red' } }, 'settings: "colour" is no setting'],
+    ['a bad seed', { seed: 1.5 }, 'seed: "1.5" cannot be used: '],
+    ['a bad setting', { settings: { soaTtl: 'x' } }, 'soaTtl: "x" cannot be used: '],
+    ['a file that is not there', { config: '/none/such.yaml' }, 'config: cannot read "/none/such.yaml": '],
+    ['an unknown key', { config: { colour: 1 } }, 'config: colour: is not a known key'],
+    ['content of another form', { config: { namespaces: [{ name: 'x' }] } }, 'config: namespaces[0].type: '],
+  ])('are refused: %s', (_, options, problem) => {
+    const read = (): unknown => readOptions(options as StartOptions & { log?: boolean });
+    expect(read).toThrow(expect.objectContaining({ message: expect.not.stringContaining('\n') }));
+    expect(read).toThrow(problem);
   });
 });
 
@@ -165,6 +207,14 @@ describe('faults', () => {
 });
 
 describe('close', () => {
+  it('ends it: nothing can be asked of it any more, and to close it again is well', async () => {
+    const cloudmap = await started();
+    await Promise.all([cloudmap.close(), cloudmap.close()]);
+    await expect(fetch(`${cloudmap.endpoint}/healthz`)).rejects.toThrow();
+    await expect(cloudmap.reset()).rejects.toThrow('the daemon is closed');
+    await cloudmap.close();
+  });
+
   /** A program of its own: what it leaves of a daemon shows in how it ends. */
   const PROGRAM = `
     import { start } from 'cloudmapd';
