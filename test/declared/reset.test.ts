@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ZoneSet } from '../../src/answers/zone-set.ts';
 import { declare, resetToDeclared } from '../../src/declared/declare.ts';
 import { watchOverrides } from '../../src/declared/overrides.ts';
-import { readContent } from '../../src/declared/schema.ts';
+import { declaredKeys, readContent } from '../../src/declared/schema.ts';
 import { parseYaml } from '../../src/declared/yaml.ts';
 import { updateCustomHealth } from '../../src/registry/health.ts';
 import type { Namespace, Service } from '../../src/registry/model.ts';
@@ -48,9 +48,10 @@ const CONTENT = `namespaces:
   - { name: shop.internal, type: HTTP }
 `;
 
-const apply = (registry: Registry, text: string, options = registry.options) => {
+const apply = (registry: Registry, text: string) => {
   const yaml = parseYaml('shop.yaml', text);
-  return declare(registry, readContent(yaml), yaml, options);
+  const content = readContent(yaml);
+  return declare(registry, content, yaml, { ...registry.options, declared: declaredKeys(content) });
 };
 
 /** All that is told of the content, by names instead of ids, and in order: of what a reset is to bring back all. */
@@ -123,10 +124,10 @@ describe('a reset', () => {
 
   it('brings back what was declared last, and nothing of a file that was refused', async () => {
     const { registry } = await openRegistry();
-    await apply(registry, CONTENT, { ...registry.options });
-    await apply(registry, 'namespaces: [{ name: later, type: HTTP }]', { ...registry.options });
+    await apply(registry, CONTENT);
+    await apply(registry, 'namespaces: [{ name: later, type: HTTP }]');
     await registry.submit(namespaceCommand('api'));
-    await expect(apply(registry, 'namespaces: [{ name: api, type: HTTP }]', { ...registry.options })).rejects.toThrow();
+    await expect(apply(registry, 'namespaces: [{ name: api, type: HTTP }]')).rejects.toThrow();
     await resetToDeclared(registry);
     expect([...registry.state.namespaces()].map(({ name }) => name)).toEqual(['later']);
   });
@@ -157,6 +158,17 @@ describe('a reset', () => {
     expect(answersOf(zonesOf(registry.state))).not.toEqual(before[1]);
     await resetToDeclared(registry);
     expect([told(registry), answersOf(zonesOf(registry.state))]).toEqual(before);
+  });
+
+  it('lets what is declared have its name in discovery once nobody else has it', async () => {
+    const { registry } = await openRegistry();
+    const rest = { description: null, soaTtlSeconds: null, tags: [], creatorRequestId: null, vpc: null };
+    const made = { name: 'shop.internal', type: 'DNS_PUBLIC' as const, ...rest };
+    await registry.submit((state, context) => createNamespace(state, made, context));
+    await apply(registry, 'namespaces: [{ name: shop.internal, type: HTTP }]');
+    expect(registry.state.namespaceByHttpName('shop.internal')?.manager).toBe('api');
+    await resetToDeclared(registry);
+    expect(registry.state.namespaceByHttpName('shop.internal')?.manager).toBe('file');
   });
 
   it('is no override that the log would tell of', async () => {
