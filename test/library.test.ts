@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { readOptions } from '../src/library-options.ts';
 import { askUdp, buildQuery, dig } from './support/dns.ts';
 import { Api } from './support/journey-api.ts';
-import { runCommand, setUpJourney } from './support/journey-tools.ts';
+import { runCommand, setUpJourney, waitFor } from './support/journey-tools.ts';
 
 const ROOT = new URL('..', import.meta.url).pathname;
 // Each start loads the sources anew. Threads take it from the environment as it is then.
@@ -176,6 +176,34 @@ describe('reset', () => {
     await cloudmap.reset();
     expect((await api.discover('shop.internal', 'web')).ids).toEqual(['web-0', 'web-1', 'web-2']);
     expect((await dig(cloudmap.dns.port, 'web.shop.internal', 'A')).answer).toHaveLength(3);
+  });
+});
+
+describe('reset of what is probed', () => {
+  it('has verdicts begin anew: as many probes as ever have to fail again', async () => {
+    const lines: string[] = [];
+    const services = [
+      {
+        name: 'web',
+        healthCheck: { type: 'TCP', failureThreshold: 3 },
+        // Nobody listens there.
+        instances: [{ id: 'web-1', attributes: { AWS_INSTANCE_IPV4: '127.0.0.1', AWS_INSTANCE_PORT: 9 } }],
+      },
+    ] as const;
+    const { reset, endpoint } = await started({
+      config: { namespaces: [{ name: 'shop.internal', type: 'DNS_PUBLIC', services }] },
+      settings: { healthIntervalMs: 20 },
+      log: (line) => lines.push(JSON.parse(line).msg),
+    });
+    const verdicts = () => lines.filter((line) => line.includes('web-1 is'));
+    const isDown = 'web: web-1 is UNHEALTHY (connect ECONNREFUSED, 3 in a row)';
+    for (let round = 1; round <= 3; round++) {
+      await waitFor('a verdict', () => (verdicts().length === round ? true : null));
+      // The count goes on meanwhile.
+      for (let i = 0; i < 20; i++) await fetch(`${endpoint}/healthz`);
+      await reset();
+    }
+    expect(verdicts().slice(0, 3)).toEqual([isDown, isDown, isDown]);
   });
 });
 

@@ -182,7 +182,7 @@ describe('a reset', () => {
     expect(overrides).toHaveLength(1);
   });
 
-  it.each(Array.from({ length: 40 }, (_, seed) => seed + 1))('undoes any calls (seed %i)', async (seed) => {
+  it.each(Array.from({ length: 25 }, (_, seed) => seed + 1))('undoes any calls (seed %i)', async (seed) => {
     const fresh = await openRegistry();
     await apply(fresh.registry, CONTENT);
     const { registry, clock, reopen } = await openRegistry();
