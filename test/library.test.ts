@@ -1,9 +1,12 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ServiceDiscoveryServiceException } from '@aws-sdk/client-servicediscovery';
 import { type Cloudmapd, type Config, type StartOptions, start } from 'cloudmapd';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { loadConfiguration } from '../src/config.ts';
+import { parseYaml } from '../src/declared/yaml.ts';
 import { readOptions } from '../src/library-options.ts';
 import { askUdp, buildQuery, dig } from './support/dns.ts';
 import { Api } from './support/journey-api.ts';
@@ -152,6 +155,24 @@ describe('a test that', () => {
 });
 
 describe('options', () => {
+  it('take what stands in a file', () => {
+    const file = join(ROOT, 'config/cloudmapd.example.yaml');
+    const config = parseYaml(file, readFileSync(file, 'utf8')).value as Config;
+    const { content, settings } = readOptions({
+      config,
+      seed: 7,
+      settings: { upstreams: ['10.0.0.1', '10.0.0.2:54'] },
+    });
+    expect(content).toEqual(loadConfiguration({ config: file }, {}).content);
+    expect(settings).toMatchObject({
+      ...{ store: 'memory', seed: 7, faults: true, http: [{ address: '127.0.0.1', port: 0 }] },
+      upstreams: [
+        { address: '10.0.0.1', port: 53 },
+        { address: '10.0.0.2', port: 54 },
+      ],
+    });
+  });
+
   it.each<[string, object, string]>([
     ['an option that there is not', { seeds: 1 }, '"seeds" is no option of start(): config, seed, settings, log are'],
     ['a setting that there is not', { settings: { colour: 'red' } }, 'settings: "colour" is no setting'],

@@ -7,6 +7,15 @@ import { equalNames, NameView } from '../wire/names.ts';
 const KINDS = ['drop', 'servfail', 'truncate'] as const;
 export type FaultKind = (typeof KINDS)[number];
 
+/** A query that waits. */
+export interface HeldQuery {
+  readonly delayMs: number;
+  /** What becomes of it then; null: it is answered. */
+  readonly kind: FaultKind | null;
+  /** Whether names outside our zones are looked up for whoever sent it. */
+  readonly mayRecurse: boolean;
+}
+
 export class FaultTable {
   /** While it is 0 there is nothing to find. */
   size = 0;

@@ -4,8 +4,9 @@ import type { Outcome, Resolver } from '../resolver/resolver.ts';
 import { MAX_MESSAGE_BYTES, RCODE } from '../wire/header.ts';
 import type { Client } from './clients.ts';
 import { FIXED_ERRORS } from './extended-error.ts';
+import type { HeldQuery } from './faults.ts';
 import type { Told } from './outside.ts';
-import { DROP, FORWARD, type HeldQuery, type Responder } from './respond.ts';
+import { DROP, FORWARD, type Responder } from './respond.ts';
 
 export interface Relay {
   /**

@@ -32,7 +32,7 @@ import { FLAG, HEADER_BYTES, POINTER, RCODE, TYPE } from '../wire/header.ts';
 import { NameView } from '../wire/names.ts';
 import type { Client } from './clients.ts';
 import { FIXED_ERRORS, type FixedError } from './extended-error.ts';
-import { type FaultKind, FaultTable } from './faults.ts';
+import { type FaultKind, FaultTable, type HeldQuery } from './faults.ts';
 import { OUTCOME } from './outcome.ts';
 import { ASK, GO_ON, Outside, type Told, type Wanted } from './outside.ts';
 import { ReplyWriter } from './reply-writer.ts';
@@ -68,15 +68,6 @@ export interface ResponderOptions {
 }
 
 const NO_TELLINGS: readonly Told[] = [];
-
-/** A query that an injected fault delays. */
-export interface HeldQuery {
-  readonly delayMs: number;
-  /** What becomes of it then; null: it is answered. */
-  readonly kind: FaultKind | null;
-  /** Whether names outside our zones are looked up for whoever sent it. */
-  readonly mayRecurse: boolean;
-}
 
 export class Responder {
   readonly #zones: ZoneSet;
@@ -137,6 +128,7 @@ export class Responder {
   ): number {
     this.#local = local;
     this.outcome = OUTCOME.error;
+    this.#held = null;
     const rcode = this.#screen.read(query, length, overTcp);
     if (rcode === SCREEN_DROP) return DROP;
     this.#writer.begin(query, reply);

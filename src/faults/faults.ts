@@ -63,9 +63,14 @@ export class Faults {
     this.#random = createRandom(options.seed);
   }
 
-  /** Those in force, oldest first. @throws FaultsOffError */
+  /** @returns those in force, oldest first; @throws FaultsOffError */
   list(): Fault[] {
     this.#requireOn();
+    return this.inForce();
+  }
+
+  /** Oldest first; none where they are off. */
+  inForce(): Fault[] {
     const now = this.#options.clock();
     return [...this.#faults.values()].filter((fault) => isInForce(fault, now));
   }
@@ -170,7 +175,7 @@ export class Faults {
 
 /**
  * The faults that a query for the name and type would meet, of those given: for whoever explains an answer.
- * @param faults what `Faults.list` gives
+ * @param faults what `Faults.inForce` gives
  * @param name as text, in any case, with or without its ending dot
  * @param type such as `A`, `TYPE65` or its number
  * @param now epoch ms

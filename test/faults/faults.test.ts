@@ -121,6 +121,7 @@ describe('faults', () => {
     await expect(faults.add({ dns: web })).rejects.toThrow(FaultsOffError);
     await expect(faults.remove('fault-1')).rejects.toThrow(/CLOUDMAPD_FAULTS/);
     expect(() => faults.list()).toThrow(FaultsOffError);
+    expect(faults.inForce()).toEqual([]);
     expect(await faults.clear()).toBe(0);
   });
 
