@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { compileFunction, createContext } from 'node:vm';
 import { ServiceDiscoveryServiceException } from '@aws-sdk/client-servicediscovery';
 import { type Cloudmapd, type Config, type StartOptions, start } from 'cloudmapd';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -151,6 +153,26 @@ describe('a test that', () => {
     });
     await expect(faults.add({ api: { operation: 'None', fault: 'fail' } })).rejects.toThrow('"None" is no operation');
     await reset();
+  });
+});
+
+describe('a test runner that', () => {
+  it('has a `require` of its own, and no `import`, as jest has: what is loaded is loaded as by Node', async () => {
+    const file = join(ROOT, 'library/index.cjs');
+    const outside = createRequire(file);
+    class OwnModule extends outside('node:module').Module {
+      static createRequire(): never {
+        throw new Error('ES modules cannot be loaded here');
+      }
+    }
+    const inside = (name: string): unknown => (name === 'node:module' ? OwnModule : outside(name));
+    const names = ['require', 'exports', '__filename', '__dirname'];
+    const run = compileFunction(readFileSync(file, 'utf8'), names, { parsingContext: createContext() });
+    const exports = {} as { start: typeof start };
+    run(inside, exports, file, join(file, '..'));
+    const cloudmap = await exports.start({ config: shop() });
+    running.push(cloudmap);
+    expect((await dig(cloudmap.dns.port, 'web.shop.internal', 'A')).answer).toHaveLength(3);
   });
 });
 
