@@ -65,6 +65,10 @@ export interface ResponderOptions {
   readonly maxTtlSeconds?: number | null;
   /** Epoch ms; default: the system's. */
   readonly clock?: (() => number) | undefined;
+  /** Default: none, until some are put into it. */
+  readonly faults?: FaultTable | undefined;
+  /** Whether injected delays are waited for; where not, what comes after them comes at once. */
+  readonly isDelayed?: boolean | undefined;
 }
 
 const NO_TELLINGS: readonly Told[] = [];
@@ -84,7 +88,8 @@ export class Responder {
   outcome = OUTCOME.error;
 
   /** What queries meet in place of an answer, when they have just come. */
-  readonly faults = new FaultTable();
+  readonly #faults: FaultTable;
+  readonly #isDelayed: boolean;
   #held: HeldQuery | null = null;
 
   // Of the reply being written.
@@ -98,7 +103,10 @@ export class Responder {
   readonly #chainBytes: (Uint8Array | null)[] = Array.from({ length: MAX_CHAIN }, () => null);
   readonly #chainSets = new Int32Array(MAX_CHAIN);
 
-  constructor({ zones, locals, random, resolver, tails, maxTtlSeconds = null, clock = Date.now }: ResponderOptions) {
+  constructor(options: ResponderOptions) {
+    const { zones, locals, random, resolver, tails, maxTtlSeconds = null, clock = Date.now } = options;
+    this.#faults = options.faults ?? new FaultTable();
+    this.#isDelayed = options.isDelayed ?? true;
     this.#zones = zones;
     this.#locals = locals;
     this.#selection = new Selection(random);
@@ -140,7 +148,7 @@ export class Responder {
       return this.#refusal(RCODE.REFUSED, FIXED_ERRORS.loop);
     }
     // What comes from the relay has met them before.
-    if (this.faults.size > 0 && tellings === NO_TELLINGS) {
+    if (this.#faults.size > 0 && tellings === NO_TELLINGS) {
       const end = this.#fault(query, overTcp, client);
       if (end !== NO_FAULT) return end;
     }
@@ -182,13 +190,13 @@ export class Responder {
 
   /** @returns the reply's length, DROP, FORWARD with `#held` set, or NO_FAULT */
   #fault(query: Uint8Array, overTcp: boolean, client: Client): number {
-    const { faults } = this;
+    const faults = this.#faults;
     if (!faults.find(query, this.#screen.qname, this.#screen.qtype, this.#clock())) return NO_FAULT;
     // Over TCP there is nothing to ask again by.
     const kind = faults.kind === 'truncate' && overTcp ? null : faults.kind;
     this.outcome = OUTCOME.fault;
     if (kind === 'drop') return DROP;
-    if (faults.delayMs > 0) {
+    if (faults.delayMs > 0 && this.#isDelayed) {
       this.#held = { delayMs: faults.delayMs, kind, mayRecurse: client.mayRecurse() };
       return FORWARD;
     }

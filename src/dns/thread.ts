@@ -9,6 +9,7 @@ import type { FromThread, ListenAddress, ThreadOptions, ToThread } from '../answ
 import { ZoneSet } from '../answers/zone-set.ts';
 import { Resolver } from '../resolver/resolver.ts';
 import { Clients } from './clients.ts';
+import { FaultTable } from './faults.ts';
 import { isWildcardAddress } from './local-address.ts';
 import { holdTcp, insist } from './port-claim.ts';
 import { createRelay } from './relay.ts';
@@ -41,6 +42,7 @@ const resolver = new Resolver(
   { onLoop: ({ address, port }, names, isLoop) => tell({ kind: 'loop', upstream: { address, port }, names, isLoop }) },
   options.siblings && { ...options.siblings, onProbe: (nonce) => tell({ kind: 'probe-heard', nonce }) },
 );
+const faults = new FaultTable();
 const responder = new Responder({
   zones,
   locals,
@@ -48,6 +50,7 @@ const responder = new Responder({
   resolver,
   tails: options.localTails,
   maxTtlSeconds: options.maxTtlSeconds,
+  faults,
 });
 const relay = createRelay(responder, resolver);
 const clients = new Clients(options.clients);
@@ -75,7 +78,7 @@ port.on('message', (message: ToThread) => {
       tell({ kind: 'flushed', sequence: message.sequence, count: resolver.flush(message.name, message.isBelow) });
       break;
     case 'faults':
-      responder.faults.set(message.faults, options.seed);
+      faults.set(message.faults, options.seed);
       tell({ kind: 'ack', sequence: message.sequence });
       break;
     case 'reset':

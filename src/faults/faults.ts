@@ -192,6 +192,17 @@ export function findDnsFaults(faults: readonly Fault[], name: string, type: stri
   });
 }
 
+/** In a few words, such as `SERVFAIL` or `a delay of 200 ms, for 30 of 100 queries`. */
+export function describeDnsFault({ fault, delayMs, percent }: DnsFault): string {
+  const what = {
+    servfail: 'SERVFAIL',
+    drop: 'no reply',
+    truncate: 'TC over UDP',
+    delay: `a delay of ${delayMs} ms`,
+  }[fault];
+  return percent === 100 ? what : `${what}, for ${percent} of 100 queries`;
+}
+
 function plainName(name: string): string {
   return name.toLowerCase().replace(/\.$/, '');
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { InjectedFault } from '../../src/answers/thread-protocol.ts';
 import { FaultTable } from '../../src/dns/faults.ts';
-import { FaultError, Faults, FaultsOffError, findDnsFaults } from '../../src/faults/faults.ts';
+import { describeDnsFault, FaultError, Faults, FaultsOffError, findDnsFaults } from '../../src/faults/faults.ts';
 import { HEADER_BYTES, TYPE } from '../../src/wire/header.ts';
 import { NameView } from '../../src/wire/names.ts';
 import { buildQuery } from '../support/dns.ts';
@@ -209,6 +209,16 @@ describe('which faults a query meets', () => {
       expect(at(NOW + 9999)).toEqual(met);
       expect(at(NOW + 10_000)).toEqual([]);
     }
+  });
+
+  it('is told in a few words', async () => {
+    const { faults } = open();
+    for (const fault of ['servfail', 'drop', 'truncate']) await faults.add({ dns: { ...web, fault } });
+    await faults.add({ dns: { ...web, fault: 'delay', delayMs: 200, percent: 30 } });
+    const found = findDnsFaults(faults.inForce(), 'web.shop.internal', 'A', NOW);
+    expect(found.map(({ dns }) => dns && describeDnsFault(dns))).toEqual([
+      ...['SERVFAIL', 'no reply', 'TC over UDP', 'a delay of 200 ms, for 30 of 100 queries'],
+    ]);
   });
 
   it('of several: the longest delay, and the worst of the others', async () => {
