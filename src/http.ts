@@ -4,19 +4,23 @@ import { type DnsReport, registerDns } from './admin/dns.ts';
 import { registerEvents } from './admin/events.ts';
 import { registerExplain } from './admin/explain.ts';
 import { registerExport } from './admin/export.ts';
+import { registerFaults } from './admin/faults.ts';
 import { registerFlush } from './admin/flush.ts';
 import { registerImport } from './admin/import.ts';
 import { registerInfo } from './admin/info.ts';
 import { type Readiness, registerProbes } from './admin/probes.ts';
+import { registerReset } from './admin/reset.ts';
 import type { Outside } from './api/action.ts';
 import { type HttpListeners, listenHttp } from './api/listen.ts';
 import { createApp } from './api/server.ts';
 import { createThrottle } from './api/throttle.ts';
-import { registerApi } from './api/wire.ts';
+import { ACTIONS, registerApi } from './api/wire.ts';
 import type { Settings } from './config.ts';
+import type { Faults } from './faults/faults.ts';
 import type { Log } from './log.ts';
 import type { Publisher } from './publish/publisher.ts';
 import type { Registry } from './registry/registry.ts';
+import type { ResetReport } from './reset.ts';
 import { storeFile } from './store/open.ts';
 import type { Store } from './store/store.ts';
 
@@ -29,12 +33,18 @@ export interface Served {
   /** Null while it is not open. */
   store(): Store | null;
   dns(hasTrials: boolean): Promise<DnsReport>;
+  faults(): Faults | null;
+  /** Null while the state is not loaded. */
+  reset(): Promise<ResetReport> | null;
 }
+
+/** Names of the API's operations. */
+export const OPERATIONS: ReadonlySet<string> = new Set(ACTIONS.keys());
 
 /** Binds every address and serves there. @throws HttpBindError; then none stays bound */
 export async function serveHttp(
   settings: Settings,
-  { registry, publisher, readiness, store, dns }: Served,
+  { registry, publisher, readiness, store, dns, faults, reset }: Served,
   outside: Outside,
   clock: () => number,
   log: Log,
@@ -45,7 +55,8 @@ export async function serveHttp(
     ['DiscoverInstances', createThrottle(settings.quotaDiscoverInstances, clock)],
     ['DiscoverInstancesRevision', createThrottle(settings.quotaDiscoverInstancesRevision, clock)],
   ]);
-  registerApi(app, registry, throttles, outside, log);
+  const disturb = (operation: string) => faults()?.disturb(operation) ?? null;
+  registerApi(app, registry, throttles, outside, log, undefined, disturb);
   registerProbes(app, readiness);
   registerFlush(app, publisher);
   registerExport(app, registry);
@@ -56,6 +67,8 @@ export async function serveHttp(
   });
   registerImport(app, registry, outside.ec2);
   registerBackup(app, store);
+  registerReset(app, reset);
+  registerFaults(app, faults);
   registerInfo(app, settings.store, storeFile(settings.store, settings.dataDir));
   registerDns(app, dns);
   const endEvents = registerEvents(app, registry, clock);

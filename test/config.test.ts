@@ -84,6 +84,7 @@ describe('settings', () => {
       quotaDiscoverInstances: 0,
       quotaDiscoverInstancesRevision: 0,
       allowPrivateHealthChecks: false,
+      faults: false,
       ec2Endpoint: undefined,
       log: 'info',
     });
@@ -132,6 +133,7 @@ describe('settings', () => {
     quotaDiscoverInstances: ['0', '2', '3'],
     quotaDiscoverInstancesRevision: ['0', '2', '3'],
     allowPrivateHealthChecks: ['true', 'false', 'true'],
+    faults: ['true', 'false', 'true'],
     ec2Endpoint: ['http://127.0.0.1:4566', 'https://ec2.example', 'http://localhost:1'],
     log: ['debug', 'warn', 'error'],
   };
@@ -227,6 +229,7 @@ const BAD: Record<string, readonly string[]> = {
   quotaDiscoverInstances: ['-1', '0.5'],
   quotaDiscoverInstancesRevision: ['-1', 'x'],
   allowPrivateHealthChecks: ['yes', '1', 'TRUE'],
+  faults: ['on', 'yes', '1'],
   ec2Endpoint: ['127.0.0.1:4566', 'ec2', 'ftp://ec2.example'],
   log: ['verbose', 'INFO'],
 };

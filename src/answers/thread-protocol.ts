@@ -48,6 +48,22 @@ export interface Siblings {
   readonly loopKey: Uint8Array;
 }
 
+/** What queries for a name are to meet instead of an answer. */
+export interface InjectedFault {
+  /** Lower case, in wire form. */
+  readonly name: Uint8Array;
+  /** Null: all types. */
+  readonly type: number | null;
+  /** Names below it too. */
+  readonly isBelow: boolean;
+  readonly kind: 'servfail' | 'delay' | 'drop' | 'truncate';
+  readonly delayMs: number;
+  /** Of a hundred queries, by chance. */
+  readonly percent: number;
+  /** Epoch ms; null: it does not end by itself. */
+  readonly untilMs: number | null;
+}
+
 /** Given to a thread when it starts. */
 export interface ThreadOptions {
   readonly listen: readonly ListenAddress[];
@@ -142,6 +158,10 @@ export type ToThread =
   | { kind: 'flush'; sequence: number; name: string | null; isBelow: boolean }
   /** For `explain`. */
   | { kind: 'try'; sequence: number; trial: TrialQuery }
+  /** What upstreams have said is forgotten, and answers are mixed as from the start. */
+  | { kind: 'reset'; sequence: number }
+  /** In place of those before. */
+  | { kind: 'faults'; sequence: number; faults: readonly InjectedFault[] }
   /** @see LoopWatch.heard */
   | { kind: 'probe-heard'; nonce: string }
   | { kind: 'close' };

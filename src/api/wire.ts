@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import type { Log } from '../log.ts';
 import { ServiceError } from '../registry/errors.ts';
 import { isStoreFailure, type Registry } from '../registry/registry.ts';
-import type { Action, Outside } from './action.ts';
+import type { Action, Disturbance, Outside } from './action.ts';
 import { discoveryActions } from './actions/discovery.ts';
 import { instanceActions } from './actions/instances.ts';
 import { namespaceActions } from './actions/namespaces.ts';
@@ -48,6 +48,7 @@ export const MAX_CALLS = 10_000;
  * Serves the API at `POST /`.
  * @param registry the registry, or null while the state is not loaded
  * @param outside what handlers may ask besides the registry
+ * @param disturb what fault a call of the operation meets; null: none
  * @param throttles by wire name, each called before its action is carried out and throwing where there were too many
  * @param maxCalls so many may be under way at once
  */
@@ -58,6 +59,7 @@ export function registerApi(
   outside: Outside,
   log: Log,
   maxCalls = MAX_CALLS,
+  disturb: (operation: string) => Disturbance | null = () => null,
 ): void {
   let underWay = 0;
   // Clients send the API's own content type, curl sends a form's: the body is read as JSON whatever it is called.
@@ -75,6 +77,8 @@ export function registerApi(
     }
     underWay++;
     try {
+      const disturbance = disturb(name);
+      if (disturbance !== null) await meet(disturbance);
       return send(reply, 200, await action.handle(input, loaded, outside));
     } finally {
       underWay--;
@@ -106,6 +110,14 @@ export function registerApi(
       new ProtocolError('InternalFailure', 500, 'The request could not be carried out; the log says why.'),
     );
   });
+}
+
+/** @throws ServiceError, ProtocolError: what the fault makes of the call */
+async function meet({ outcome, wait }: Disturbance): Promise<void> {
+  await wait();
+  const message = 'A fault is injected here (/admin/faults); nothing was changed.';
+  if (outcome === 'throttle') throw new ServiceError('RequestLimitExceeded', message);
+  if (outcome === 'fail') throw new ProtocolError('InternalFailure', 500, message);
 }
 
 function pickAction(target: string | string[] | undefined): { name: string; action: Action } {

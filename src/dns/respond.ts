@@ -32,6 +32,7 @@ import { FLAG, HEADER_BYTES, POINTER, RCODE, TYPE } from '../wire/header.ts';
 import { NameView } from '../wire/names.ts';
 import type { Client } from './clients.ts';
 import { FIXED_ERRORS, type FixedError } from './extended-error.ts';
+import { type FaultKind, FaultTable, type HeldQuery } from './faults.ts';
 import { OUTCOME } from './outcome.ts';
 import { ASK, GO_ON, Outside, type Told, type Wanted } from './outside.ts';
 import { ReplyWriter } from './reply-writer.ts';
@@ -42,6 +43,9 @@ import type { LocalTails } from './special-use.ts';
 export const DROP = 0;
 /** `respond`: an upstream has to be asked. */
 export const FORWARD = ASK;
+
+/** `#fault`: the query is answered as ever. */
+const NO_FAULT = -3;
 
 /** A chain of CNAMEs longer than this is a loop, or might as well be. */
 const MAX_CHAIN = 16;
@@ -61,6 +65,10 @@ export interface ResponderOptions {
   readonly maxTtlSeconds?: number | null;
   /** Epoch ms; default: the system's. */
   readonly clock?: (() => number) | undefined;
+  /** Default: none, until some are put into it. */
+  readonly faults?: FaultTable | undefined;
+  /** Whether injected delays are waited for; where not, what comes after them comes at once. */
+  readonly isDelayed?: boolean | undefined;
 }
 
 const NO_TELLINGS: readonly Told[] = [];
@@ -79,6 +87,11 @@ export class Responder {
   /** Where the reply came from that `respond` or `refuse` has just made: a number of OUTCOME. */
   outcome = OUTCOME.error;
 
+  /** What queries meet in place of an answer, when they have just come. */
+  readonly #faults: FaultTable;
+  readonly #isDelayed: boolean;
+  #held: HeldQuery | null = null;
+
   // Of the reply being written.
   #flags = 0;
   #drawn = 0;
@@ -90,7 +103,10 @@ export class Responder {
   readonly #chainBytes: (Uint8Array | null)[] = Array.from({ length: MAX_CHAIN }, () => null);
   readonly #chainSets = new Int32Array(MAX_CHAIN);
 
-  constructor({ zones, locals, random, resolver, tails, maxTtlSeconds = null, clock = Date.now }: ResponderOptions) {
+  constructor(options: ResponderOptions) {
+    const { zones, locals, random, resolver, tails, maxTtlSeconds = null, clock = Date.now } = options;
+    this.#faults = options.faults ?? new FaultTable();
+    this.#isDelayed = options.isDelayed ?? true;
     this.#zones = zones;
     this.#locals = locals;
     this.#selection = new Selection(random);
@@ -120,6 +136,7 @@ export class Responder {
   ): number {
     this.#local = local;
     this.outcome = OUTCOME.error;
+    this.#held = null;
     const rcode = this.#screen.read(query, length, overTcp);
     if (rcode === SCREEN_DROP) return DROP;
     this.#writer.begin(query, reply);
@@ -130,7 +147,31 @@ export class Responder {
       this.outcome = OUTCOME.refused;
       return this.#refusal(RCODE.REFUSED, FIXED_ERRORS.loop);
     }
+    // What comes from the relay has met them before.
+    if (this.#faults.size > 0 && tellings === NO_TELLINGS) {
+      const end = this.#fault(query, overTcp, client);
+      if (end !== NO_FAULT) return end;
+    }
     return this.#answer(query, reply, client, tellings);
+  }
+
+  /** When `respond` has said FORWARD: whether it was for a delay; null: upstreams are to be asked. Taken at once. */
+  takeHeld(): HeldQuery | null {
+    const held = this.#held;
+    this.#held = null;
+    return held;
+  }
+
+  /** A reply as the fault makes it, to a query that was screened before. @returns the reply's length */
+  fault(query: Uint8Array, reply: Uint8Array, overTcp: boolean, kind: FaultKind): number {
+    this.#screen.read(query, query.length, overTcp);
+    this.#writer.begin(query, reply);
+    return this.#carryOut(kind);
+  }
+
+  /** From now on. */
+  drawBy(random: Random): void {
+    this.#selection.random = random;
   }
 
   /** What the upstreams are to be asked when `respond` says FORWARD. Taken at once: it is of the query just screened. */
@@ -145,6 +186,29 @@ export class Responder {
     this.#screen.read(query, query.length, overTcp);
     this.#writer.begin(query, reply);
     return this.#refusal(rcode, error);
+  }
+
+  /** @returns the reply's length, DROP, FORWARD with `#held` set, or NO_FAULT */
+  #fault(query: Uint8Array, overTcp: boolean, client: Client): number {
+    const faults = this.#faults;
+    if (!faults.find(query, this.#screen.qname, this.#screen.qtype, this.#clock())) return NO_FAULT;
+    // Over TCP there is nothing to ask again by.
+    const kind = faults.kind === 'truncate' && overTcp ? null : faults.kind;
+    this.outcome = OUTCOME.fault;
+    if (kind === 'drop') return DROP;
+    if (faults.delayMs > 0 && this.#isDelayed) {
+      this.#held = { delayMs: faults.delayMs, kind, mayRecurse: client.mayRecurse() };
+      return FORWARD;
+    }
+    return kind === null ? NO_FAULT : this.#carryOut(kind);
+  }
+
+  #carryOut(kind: FaultKind): number {
+    this.outcome = OUTCOME.fault;
+    this.#writer.error.setFixed(FIXED_ERRORS.fault);
+    return kind === 'truncate'
+      ? this.#writer.finishEmpty(RCODE.NOERROR, FLAG.TC)
+      : this.#writer.finishEmpty(RCODE.SERVFAIL, 0);
   }
 
   #refusal(rcode: number, error: FixedError | null): number {

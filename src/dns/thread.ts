@@ -9,6 +9,7 @@ import type { FromThread, ListenAddress, ThreadOptions, ToThread } from '../answ
 import { ZoneSet } from '../answers/zone-set.ts';
 import { Resolver } from '../resolver/resolver.ts';
 import { Clients } from './clients.ts';
+import { FaultTable } from './faults.ts';
 import { isWildcardAddress } from './local-address.ts';
 import { holdTcp, insist } from './port-claim.ts';
 import { createRelay } from './relay.ts';
@@ -42,8 +43,9 @@ const resolver = new Resolver(
   { onLoop: ({ address, port }, names, isLoop) => tell({ kind: 'loop', upstream: { address, port }, names, isLoop }) },
   options.siblings && { ...options.siblings, onProbe: (nonce) => tell({ kind: 'probe-heard', nonce }) },
 );
+const faults = new FaultTable();
 const answering = { zones, locals, resolver, tails: options.localTails, maxTtlSeconds: options.maxTtlSeconds };
-const responder = new Responder({ ...answering, random: createRandom(options.seed) });
+const responder = new Responder({ ...answering, random: createRandom(options.seed), faults });
 const relay = createRelay(responder, resolver);
 const clients = new Clients(options.clients);
 const trials = new Trials({ ...answering, clients, seed: options.seed, singleLabel: options.forwarding.singleLabel });
@@ -72,6 +74,14 @@ port.on('message', (message: ToThread) => {
       break;
     case 'try':
       trials.run(message.trial, (trial) => tell({ kind: 'tried', sequence: message.sequence, trial }));
+      break;
+    case 'faults':
+      faults.set(message.faults, options.seed);
+      tell({ kind: 'ack', sequence: message.sequence });
+      break;
+    case 'reset':
+      responder.drawBy(createRandom(options.seed));
+      tell({ kind: 'flushed', sequence: message.sequence, count: resolver.flush(null, false) });
       break;
     case 'probe-heard':
       resolver.loops.heard(message.nonce);

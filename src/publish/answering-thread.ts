@@ -2,6 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import type {
   FromThread,
+  InjectedFault,
   ListenAddress,
   LoopNames,
   ThreadOptions,
@@ -95,7 +96,8 @@ export class AnsweringThread {
    * @throws BindError, SocketsError, ThreadLostError
    */
   static async start(options: ThreadOptions): Promise<StartedThread> {
-    const worker = new Worker(ENTRY, { workerData: options, name: 'dns' });
+    // What the process was started with is for whoever started it: a test runner's preloads, or `--input-type`.
+    const worker = new Worker(ENTRY, { workerData: options, name: 'dns', execArgv: [] });
     const thread = new AnsweringThread(worker);
     const bound = new Promise<Extract<FromThread, { kind: 'bound' }>>((resolve, reject) => {
       worker.on('message', (message: FromThread) => {
@@ -161,6 +163,12 @@ export class AnsweringThread {
     return reply.trial;
   }
 
+  /** Has what upstreams have said forgotten, and answers mixed as from the start. @returns how many; @throws ThreadLostError */
+  async reset(sequence: number, timeoutMs: number): Promise<number> {
+    const reply = await this.#ask(sequence, { kind: 'reset', sequence }, timeoutMs);
+    return reply.kind === 'flushed' ? reply.count : 0;
+  }
+
   /**
    * Sends a delta.
    * @param isHandedOver the caller has no more use for it: its memory is the thread's from then on, where it is all there is
@@ -180,6 +188,11 @@ export class AnsweringThread {
   /** @returns when the thread answers by them; @throws ThreadLostError where it ends or takes too long */
   async setLocalNames(sequence: number, delta: Uint8Array, timeoutMs: number): Promise<void> {
     await this.#ask(sequence, { kind: 'local-names', sequence, delta }, timeoutMs);
+  }
+
+  /** @returns when queries meet these alone; @throws ThreadLostError where it ends or takes too long */
+  async setFaults(sequence: number, faults: readonly InjectedFault[], timeoutMs: number): Promise<void> {
+    await this.#ask(sequence, { kind: 'faults', sequence, faults }, timeoutMs);
   }
 
   async #ask(sequence: number, message: ToThread, timeoutMs: number, transfer?: ArrayBuffer[]): Promise<Reply> {

@@ -4,7 +4,14 @@
  */
 import { isIP } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { ListenAddress, LoopNames, SocketKind, Trial, TrialQuery } from '../answers/thread-protocol.ts';
+import type {
+  InjectedFault,
+  ListenAddress,
+  LoopNames,
+  SocketKind,
+  Trial,
+  TrialQuery,
+} from '../answers/thread-protocol.ts';
 import { type AnsweringThread, ThreadLostError } from './answering-thread.ts';
 import { News } from './news.ts';
 import { type PoolOptions, ThreadPool } from './thread-pool.ts';
@@ -40,6 +47,7 @@ export class Publisher {
   readonly #supplying = new Set<Promise<void>>();
   /** Those that came after the start; null: none did. */
   #localNames: Uint8Array | null = null;
+  #faults: readonly InjectedFault[] = [];
   #sequence = 0;
   #lastLoss: unknown = null;
   /** For a thread that answers. */
@@ -165,11 +173,26 @@ export class Publisher {
     await Promise.all(this.threads.map((thread) => this.#tellLocalNames(thread, names)));
   }
 
+  /** In place of those before. Resolves when queries meet these alone; never rejects. */
+  async setFaults(faults: readonly InjectedFault[]): Promise<void> {
+    this.#faults = faults;
+    await Promise.all(this.threads.map((thread) => this.#tellFaults(thread, faults)));
+  }
+
   /** Has upstreams' answers forgotten. @param name null: all; @returns how many answers, of all threads */
-  async flush(name: string | null, isBelow: boolean): Promise<number> {
+  flush(name: string | null, isBelow: boolean): Promise<number> {
+    return this.#forget((thread) => thread.flush(++this.#sequence, name, isBelow, timeoutOf(thread)));
+  }
+
+  /** Has all of them forgotten, and answers mixed as from the start. @returns how many, of all threads */
+  reset(): Promise<number> {
+    return this.#forget((thread) => thread.reset(++this.#sequence, timeoutOf(thread)));
+  }
+
+  async #forget(ask: (thread: AnsweringThread) => Promise<number>): Promise<number> {
     const counts = await Promise.all(
       this.threads.map((thread) =>
-        thread.flush(++this.#sequence, name, isBelow, timeoutOf(thread)).catch((error) => {
+        ask(thread).catch((error) => {
           // Whoever replaces it has nothing to forget.
           this.#lose(thread, error);
           return 0;
@@ -210,10 +233,19 @@ export class Publisher {
     }
   }
 
+  async #tellFaults(thread: AnsweringThread, faults: readonly InjectedFault[]): Promise<void> {
+    try {
+      await thread.setFaults(++this.#sequence, faults, timeoutOf(thread));
+    } catch (error) {
+      this.#lose(thread, error);
+    }
+  }
+
   /** Fills a thread that replaces a lost one; before the first `fill` there is nothing that it could have missed. */
   #supplyLater(thread: AnsweringThread): void {
     // In front of what it is filled with: until it is, it answers nothing.
     if (this.#localNames !== null) void this.#tellLocalNames(thread, this.#localNames);
+    if (this.#faults.length > 0) void this.#tellFaults(thread, this.#faults);
     if (this.#takeSnapshot === null || this.#isClosing) return;
     // Up to the first chunk at once: no delta may come in front of it.
     this.#supply([thread], this.#takeSnapshot).catch((error) => this.#lose(thread, error));
