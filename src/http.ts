@@ -4,18 +4,21 @@ import { registerExport } from './admin/export.ts';
 import { registerFlush } from './admin/flush.ts';
 import { registerImport } from './admin/import.ts';
 import { registerInfo } from './admin/info.ts';
+import { registerMetrics } from './admin/metrics.ts';
 import { type Readiness, registerProbes } from './admin/probes.ts';
 import type { Outside } from './api/action.ts';
 import { type HttpListeners, listenHttp } from './api/listen.ts';
 import { createApp } from './api/server.ts';
 import { createThrottle } from './api/throttle.ts';
-import { registerApi } from './api/wire.ts';
+import { observeCalls, registerApi } from './api/wire.ts';
 import type { Settings } from './config.ts';
+import { OUTCOMES } from './dns/outcome.ts';
 import type { Log } from './log.ts';
 import type { Publisher } from './publish/publisher.ts';
 import type { Registry } from './registry/registry.ts';
 import { storeFile } from './store/open.ts';
 import type { Store } from './store/store.ts';
+import type { DaemonMeters } from './telemetry/daemon-meters.ts';
 
 /** What is served, as far as it is there yet; each is asked at every request. */
 export interface Served {
@@ -25,12 +28,13 @@ export interface Served {
   readiness(): Readiness;
   /** Null while it is not open. */
   store(): Store | null;
+  readonly meters: DaemonMeters;
 }
 
 /** Binds every address and serves there. @throws HttpBindError; then none stays bound */
 export function serveHttp(
   settings: Settings,
-  { registry, publisher, readiness, store }: Served,
+  { registry, publisher, readiness, store, meters }: Served,
   outside: Outside,
   clock: () => number,
   log: Log,
@@ -41,6 +45,10 @@ export function serveHttp(
     ['DiscoverInstances', createThrottle(settings.quotaDiscoverInstances, clock)],
     ['DiscoverInstancesRevision', createThrottle(settings.quotaDiscoverInstancesRevision, clock)],
   ]);
+  observeCalls(app, ({ operation, error, seconds }) => {
+    meters.calls.add([operation, error]);
+    meters.callSeconds.add([operation], seconds);
+  });
   registerApi(app, registry, throttles, outside, log);
   registerProbes(app, readiness);
   registerFlush(app, publisher);
@@ -48,5 +56,7 @@ export function serveHttp(
   registerImport(app, registry, outside.ec2);
   registerBackup(app, store);
   registerInfo(app, settings.store, storeFile(settings.store, settings.dataDir));
+  const { cacheBytes: cacheLimitBytes } = settings;
+  registerMetrics(app, { registry, publisher, meters, outcomes: OUTCOMES, cacheLimitBytes });
   return listenHttp(app, settings.http);
 }

@@ -26,6 +26,7 @@ import { type Random, Selection } from '../answers/selection.ts';
 import type { Zone } from '../answers/zone.ts';
 import type { Lookup, ZoneSet } from '../answers/zone-set.ts';
 import type { Resolver } from '../resolver/resolver.ts';
+import type { QueryCounters } from '../telemetry/query-counters.ts';
 import { copyBytes, readU16, writeU16 } from '../wire/bytes.ts';
 import { EXTENDED_ERROR } from '../wire/edns.ts';
 import { FLAG, HEADER_BYTES, POINTER, RCODE, TYPE } from '../wire/header.ts';
@@ -34,6 +35,7 @@ import type { Client } from './clients.ts';
 import { FIXED_ERRORS, type FixedError } from './extended-error.ts';
 import { OUTCOME } from './outcome.ts';
 import { ASK, GO_ON, Outside, type Told, type Wanted } from './outside.ts';
+import { QueryMeter } from './query-meter.ts';
 import { ReplyWriter } from './reply-writer.ts';
 import { SCREEN_DROP, Screen } from './screen.ts';
 import type { LocalTails } from './special-use.ts';
@@ -61,6 +63,8 @@ export interface ResponderOptions {
   readonly maxTtlSeconds?: number | null;
   /** Epoch ms; default: the system's. */
   readonly clock?: (() => number) | undefined;
+  /** Default: nobody else's. */
+  readonly counters?: QueryCounters | undefined;
 }
 
 const NO_TELLINGS: readonly Told[] = [];
@@ -78,6 +82,8 @@ export class Responder {
 
   /** Where the reply came from that `respond` or `refuse` has just made: a number of OUTCOME. */
   outcome = OUTCOME.error;
+  /** Of the queries that transports bring. */
+  readonly meter: QueryMeter;
 
   // Of the reply being written.
   #flags = 0;
@@ -90,15 +96,35 @@ export class Responder {
   readonly #chainBytes: (Uint8Array | null)[] = Array.from({ length: MAX_CHAIN }, () => null);
   readonly #chainSets = new Int32Array(MAX_CHAIN);
 
-  constructor({ zones, locals, random, resolver, tails, maxTtlSeconds = null, clock = Date.now }: ResponderOptions) {
+  constructor({
+    zones,
+    locals,
+    random,
+    resolver,
+    tails,
+    maxTtlSeconds = null,
+    clock = Date.now,
+    counters,
+  }: ResponderOptions) {
     this.#zones = zones;
     this.#locals = locals;
     this.#selection = new Selection(random);
     this.#clock = clock;
     this.#resolver = resolver;
     this.#writer = new ReplyWriter(this.#screen, resolver.isOn);
+    this.meter = new QueryMeter(this, counters);
     const ours = [zones, locals];
     this.#outside = new Outside({ resolver, writer: this.#writer, ours, tails, maxTtlSeconds, clock });
+  }
+
+  /** Of the query that `respond` was given last; 0: it could not be read. */
+  get qtype(): number {
+    return this.#screen.qtype;
+  }
+
+  /** Of the reply that was made last. */
+  get rcode(): number {
+    return this.#writer.rcode;
   }
 
   /**

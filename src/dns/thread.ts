@@ -8,9 +8,11 @@ import { createRandom } from '../answers/selection.ts';
 import type { FromThread, ListenAddress, ThreadOptions, ToThread } from '../answers/thread-protocol.ts';
 import { ZoneSet } from '../answers/zone-set.ts';
 import { Resolver } from '../resolver/resolver.ts';
+import { QueryCounters } from '../telemetry/query-counters.ts';
 import { Clients } from './clients.ts';
 import { isWildcardAddress } from './local-address.ts';
 import { holdTcp, insist } from './port-claim.ts';
+import { QueryShow } from './query-show.ts';
 import { createRelay } from './relay.ts';
 import { Responder } from './respond.ts';
 import { listenTcp, TcpConnections, type TcpListener } from './tcp.ts';
@@ -48,11 +50,13 @@ const responder = new Responder({
   resolver,
   tails: options.localTails,
   maxTtlSeconds: options.maxTtlSeconds,
+  counters: new QueryCounters(options.counters),
 });
 const relay = createRelay(responder, resolver);
 const clients = new Clients(options.clients);
 const connections = new TcpConnections();
 const listeners: Closable[] = [];
+const show = new QueryShow(tell);
 
 port.on('message', (message: ToThread) => {
   switch (message.kind) {
@@ -76,6 +80,16 @@ port.on('message', (message: ToThread) => {
       break;
     case 'probe-heard':
       resolver.loops.heard(message.nonce);
+      break;
+    case 'watch':
+      show.every = message.every;
+      responder.meter.onlooker = message.every === 0 ? null : show;
+      break;
+    case 'queries-taken':
+      show.taken();
+      break;
+    case 'figures':
+      tell({ kind: 'figures', sequence: message.sequence, figures: resolver.figures });
       break;
     case 'close':
       void close();

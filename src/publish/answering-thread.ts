@@ -1,6 +1,13 @@
 /** One answering thread as the main thread sees it: started, told of deltas, asked to close. */
 import { Worker } from 'node:worker_threads';
-import type { FromThread, ListenAddress, LoopNames, ThreadOptions, ToThread } from '../answers/thread-protocol.ts';
+import type {
+  FromThread,
+  ListenAddress,
+  LoopNames,
+  ResolverFigures,
+  ThreadOptions,
+  ToThread,
+} from '../answers/thread-protocol.ts';
 
 /** A DNS listener could not be bound. */
 export class BindError extends Error {
@@ -34,6 +41,9 @@ export type StartedThread = Omit<Extract<FromThread, { kind: 'bound' }>, 'kind'>
 // Packed for npm the sources are JavaScript, and the thread's entry stands beside them as such.
 const ENTRY = new URL(`../dns/thread${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
 
+/** What a thread shows of its queries. */
+export type ShownQueries = Omit<Extract<FromThread, { kind: 'queries' }>, 'kind'>;
+
 /** A thread takes in ten times as much of a delta, on a machine that does nothing else. */
 const READ_BYTES_PER_MS = 5000;
 
@@ -48,6 +58,9 @@ export class AnsweringThread {
   #onAddress: (at: ListenAddress, problem: string | null) => void = () => undefined;
   #onLoop: (upstream: ListenAddress, names: LoopNames, isLoop: boolean) => void = () => undefined;
   #onProbe: (nonce: string) => void = () => undefined;
+  #onQueries: (shown: ShownQueries) => void = () => undefined;
+  /** What it said last of names outside; null: nothing yet. */
+  figures: ResolverFigures | null = null;
 
   private constructor(worker: Worker) {
     this.#worker = worker;
@@ -66,13 +79,17 @@ export class AnsweringThread {
       });
     });
     worker.on('message', (message: FromThread) => {
-      if (message.kind === 'ack' || message.kind === 'flushed') {
+      if (message.kind === 'ack' || message.kind === 'flushed' || message.kind === 'figures') {
+        if (message.kind === 'figures') this.figures = message.figures;
         this.#acks.get(message.sequence)?.resolve(message.kind === 'flushed' ? message.count : 0);
         this.#acks.delete(message.sequence);
       } else if (message.kind === 'loop') {
         this.#onLoop(message.upstream, message.names, message.isLoop);
       } else if (message.kind === 'probe-heard') {
         this.#onProbe(message.nonce);
+      } else if (message.kind === 'queries') {
+        this.#onQueries(message);
+        this.#send({ kind: 'queries-taken' });
       } else if (message.kind === 'address') {
         this.#onAddress(message.at, message.error);
       }
@@ -122,6 +139,21 @@ export class AnsweringThread {
   /** @param listener told of each question that came in by which a sibling looks for loops: it is to be told there */
   onProbe(listener: (nonce: string) => void): void {
     this.#onProbe = listener;
+  }
+
+  /** @param listener shown queries, where it is to be shown any */
+  onQueries(listener: (shown: ShownQueries) => void): void {
+    this.#onQueries = listener;
+  }
+
+  /** @param every one of so many is shown; 0: none is */
+  watch(every: number): void {
+    this.#send({ kind: 'watch', every });
+  }
+
+  /** Has `figures` brought up to now. @throws ThreadLostError where it ends or takes too long */
+  async askFigures(sequence: number, timeoutMs: number): Promise<void> {
+    await this.#ask(sequence, { kind: 'figures', sequence }, timeoutMs);
   }
 
   heard(nonce: string): void {

@@ -4,14 +4,19 @@
  */
 import { isIP } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { ListenAddress, LoopNames, SocketKind } from '../answers/thread-protocol.ts';
+import type { ListenAddress, LoopNames, ResolverFigures, SocketKind } from '../answers/thread-protocol.ts';
+import type { QueryCounters } from '../telemetry/query-counters.ts';
 import type { AnsweringThread } from './answering-thread.ts';
 import { News } from './news.ts';
+import { QueryAudience } from './query-audience.ts';
+import { addFigures, withoutCache } from './resolver-figures.ts';
 import { type PoolOptions, ThreadPool } from './thread-pool.ts';
 
 const ACKNOWLEDGE_TIMEOUT_MS = 1000;
 /** A chunk of a snapshot, and what comes behind it, may take longer than a delta: the thread grows meanwhile. */
 const CHUNK_TIMEOUT_MS = 5000;
+/** Whoever asks for figures gets those of the last time from a thread that has no time for it. */
+const FIGURES_TIMEOUT_MS = 500;
 /** Chunks that were sent and not yet taken in, whose memory waits with the thread. */
 const MAX_CHUNKS_UNDER_WAY = 2;
 
@@ -43,6 +48,12 @@ export class Publisher {
   /** For a thread that answers. */
   readonly #waiting: (() => void)[] = [];
   #isClosing = false;
+  /** Who looks on as queries are answered. */
+  readonly queries = new QueryAudience((every) => {
+    for (const thread of this.threads) thread.watch(every);
+  });
+  /** Of threads that are gone. */
+  #pastFigures: ResolverFigures = addFigures([]);
 
   private constructor(pool: ThreadPool) {
     this.#pool = pool;
@@ -66,11 +77,14 @@ export class Publisher {
         thread.onProbe((nonce) => {
           for (const other of publisher?.threads ?? []) if (other !== thread) other.heard(nonce);
         });
+        thread.onQueries((shown) => publisher?.queries.show(shown));
+        if (publisher !== null && publisher.queries.every > 0) thread.watch(publisher.queries.every);
         if (publisher !== null) publisher.#supplyLater(thread);
       },
       onLost(thread) {
         addresses.forget(thread);
         loops.forget(thread);
+        if (publisher !== null) publisher.#keepFigures(thread);
       },
     });
     publisher = new Publisher(pool);
@@ -94,6 +108,11 @@ export class Publisher {
   /** Of the thread that was started last. */
   get sockets(): SocketKind {
     return this.#pool.sockets;
+  }
+
+  /** What each thread has counted, with those in whose place it is. */
+  get counters(): readonly QueryCounters[] {
+    return this.#pool.counters;
   }
 
   /** How many there are when none is being replaced. */
@@ -168,6 +187,17 @@ export class Publisher {
       ),
     );
     return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** What all threads know of names outside. */
+  async figures(): Promise<ResolverFigures> {
+    // One that is lost meanwhile has its counts with those that are gone.
+    await Promise.allSettled(this.threads.map((thread) => thread.askFigures(++this.#sequence, FIGURES_TIMEOUT_MS)));
+    return addFigures([this.#pastFigures, ...this.threads.flatMap(({ figures }) => figures ?? [])]);
+  }
+
+  #keepFigures({ figures }: AnsweringThread): void {
+    if (figures !== null) this.#pastFigures = addFigures([this.#pastFigures, withoutCache(figures)]);
   }
 
   async close(): Promise<void> {
