@@ -128,6 +128,10 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     const listeners = await serveHttp(settings, parts, { ec2 }, clock, log);
     closers.push(() => listeners.close(DRAIN_TIMEOUT_MS));
     const publisher = await starting;
+    if (settings.queryLog > 0) {
+      const { logQueries } = await import('./query-log.ts');
+      await logQueries(publisher, settings.queryLog, log);
+    }
     // Of the main thread's own, for aliases; it keeps nothing, since each look-up is one of an ended TTL.
     const resolver = new Resolver({ ...forwarding, cacheBytes: 0 }, null);
     closers.push(() => resolver.close());

@@ -4,16 +4,18 @@ import { registerExport } from './admin/export.ts';
 import { registerFlush } from './admin/flush.ts';
 import { registerImport } from './admin/import.ts';
 import { registerInfo } from './admin/info.ts';
+import { LineStreams } from './admin/line-streams.ts';
 import { registerMetrics } from './admin/metrics.ts';
 import { type Readiness, registerProbes } from './admin/probes.ts';
+import { registerQueries } from './admin/queries.ts';
 import type { Outside } from './api/action.ts';
 import { type HttpListeners, listenHttp } from './api/listen.ts';
 import { createApp } from './api/server.ts';
 import { createThrottle } from './api/throttle.ts';
 import { observeCalls, registerApi } from './api/wire.ts';
 import type { Settings } from './config.ts';
-import { OUTCOMES } from './dns/outcome.ts';
 import type { Log } from './log.ts';
+import { outcomeName } from './outcome-name.ts';
 import type { Publisher } from './publish/publisher.ts';
 import type { Registry } from './registry/registry.ts';
 import { storeFile } from './store/open.ts';
@@ -32,7 +34,7 @@ export interface Served {
 }
 
 /** Binds every address and serves there. @throws HttpBindError; then none stays bound */
-export function serveHttp(
+export async function serveHttp(
   settings: Settings,
   { registry, publisher, readiness, store, meters }: Served,
   outside: Outside,
@@ -57,6 +59,15 @@ export function serveHttp(
   registerBackup(app, store);
   registerInfo(app, settings.store, storeFile(settings.store, settings.dataDir));
   const { cacheBytes: cacheLimitBytes } = settings;
-  registerMetrics(app, { registry, publisher, meters, outcomes: OUTCOMES, cacheLimitBytes });
-  return listenHttp(app, settings.http);
+  const streams = new LineStreams();
+  registerQueries(app, publisher, streams, outcomeName);
+  registerMetrics(app, { registry, publisher, meters, outcomeName, cacheLimitBytes });
+  const listening = await listenHttp(app, settings.http);
+  return {
+    ...listening,
+    close(timeoutMs) {
+      streams.endAll();
+      return listening.close(timeoutMs);
+    },
+  };
 }

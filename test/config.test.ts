@@ -85,6 +85,7 @@ describe('settings', () => {
       quotaDiscoverInstancesRevision: 0,
       allowPrivateHealthChecks: false,
       ec2Endpoint: undefined,
+      queryLog: 0,
       log: 'info',
     });
     expect(loadConfiguration({}, {})).toMatchObject({ yaml: null, content: { namespaces: [], ec2Instances: {} } });
@@ -133,6 +134,7 @@ describe('settings', () => {
     quotaDiscoverInstancesRevision: ['0', '2', '3'],
     allowPrivateHealthChecks: ['true', 'false', 'true'],
     ec2Endpoint: ['http://127.0.0.1:4566', 'https://ec2.example', 'http://localhost:1'],
+    queryLog: ['all', '1/10', 'off'],
     log: ['debug', 'warn', 'error'],
   };
 
@@ -228,6 +230,7 @@ const BAD: Record<string, readonly string[]> = {
   quotaDiscoverInstancesRevision: ['-1', 'x'],
   allowPrivateHealthChecks: ['yes', '1', 'TRUE'],
   ec2Endpoint: ['127.0.0.1:4566', 'ec2', 'ftp://ec2.example'],
+  queryLog: ['on', 'ALL', '1/0', '2/3', '10', '1/', '1/01'],
   log: ['verbose', 'INFO'],
 };
 

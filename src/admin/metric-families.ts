@@ -1,7 +1,7 @@
 /** Every metric of our own: its name by Prometheus's conventions, what it means, and where its values are. */
 import type { Publisher } from '../publish/publisher.ts';
 import type { DaemonMeters } from '../telemetry/daemon-meters.ts';
-import { DROPPED, DURATION_BOUNDS, type QueryCount, queryCounts, queryDurations } from '../telemetry/query-counters.ts';
+import { DURATION_BOUNDS, type QueryCount, queryCounts, queryDurations } from '../telemetry/query-counters.ts';
 import type { Tally, TimingEntry } from '../telemetry/tallies.ts';
 import { readVersion } from '../version.ts';
 import type { RegistrySizes } from './registry-sizes.ts';
@@ -15,8 +15,8 @@ export interface MetricSources {
   /** Null while the state is not loaded. */
   readonly sizes: RegistrySizes | null;
   readonly meters: DaemonMeters;
-  /** Names of what becomes of queries, in their order. */
-  readonly outcomes: readonly string[];
+  /** Of what became of a query. */
+  readonly outcomeName: (outcome: number) => string;
   /** Octets for answers of upstreams in each thread. */
   readonly cacheLimitBytes: number;
 }
@@ -59,7 +59,7 @@ export const FAMILIES: readonly Family[] = [
     help: 'Queries that came in, by what became of them.',
     samples: (sources) =>
       queries(sources).map(({ transport, type, rcode, outcome, count }) =>
-        sample(count, { transport, type, rcode, outcome: outcomeName(sources, outcome) }),
+        sample(count, { transport, type, rcode, outcome: sources.outcomeName(outcome) }),
       ),
   },
   {
@@ -221,14 +221,10 @@ function queries({ publisher }: MetricSources): QueryCount[] {
   return queryCounts(publisher?.counters ?? []);
 }
 
-function outcomeName({ outcomes }: MetricSources, outcome: number): string {
-  return outcome === DROPPED ? 'dropped' : (outcomes[outcome] ?? 'other');
-}
-
 function cacheLookups(sources: MetricSources): Sample[] {
   const counts = { hit: 0, miss: 0, stale: 0 };
   for (const { outcome, count } of queries(sources)) {
-    const result = CACHE_RESULTS[outcomeName(sources, outcome)];
+    const result = CACHE_RESULTS[sources.outcomeName(outcome)];
     if (result !== undefined) counts[result as keyof typeof counts] += count;
   }
   return Object.entries(counts).map(([result, count]) => sample(count, { result }));

@@ -7,7 +7,7 @@ import type { MetricSources } from './metric-families.ts';
 import type { MetricsText } from './metrics-text.ts';
 import { RegistrySizes } from './registry-sizes.ts';
 
-export type MetricParts = Pick<MetricSources, 'outcomes' | 'cacheLimitBytes'> & {
+export type MetricParts = Pick<MetricSources, 'outcomeName' | 'cacheLimitBytes'> & {
   readonly meters: DaemonMeters;
   registry(): Registry | null;
   publisher(): Promise<Publisher>;

@@ -122,7 +122,7 @@ export type ToThread =
   /** @see LoopWatch.heard */
   | { kind: 'probe-heard'; nonce: string }
   /** Shows one of so many queries, as chance has it, to the main thread; 1: all; 0: none. */
-  | { kind: 'watch'; every: number }
+  | { kind: 'watch'; sequence: number; every: number }
   /** The main thread has taken in what it was shown, and may be shown more. */
   | { kind: 'queries-taken' }
   | { kind: 'figures'; sequence: number }

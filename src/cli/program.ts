@@ -59,6 +59,18 @@ export async function run(argv: readonly string[]): Promise<void> {
       await runCommand(() => backup(file, flags, process.env));
     });
 
+  program
+    .command('queries')
+    .description('show DNS queries as they are answered, until Ctrl-C')
+    .option('--endpoint <url>', 'of the daemon (CLOUDMAPD_ENDPOINT; default http://127.0.0.1:8053)')
+    .option('--name <name>', 'that name and those below it alone')
+    .option('--client <address>', 'of that client alone')
+    .option('--json', 'a line of JSON for each query')
+    .action(async (flags) => {
+      const [{ runCommand }, { queries }] = await Promise.all([import('./command.ts'), import('./queries.ts')]);
+      await runCommand(() => queries(flags, process.env));
+    });
+
   await program.parseAsync(argv);
 }
 

@@ -84,6 +84,7 @@ port.on('message', (message: ToThread) => {
     case 'watch':
       show.every = message.every;
       responder.meter.onlooker = message.every === 0 ? null : show;
+      tell({ kind: 'ack', sequence: message.sequence });
       break;
     case 'queries-taken':
       show.taken();

@@ -146,9 +146,9 @@ export class AnsweringThread {
     this.#onQueries = listener;
   }
 
-  /** @param every one of so many is shown; 0: none is */
-  watch(every: number): void {
-    this.#send({ kind: 'watch', every });
+  /** @param every one of so many is shown from when this resolves; 0: none is; @throws ThreadLostError as above */
+  async watch(sequence: number, every: number, timeoutMs: number): Promise<void> {
+    await this.#ask(sequence, { kind: 'watch', sequence, every }, timeoutMs);
   }
 
   /** Has `figures` brought up to now. @throws ThreadLostError where it ends or takes too long */

@@ -49,8 +49,8 @@ export class Publisher {
   readonly #waiting: (() => void)[] = [];
   #isClosing = false;
   /** Who looks on as queries are answered. */
-  readonly queries = new QueryAudience((every) => {
-    for (const thread of this.threads) thread.watch(every);
+  readonly queries = new QueryAudience(async (every) => {
+    await Promise.all(this.threads.map((thread) => this.#watch(thread, every)));
   });
   /** Of threads that are gone. */
   #pastFigures: ResolverFigures = addFigures([]);
@@ -78,7 +78,9 @@ export class Publisher {
           for (const other of publisher?.threads ?? []) if (other !== thread) other.heard(nonce);
         });
         thread.onQueries((shown) => publisher?.queries.show(shown));
-        if (publisher !== null && publisher.queries.every > 0) thread.watch(publisher.queries.every);
+        if (publisher !== null && publisher.queries.every > 0) {
+          void publisher.#watch(thread, publisher.queries.every);
+        }
         if (publisher !== null) publisher.#supplyLater(thread);
       },
       onLost(thread) {
@@ -204,6 +206,15 @@ export class Publisher {
     this.#isClosing = true;
     for (const resolve of this.#waiting.splice(0)) resolve();
     await this.#pool.close();
+  }
+
+  /** Never rejects: whoever takes its place is told too. */
+  async #watch(thread: AnsweringThread, every: number): Promise<void> {
+    try {
+      await thread.watch(++this.#sequence, every, timeoutOf(thread));
+    } catch (error) {
+      this.#lose(thread, error);
+    }
   }
 
   async #tellLocalNames(thread: AnsweringThread, names: Uint8Array): Promise<void> {

@@ -2,6 +2,8 @@
 import type { SeenQuery } from '../answers/thread-protocol.ts';
 import type { ShownQueries } from './answering-thread.ts';
 
+export type { SeenQuery };
+
 /** @param leftOut so many more that it could not be shown, as it took too long over those before */
 export type SeeQueries = (queries: readonly SeenQuery[], leftOut: number) => void;
 
@@ -12,24 +14,24 @@ interface Onlooker {
 
 export class QueryAudience {
   readonly #onlookers = new Set<Onlooker>();
-  readonly #tell: (every: number) => void;
+  readonly #tell: (every: number) => Promise<void>;
   readonly #random: () => number;
   /** One of so many queries is shown by the threads; 0: none is. */
   every = 0;
 
-  /** @param tell the threads are to show one of so many */
-  constructor(tell: (every: number) => void, random: () => number = Math.random) {
+  /** @param tell the threads are to show one of so many, and do when it resolves */
+  constructor(tell: (every: number) => Promise<void>, random: () => number = Math.random) {
     this.#tell = tell;
     this.#random = random;
   }
 
-  /** @param every one of so many is seen, as chance has it; 1: all. @returns what ends it */
-  add(every: number, see: SeeQueries): () => void {
+  /** @param every one of so many is seen, as chance has it; 1: all. @returns what ends it, once it has begun */
+  async add(every: number, see: SeeQueries): Promise<() => void> {
     const onlooker = { every, see };
     this.#onlookers.add(onlooker);
-    this.#agree();
+    await this.#agree();
     return () => {
-      if (this.#onlookers.delete(onlooker)) this.#agree();
+      if (this.#onlookers.delete(onlooker)) void this.#agree();
     };
   }
 
@@ -46,10 +48,10 @@ export class QueryAudience {
     }
   }
 
-  #agree(): void {
+  async #agree(): Promise<void> {
     const every = this.#onlookers.size === 0 ? 0 : Math.min(...[...this.#onlookers].map((onlooker) => onlooker.every));
     if (every === this.every) return;
     this.every = every;
-    this.#tell(every);
+    await this.#tell(every);
   }
 }

@@ -21,6 +21,9 @@ describe('a start', () => {
       '/transfer/import',
       '/transfer/export',
       '/@streamparser/',
+      '/prom-client/',
+      '/cli/queries',
+      '/query-log',
       ...['export', 'import', 'backup'].map((name) => `/cli/${name}`),
     );
     expect(needless.filter(hasLoaded)).toEqual([]);

@@ -137,6 +137,8 @@ const PROBES = {
   nsd: ['nsd', '-v'],
   knotd: ['knotd', '-V'],
   busybox: ['busybox', 'true'],
+  promtool: ['promtool', '--version'],
+  prometheus: ['prometheus', '--version'],
   // It has no way to do nothing but to complain.
   setcap: ['sh', '-c', 'command -v setcap'],
   npm: ['npm', '--version'],
