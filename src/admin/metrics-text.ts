@@ -2,13 +2,8 @@
 import { collectDefaultMetrics, type Metric, Registry } from 'prom-client';
 import { FAMILIES, type MetricSources } from './metric-families.ts';
 
-/** Gauges whose names are those of counters, which Prometheus's conventions forbid, and what is among our own. */
-const LEFT_OUT = [
-  'nodejs_active_resources_total',
-  'nodejs_active_handles_total',
-  'nodejs_active_requests_total',
-  ...FAMILIES.map(({ name }) => name),
-];
+/** Some are gauges under the names of counters, which Prometheus's conventions forbid, and all walk every connection. */
+const ACTIVE = /^nodejs_active_/;
 
 export class MetricsText {
   readonly #registry = new Registry();
@@ -16,7 +11,10 @@ export class MetricsText {
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry });
-    for (const name of LEFT_OUT) this.#registry.removeSingleMetric(name);
+    const own = new Set(FAMILIES.map(({ name }) => name));
+    for (const { name } of this.#registry.getMetricsAsArray()) {
+      if (ACTIVE.test(name) || own.has(name)) this.#registry.removeSingleMetric(name);
+    }
     for (const { name, help, type, samples } of FAMILIES) {
       const get = async () => ({ name, help, type, values: this.#sources === null ? [] : samples(this.#sources) });
       // All that a registry asks of a metric, though its type says more; ours are counted elsewhere.
