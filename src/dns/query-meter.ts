@@ -1,6 +1,7 @@
 /**
- * Counts and times the queries of a thread. Of a batch the end of one answer is the beginning of the next, so each costs
- * one look at the clock; nothing is allocated unless somebody looks on.
+ * Counts and times the queries of a thread. A look at the clock costs a hundredth of an answer, so there are two for all
+ * that are read together, each of which has its part of the time; where somebody looks on there is one for each. Nothing
+ * is allocated unless somebody does.
  */
 import { DROPPED, QueryCounters } from '../telemetry/query-counters.ts';
 
@@ -30,57 +31,67 @@ export class QueryMeter {
   onlooker: Onlooker | null = null;
   readonly #made: Made;
   readonly #counters: QueryCounters;
-  /** When the query that is being answered was read, in milliseconds. */
+  /** When the queries that are being answered were read, in milliseconds. */
   #beganMs = 0;
+  /** Answers since then whose time has not been counted. */
+  #untimed = 0;
 
   constructor(made: Made, counters = new QueryCounters()) {
     this.#made = made;
     this.#counters = counters;
   }
 
-  /** The next query has been read. */
+  /** Queries have been read. */
   begin(): void {
     this.#beganMs = performance.now();
   }
 
-  /** Its reply is ready, and the one behind it begins. */
+  /** The reply to one of them is ready. */
   answered(transport: number, reply: Uint8Array, length: number, asker: Asker): void {
+    const { qtype, rcode, outcome } = this.#made;
+    this.#counters.count(transport, qtype, rcode, outcome);
+    if (this.onlooker === null) {
+      this.#untimed++;
+      return;
+    }
     const nowMs = performance.now();
     const microseconds = (nowMs - this.#beganMs) * 1000;
     this.#beganMs = nowMs;
-    this.#count(transport, false, microseconds, reply, length, asker);
+    this.#counters.time(transport, false, microseconds, 1);
+    this.onlooker.see(transport, outcome, asker, microseconds, reply, length);
   }
 
-  /** It gets no reply. */
+  /** All of them are answered, or wait for upstreams. */
+  end(transport: number): void {
+    if (this.#untimed > 0) this.#countTime(transport, performance.now());
+  }
+
+  /** One of them gets no reply. */
   dropped(transport: number, asker: Asker): void {
     this.#counters.countDropped(transport);
     if (this.onlooker === null) return;
     this.onlooker.see(transport, DROPPED, asker, (performance.now() - this.#beganMs) * 1000, NOTHING, 0);
   }
 
-  /** It waits for upstreams. @returns what `relayed` is to be told */
-  forwarded(): number {
-    const beganMs = this.#beganMs;
-    this.#beganMs = performance.now();
-    return beganMs;
+  /** One of them is about to wait for upstreams; `begin` is to follow. @returns what `relayed` is to be told */
+  forwarded(transport: number): number {
+    if (this.#untimed > 0) this.#countTime(transport, performance.now());
+    return this.#beganMs;
   }
 
-  /** The reply to a query that upstreams were asked for is ready. */
+  /** The reply to one that waited is ready. */
   relayed(transport: number, beganMs: number, reply: Uint8Array, asker: Asker): void {
-    this.#count(transport, true, (performance.now() - beganMs) * 1000, reply, reply.length, asker);
+    const { qtype, rcode, outcome } = this.#made;
+    const microseconds = (performance.now() - beganMs) * 1000;
+    this.#counters.count(transport, qtype, rcode, outcome);
+    this.#counters.time(transport, true, microseconds, 1);
+    if (this.onlooker !== null) this.onlooker.see(transport, outcome, asker, microseconds, reply, reply.length);
   }
 
-  #count(
-    transport: number,
-    wasRelayed: boolean,
-    microseconds: number,
-    reply: Uint8Array,
-    length: number,
-    asker: Asker,
-  ): void {
-    const { qtype, rcode, outcome } = this.#made;
-    this.#counters.count(transport, qtype, rcode, outcome);
-    this.#counters.time(transport, wasRelayed, microseconds);
-    if (this.onlooker !== null) this.onlooker.see(transport, outcome, asker, microseconds, reply, length);
+  #countTime(transport: number, nowMs: number): void {
+    const microseconds = (nowMs - this.#beganMs) * 1000;
+    this.#counters.time(transport, false, microseconds / this.#untimed, this.#untimed);
+    this.#beganMs = nowMs;
+    this.#untimed = 0;
   }
 }

@@ -207,6 +207,7 @@ function serve(
       answer(length);
       at = end;
     }
+    meter.end(TCP);
     if (at > 0) {
       scratch.send(socket);
       unread = at === unread.length ? NOTHING : unread.subarray(at);
@@ -232,7 +233,7 @@ function serve(
       return;
     }
     relayed++;
-    const beganMs = meter.forwarded();
+    const beganMs = meter.forwarded(TCP);
     relay.relay(query.slice(0, queryLength), true, local, (answered) => {
       meter.relayed(TCP, beganMs, answered, from);
       relayed--;
@@ -240,6 +241,7 @@ function serve(
       socket.write(framed(answered, answered.length));
       answerUnread();
     });
+    meter.begin();
   }
 
   function endWhenDone(): void {

@@ -338,6 +338,7 @@ class Batch {
       }
       // Behind the others, which so keep the slots of their queries; and with them, as each sending may wake a client.
       if (round === 0) replies += this.#answerFirst(listener, first, client, replies);
+      listener.responder.meter.end(UDP);
       if (!this.#send(listener, replies)) return false;
       if (count <= 0) break;
     }
@@ -347,6 +348,7 @@ class Batch {
   /** Puts it where it would be, had it come with the batch. @returns 1 where its reply stands in slot `reply`, or 0 */
   #answerFirst(listener: Listener, query: Buffer, client: RemoteInfo, reply: number): number {
     if (client.family === 'IPv6') {
+      listener.responder.meter.end(UDP);
       listener.socket.answer(query, client);
       return 0;
     }

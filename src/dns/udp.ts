@@ -100,6 +100,7 @@ export function serveUdp(socket: Socket, responder: Responder, relay: Relay, cli
     }
     if (length !== FORWARD) {
       meter.answered(UDP, reply, length, from);
+      meter.end(UDP);
       // A copy: the system may take the datagram later than this call returns.
       send(socket, reply.slice(0, length), client.port, client.address);
       return;
@@ -108,12 +109,13 @@ export function serveUdp(socket: Socket, responder: Responder, relay: Relay, cli
   }
 
   function relayQuery(query: Uint8Array, asker: Asker, deliver: (answered: Uint8Array) => void): void {
-    const beganMs = meter.forwarded();
+    const beganMs = meter.forwarded(UDP);
     relay.relay(query, false, local, (answered) => {
       meter.relayed(UDP, beganMs, answered, asker);
       // A reply that comes when the socket has been closed is for nobody.
       if (!isClosed) deliver(answered);
     });
+    meter.begin();
   }
 
   return {

@@ -94,14 +94,15 @@ export class QueryCounters {
     this.#counts[at] = (this.#counts[at] as number) + 1;
   }
 
-  time(transport: number, wasRelayed: boolean, microseconds: number): void {
+  /** @param microseconds of each; @param count so many took as long */
+  time(transport: number, wasRelayed: boolean, microseconds: number, count: number): void {
     // From the shortest on: most answers are in the first few.
     let bucket = 0;
     while (bucket < BUCKETS - 1 && microseconds > (DURATION_BOUNDS_US[bucket] as number)) bucket++;
     const first = (transport * 2 + (wasRelayed ? 1 : 0)) * DURATION_PLACES;
     const sum = first + BUCKETS;
-    this.#durations[first + bucket] = (this.#durations[first + bucket] as number) + 1;
-    this.#durations[sum] = (this.#durations[sum] as number) + microseconds;
+    this.#durations[first + bucket] = (this.#durations[first + bucket] as number) + count;
+    this.#durations[sum] = (this.#durations[sum] as number) + microseconds * count;
   }
 }
 

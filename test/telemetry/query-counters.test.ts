@@ -67,7 +67,7 @@ describe('queries', () => {
 describe('durations', () => {
   const bucketsOf = (...microseconds: number[]): readonly number[] => {
     const counters = new QueryCounters();
-    for (const each of microseconds) counters.time(TCP, true, each);
+    for (const each of microseconds) counters.time(TCP, true, each, 1);
     const found = queryDurations([counters]).filter(({ sumSeconds }) => sumSeconds > 0);
     expect(found).toMatchObject([{ transport: 'tcp', wasRelayed: true }]);
     expect(found[0]?.sumSeconds).toBeCloseTo(microseconds.reduce((sum, each) => sum + each) / 1e6, 9);
@@ -98,13 +98,13 @@ describe('the memory', () => {
   it('is counted in on by whoever is given it, and of several it is summed', () => {
     const first = new QueryCounters();
     first.count(UDP, 1, 0, 0);
-    first.time(UDP, false, 10);
+    first.time(UDP, false, 10, 1);
     const successor = new QueryCounters(first.memory);
     successor.count(UDP, 1, 0, 0);
-    successor.time(UDP, false, 20);
+    successor.time(UDP, false, 20, 1);
     const other = new QueryCounters();
     other.count(UDP, 1, 0, 0);
-    other.time(UDP, false, 20);
+    other.time(UDP, false, 20, 1);
     expect(queryCounts([first])).toMatchObject([{ count: 2 }]);
     expect(queryCounts([first, other])).toMatchObject([{ count: 3 }]);
     const [durations] = queryDurations([first, other]);
