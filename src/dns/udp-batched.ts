@@ -329,7 +329,7 @@ class Batch {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       // Where an error is reported it is thereby gone, and libuv reads what is behind it.
       const count = this.#system.recvmmsg(listener.fd, this.#receiving, BATCH);
-      listener.responder.meter.begin();
+      if (count > 0 || round === 0) listener.responder.meter.begin();
       let replies = 0;
       for (let k = 0; k < count; k++) {
         const header = this.#receivingAt + k * HEADER.bytes;

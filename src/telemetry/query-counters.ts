@@ -26,7 +26,9 @@ const TYPE_CODES = {
   ANY: 255,
 } as const;
 const QUERY_TYPES: readonly string[] = [...Object.keys(TYPE_CODES), 'other'];
-const OTHER_TYPE = QUERY_TYPES.length - 1;
+const OTHER_TYPE = 10;
+/** Places of each of them: powers of two, as a query's place among the counts is put together by shifts. */
+const TYPE_BITS = 4;
 /** By code, the place among QUERY_TYPES. */
 const TYPE_PLACES = new Uint8Array(256).fill(OTHER_TYPE);
 for (const [place, code] of Object.values(TYPE_CODES).entries()) TYPE_PLACES[code] = place;
@@ -35,10 +37,11 @@ for (const [place, code] of Object.values(TYPE_CODES).entries()) TYPE_PLACES[cod
 const RCODES: readonly string[] = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED', 'other', 'none'];
 const OTHER_RCODE = 6;
 const NO_RCODE = 7;
+const RCODE_BITS = 3;
 
 /** There is room for so many outcomes; the last one is of queries that got no reply. */
-const OUTCOME_PLACES = 16;
-export const DROPPED = OUTCOME_PLACES - 1;
+const OUTCOME_BITS = 4;
+export const DROPPED = 15;
 
 /** Upper ends of the buckets, in microseconds; one bucket more has what took longer. */
 const DURATION_BOUNDS_US = new Float64Array([
@@ -48,7 +51,7 @@ export const DURATION_BOUNDS: readonly number[] = [...DURATION_BOUNDS_US].map((u
 const BUCKETS = DURATION_BOUNDS_US.length + 1;
 const DURATION_PLACES = BUCKETS + 1;
 
-const COUNTS = TRANSPORTS.length * QUERY_TYPES.length * RCODES.length * OUTCOME_PLACES;
+const COUNTS = TRANSPORTS.length << (TYPE_BITS + RCODE_BITS + OUTCOME_BITS);
 const DURATIONS = TRANSPORTS.length * 2 * DURATION_PLACES;
 
 export interface QueryCount {
@@ -83,7 +86,7 @@ export class QueryCounters {
 
   /** @param type, rcode as codes, of any size; @param outcome its place, below DROPPED */
   count(transport: number, type: number, rcode: number, outcome: number): void {
-    const typeAt = type < TYPE_PLACES.length ? (TYPE_PLACES[type] as number) : OTHER_TYPE;
+    const typeAt = type < 256 ? (TYPE_PLACES[type] as number) : OTHER_TYPE;
     const rcodeAt = rcode < OTHER_RCODE ? rcode : OTHER_RCODE;
     const at = placeOf(transport, typeAt, rcodeAt, outcome);
     this.#counts[at] = (this.#counts[at] as number) + 1;
@@ -107,7 +110,7 @@ export class QueryCounters {
 }
 
 function placeOf(transport: number, type: number, rcode: number, outcome: number): number {
-  return ((transport * QUERY_TYPES.length + type) * RCODES.length + rcode) * OUTCOME_PLACES + outcome;
+  return (((((transport << TYPE_BITS) | type) << RCODE_BITS) | rcode) << OUTCOME_BITS) | outcome;
 }
 
 /** Of several threads together: those that are not zero. */
@@ -117,7 +120,7 @@ export function queryCounts(threads: readonly QueryCounters[]): QueryCount[] {
   for (const [t, transport] of TRANSPORTS.entries()) {
     for (const [y, type] of QUERY_TYPES.entries()) {
       for (const [r, rcode] of RCODES.entries()) {
-        for (let outcome = 0; outcome < OUTCOME_PLACES; outcome++) {
+        for (let outcome = 0; outcome <= DROPPED; outcome++) {
           const count = sums[placeOf(t, y, r, outcome)] as number;
           if (count > 0) found.push({ transport, type, rcode, outcome, count });
         }
