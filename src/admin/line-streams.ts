@@ -4,67 +4,76 @@ import type { FastifyReply } from 'fastify';
 
 /** What waits for a client that is slow to read; beyond it lines are left out, and counted. */
 const MAX_WAITING_BYTES = 1024 * 1024;
-
-export interface LineStream {
-  /** False: a line would have to wait too long. */
-  readonly hasRoom: boolean;
-  write(line: object): void;
-  /** So many lines are not told; `{"leftOut": n}` says so as soon as there is room. */
-  leaveOut(count: number): void;
-  /** Sends the head: from now on. @param onEnd called once, when nobody listens any more */
-  begin(onEnd: () => void): void;
-}
+const MAX_STREAMS = 100;
 
 export class LineStreams {
-  readonly #open = new Set<ServerResponse>();
+  readonly #open = new Set<LineStream>();
 
-  /** The reply is the stream's from now on. */
-  make(reply: FastifyReply): LineStream {
+  /** The reply is the stream's from now on. @returns null where there are too many; the reply says so then */
+  make(reply: FastifyReply): LineStream | null {
+    if (this.#open.size >= MAX_STREAMS) {
+      reply.code(503).send({ error: `${MAX_STREAMS} listen already` });
+      return null;
+    }
     reply.hijack();
-    const response = reply.raw;
-    let leftOut = 0;
-    const hasRoom = (): boolean => response.writableLength < MAX_WAITING_BYTES;
-    response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
-    const send = (line: object): void => {
-      response.write(`${JSON.stringify(line)}\n`);
-    };
-    const tellLeftOut = (): void => {
-      if (leftOut === 0 || !hasRoom()) return;
-      send({ leftOut });
-      leftOut = 0;
-    };
-    response.on('drain', tellLeftOut);
-    return {
-      get hasRoom() {
-        return hasRoom();
-      },
-      write(line) {
-        tellLeftOut();
-        send(line);
-      },
-      leaveOut(count) {
-        leftOut += count;
-        tellLeftOut();
-      },
-      begin: (onEnd) => {
-        // It may be gone already.
-        if (response.closed || response.destroyed) {
-          onEnd();
-          return;
-        }
-        this.#open.add(response);
-        response.once('close', () => {
-          this.#open.delete(response);
-          onEnd();
-        });
-        response.on('error', () => response.destroy());
-        response.flushHeaders();
-      },
-    };
+    const stream = new LineStream(reply.raw);
+    this.#open.add(stream);
+    reply.raw.once('close', () => this.#open.delete(stream));
+    return stream;
   }
 
   /** The daemon stops: whoever listens sees the end. */
   endAll(): void {
-    for (const response of this.#open) response.end();
+    for (const stream of this.#open) stream.end();
+  }
+}
+
+export class LineStream {
+  readonly #response: ServerResponse;
+  #leftOut = 0;
+
+  constructor(response: ServerResponse) {
+    this.#response = response;
+    response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
+    response.on('drain', () => this.#tellLeftOut());
+    response.on('error', () => response.destroy());
+  }
+
+  /** Sends the head: from now on. @param onEnd called once, when nobody listens any more */
+  begin(onEnd: () => void): void {
+    // The client may have gone already.
+    if (this.#response.closed) onEnd();
+    else this.#response.once('close', onEnd);
+    this.#response.flushHeaders();
+  }
+
+  /** False: a line would have to wait too long. */
+  get hasRoom(): boolean {
+    return this.#response.writableLength < MAX_WAITING_BYTES;
+  }
+
+  write(line: object): void {
+    this.#tellLeftOut();
+    this.#send(line);
+  }
+
+  /** So many lines are not told; `{"leftOut": n}` says so as soon as there is room. */
+  leaveOut(count: number): void {
+    this.#leftOut += count;
+    this.#tellLeftOut();
+  }
+
+  end(): void {
+    this.#response.end();
+  }
+
+  #tellLeftOut(): void {
+    if (this.#leftOut === 0 || !this.hasRoom) return;
+    this.#send({ leftOut: this.#leftOut });
+    this.#leftOut = 0;
+  }
+
+  #send(line: object): void {
+    if (!this.#response.writableEnded && !this.#response.destroyed) this.#response.write(`${JSON.stringify(line)}\n`);
   }
 }

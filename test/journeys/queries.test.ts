@@ -204,6 +204,30 @@ describe('GET /admin/queries', () => {
     expect(response.status).toBe(403);
   });
 
+  it.each(['?name=a&name=b', '?nome=a'])('is refused where %s is asked for', async (filter) => {
+    const response = await fetch(`${forwarding().daemon.endpoint}/admin/queries${filter}`);
+    expect({ status: response.status, body: await response.json() }).toEqual({
+      status: 400,
+      body: { error: expect.stringMatching(/^(name|query): /) },
+    });
+  });
+
+  it('is listened to by so many clients at once, and by others when those have gone', async () => {
+    const { endpoint, dnsPort } = forwarding().daemon;
+    const hundred = await Promise.all(Array.from({ length: 100 }, () => openStream(endpoint)));
+    const response = await fetch(`${endpoint}/admin/queries`);
+    expect({ status: response.status, body: await response.json() }).toEqual({
+      status: 503,
+      body: { error: '100 listen already' },
+    });
+    await askUdp(dnsPort, WEB);
+    for (const stream of hundred) expect((await stream.until(1)).length).toBe(1);
+    for (const stream of hundred) stream.close();
+    const next = await waitFor('room', () => openStream(endpoint).catch(() => null));
+    await askUdp(dnsPort, WEB);
+    await next.until(1);
+  });
+
   it('ends with the daemon, at once', async () => {
     const daemon = await journey.start({ settings: { STORE: 'memory', DNS_THREADS: '2' } });
     const stream = await openStream(daemon.endpoint);
