@@ -11,7 +11,8 @@ const ROOT = new URL('..', import.meta.url).pathname;
 /** Installed beside the package: it has a binary of its own, or hardly any start loads it. */
 const APART = ['koffi', '@aws-sdk/client-ec2', '@aws-sdk/client-servicediscovery', 'pino-pretty', 'yaml'];
 /** What the answering thread loads too; it decodes nothing, so without the codec and what that brings. */
-const OF_THREAD = /\/src\/(wire|answers|resolver)\/(?!codec|rdata\.|lookup|chase)|\/node_modules\/ip-address\//;
+const OF_THREAD =
+  /\/src\/(wire|answers|resolver|telemetry)\/(?!codec|rdata\.|lookup|chase)|\/src\/dns\/outcome\.ts$|\/node_modules\/ip-address\//;
 const SHARED =
   /\/src\/(registry|store|declared|faults)\/|\/src\/(config|declared-content|setting-forms|version|log)\.ts$|\/node_modules\/zod\//;
 /** Left empty: fastify loads them for schemas of routes and for requests that `inject` makes up, and we have neither. */

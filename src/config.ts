@@ -17,6 +17,7 @@ import {
   milliseconds,
   number,
   quota,
+  sampling,
   seconds,
   suffixes,
   upstreams,
@@ -184,6 +185,11 @@ const SETTINGS = {
     schema: z.url({ protocol: /^https?$/, error: 'a URL such as http://127.0.0.1:4566 is expected' }).optional(),
     default: undefined,
     help: 'EC2-compatible endpoint that is asked for the address of an AWS_EC2_INSTANCE_ID',
+  },
+  queryLog: {
+    schema: sampling,
+    default: 'off',
+    help: 'DNS queries in the log: off, all, or one of so many as chance has it, such as 1/100',
   },
   log: { schema: z.enum(LOG_LEVELS), default: 'info', help: 'debug, info, warn or error; on stderr' },
 } as const;

@@ -4,6 +4,7 @@ import type { Readiness } from './admin/probes.ts';
 import type { SocketKind } from './answers/thread-protocol.ts';
 import { HttpBindError } from './api/listen.ts';
 import { type Configuration, SettingError, type Settings } from './config.ts';
+import { countCommits, countProbes } from './counting.ts';
 import { declare } from './declared/declare.ts';
 import { watchOverrides } from './declared/overrides.ts';
 import { ec2LookupOf, localOptionsOf, prepareContent } from './declared-content.ts';
@@ -34,6 +35,7 @@ import type { CompileOptions } from './synthesis/compile-options.ts';
 import { compileLocalNames, compileLocalTails } from './synthesis/local-names.ts';
 import { resolveOwn } from './synthesis/own-addresses.ts';
 import { watchShadowedZones } from './synthesis/shadowed-zones.ts';
+import { DaemonMeters } from './telemetry/daemon-meters.ts';
 
 export interface Daemon {
   readonly registry: Registry;
@@ -71,6 +73,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
   const ec2 = ec2LookupOf(settings);
   const { content, options } = await prepareContent(configuration, ec2);
   const clock = Date.now;
+  const meters = new DaemonMeters();
   const closers: (() => Promise<void> | void)[] = [];
   const close = async (): Promise<void> => {
     for (const closer of closers.splice(0).reverse()) await closer();
@@ -138,10 +141,15 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
         (await import('./dns-report.ts')).reportDns(settings, served, await starting, hasTrials),
       faults: () => (served === null ? null : faults),
       reset: () => (served === null ? null : reset({ registry: served, publisher, faults })),
+      meters,
     };
     const listeners = await serveHttp(settings, parts, { ec2 }, clock, log);
     closers.push(() => listeners.close(DRAIN_TIMEOUT_MS));
     const publisher = await starting;
+    if (settings.queryLog > 0) {
+      const { logQueries } = await import('./query-log.ts');
+      await logQueries(publisher, settings.queryLog, log);
+    }
     // Of the main thread's own, for aliases; it keeps nothing, since each look-up is one of an ended TTL.
     const resolver = new Resolver({ ...forwarding, cacheBytes: 0 }, null);
     closers.push(() => resolver.close());
@@ -162,6 +170,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
 
     readiness = { ...readiness, reason: 'the state is being loaded' };
     const store = openStore(settings.store, settings.dataDir);
+    countCommits(store, meters);
     opened = store;
     closers.push(() => store.close());
     const supply = new Supply(publisher, compileOptions(settings, publisher.addresses), store, settings.dataDir, log);
@@ -178,8 +187,9 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
       // Told once, however many changes are due meanwhile; each is tried again.
       if (!(error instanceof StoreError)) log.error({ err: error }, 'a change that was due could not be made');
     };
-    logTransitions(registry, log);
-    const prober = new Prober(registry, proberOptions(settings), proberEvents(log, onError), probe, clock);
+    logTransitions(registry, log, (status) => meters.transitions.add([status]));
+    const countedProbe = countProbes(probe, meters);
+    const prober = new Prober(registry, proberOptions(settings), proberEvents(log, onError), countedProbe, clock);
     // Before the file's content comes in, whose new instances are registrations like others.
     prober.start();
     closers.push(() => prober.close());

@@ -88,6 +88,41 @@ export interface ThreadOptions {
   readonly sockets: SocketChoice;
   /** Of the generator that mixes answers. */
   readonly seed: number;
+  /** What it counts in, which outlives it. */
+  readonly counters: SharedArrayBuffer;
+}
+
+/** A query that somebody who looks on is shown. */
+export interface SeenQuery {
+  /** When it was answered, epoch ms. */
+  readonly at: number;
+  /** A place among TRANSPORTS. */
+  readonly transport: number;
+  readonly client: string;
+  /** A number of OUTCOME, or DROPPED. */
+  readonly outcome: number;
+  readonly microseconds: number;
+  /** The whole reply; empty: there was none. */
+  readonly reply: Uint8Array;
+}
+
+/** What a thread knows of names outside, since it began. */
+export interface ResolverFigures {
+  readonly cacheEntries: number;
+  readonly cacheBytes: number;
+  readonly upstreams: readonly UpstreamFigures[];
+  /** Upper ends of the upstreams' buckets, in seconds. */
+  readonly bounds: readonly number[];
+}
+
+export interface UpstreamFigures extends ListenAddress {
+  /** Sent to it, over UDP or TCP. */
+  readonly queries: number;
+  /** Times that it was silent, could not be reached, or gave nothing of use. */
+  readonly failures: number;
+  /** Its useful replies over UDP by how long they took: of each of the bounds, and one of what took longer. */
+  readonly buckets: readonly number[];
+  readonly sumSeconds: number;
 }
 
 /** A query that nobody has sent. */
@@ -164,6 +199,11 @@ export type ToThread =
   | { kind: 'faults'; sequence: number; faults: readonly InjectedFault[] }
   /** @see LoopWatch.heard */
   | { kind: 'probe-heard'; nonce: string }
+  /** Shows one of so many queries, as chance has it, to the main thread; 1: all; 0: none. */
+  | { kind: 'watch'; sequence: number; every: number }
+  /** The main thread has taken in what it was shown, and may be shown more. */
+  | { kind: 'queries-taken' }
+  | { kind: 'figures'; sequence: number }
   | { kind: 'close' };
 
 export type FromThread =
@@ -189,4 +229,7 @@ export type FromThread =
   | { kind: 'ack'; sequence: number }
   | { kind: 'flushed'; sequence: number; count: number }
   | { kind: 'tried'; sequence: number; trial: Trial }
+  /** `every` as in `watch`, when they were answered; `leftOut`: so many more that were to be shown. */
+  | { kind: 'queries'; every: number; queries: readonly SeenQuery[]; leftOut: number }
+  | { kind: 'figures'; sequence: number; figures: ResolverFigures }
   | { kind: 'closed' };

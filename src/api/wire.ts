@@ -41,6 +41,30 @@ class ProtocolError extends Error {
   }
 }
 
+/** A call that was answered. */
+export interface AnsweredCall {
+  /** `unknown`: there is no such one. */
+  readonly operation: string;
+  /** The error's type; `none`: it succeeded. */
+  readonly error: string;
+  readonly seconds: number;
+}
+
+/** Of replies that say an error: its type. */
+const errorTypes = new WeakMap<FastifyReply, string>();
+/** What the server says before a call comes this far. */
+const REFUSED_TYPE = 'AccessDeniedException';
+
+/** @param onCall told of each call of the API when its answer has been sent */
+export function observeCalls(app: FastifyInstance, onCall: (call: AnsweredCall) => void): void {
+  app.addHook('onResponse', async (request, reply) => {
+    if (request.routeOptions.url !== '/') return;
+    const name = operationOf(request.headers['x-amz-target']);
+    const error = errorTypes.get(reply) ?? (reply.statusCode < 400 ? 'none' : REFUSED_TYPE);
+    onCall({ operation: ACTIONS.has(name) ? name : 'unknown', error, seconds: reply.elapsedTime / 1000 });
+  });
+}
+
 /** Calls under way at once: each waits in memory for its commit. Clients take the refusal for what it is and try again. */
 export const MAX_CALLS = 10_000;
 
@@ -121,12 +145,17 @@ async function meet({ outcome, wait }: Disturbance): Promise<void> {
 }
 
 function pickAction(target: string | string[] | undefined): { name: string; action: Action } {
-  const text = String(target ?? '');
-  const name = text.startsWith(TARGET_PREFIX) ? text.slice(TARGET_PREFIX.length) : '';
+  const name = operationOf(target);
   const action = ACTIONS.get(name);
   if (action !== undefined) return { name, action };
-  const reason = `X-Amz-Target is "${text}"; ${TARGET_PREFIX}<operation> is expected.`;
+  const reason = `X-Amz-Target is "${String(target ?? '')}"; ${TARGET_PREFIX}<operation> is expected.`;
   throw new ProtocolError('UnknownOperationException', 400, reason);
+}
+
+/** Empty where the header names none. */
+function operationOf(target: string | string[] | undefined): string {
+  const text = String(target ?? '');
+  return text.startsWith(TARGET_PREFIX) ? text.slice(TARGET_PREFIX.length) : '';
 }
 
 function parseBody(body: unknown): unknown {
@@ -190,6 +219,7 @@ function sendError(reply: FastifyReply, error: ServiceError | ProtocolError): Fa
   const members = error instanceof ServiceError ? error.members : {};
   // 400 for every error, as the API reference says; the service model's 404, 409 and 429 are not used on the wire.
   const status = error instanceof ServiceError ? 400 : error.status;
+  errorTypes.set(reply, error.code);
   return send(reply, status, { __type: error.code, Message: error.message, ...members });
 }
 

@@ -149,6 +149,14 @@ export async function run(argv: readonly string[]): Promise<void> {
       await runCommand(() => explainAnswer(name, type, flags, process.env));
     });
 
+  addDaemon(program.command('queries').description('show DNS queries as they are answered, until Ctrl-C'))
+    .option('--name <name>', 'that name and those below it alone')
+    .option('--client <address>', 'of that client alone')
+    .action(async (flags) => {
+      const [{ runCommand }, { queries }] = await Promise.all([import('./command.ts'), import('./queries.ts')]);
+      await runCommand(() => queries(flags, process.env));
+    });
+
   await program.parseAsync(argv);
 }
 

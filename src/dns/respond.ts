@@ -26,6 +26,7 @@ import { type Random, Selection } from '../answers/selection.ts';
 import type { Zone } from '../answers/zone.ts';
 import type { Lookup, ZoneSet } from '../answers/zone-set.ts';
 import type { Resolver } from '../resolver/resolver.ts';
+import type { QueryCounters } from '../telemetry/query-counters.ts';
 import { copyBytes, readU16, writeU16 } from '../wire/bytes.ts';
 import { EXTENDED_ERROR } from '../wire/edns.ts';
 import { FLAG, HEADER_BYTES, POINTER, RCODE, TYPE } from '../wire/header.ts';
@@ -35,6 +36,7 @@ import { FIXED_ERRORS, type FixedError } from './extended-error.ts';
 import { type FaultKind, FaultTable, type HeldQuery } from './faults.ts';
 import { OUTCOME } from './outcome.ts';
 import { ASK, GO_ON, Outside, type Told, type Wanted } from './outside.ts';
+import { QueryMeter } from './query-meter.ts';
 import { ReplyWriter } from './reply-writer.ts';
 import { SCREEN_DROP, Screen } from './screen.ts';
 import type { LocalTails } from './special-use.ts';
@@ -69,6 +71,8 @@ export interface ResponderOptions {
   readonly faults?: FaultTable | undefined;
   /** Whether injected delays are waited for; where not, what comes after them comes at once. */
   readonly isDelayed?: boolean | undefined;
+  /** Default: nobody else's. */
+  readonly counters?: QueryCounters | undefined;
 }
 
 const NO_TELLINGS: readonly Told[] = [];
@@ -86,6 +90,8 @@ export class Responder {
 
   /** Where the reply came from that `respond` or `refuse` has just made: a number of OUTCOME. */
   outcome = OUTCOME.error;
+  /** Of the queries that transports bring. */
+  readonly meter: QueryMeter;
 
   /** What queries meet in place of an answer, when they have just come. */
   readonly #faults: FaultTable;
@@ -104,7 +110,7 @@ export class Responder {
   readonly #chainSets = new Int32Array(MAX_CHAIN);
 
   constructor(options: ResponderOptions) {
-    const { zones, locals, random, resolver, tails, maxTtlSeconds = null, clock = Date.now } = options;
+    const { zones, locals, random, resolver, tails, maxTtlSeconds = null, clock = Date.now, counters } = options;
     this.#faults = options.faults ?? new FaultTable();
     this.#isDelayed = options.isDelayed ?? true;
     this.#zones = zones;
@@ -113,8 +119,19 @@ export class Responder {
     this.#clock = clock;
     this.#resolver = resolver;
     this.#writer = new ReplyWriter(this.#screen, resolver.isOn);
+    this.meter = new QueryMeter(this, counters);
     const ours = [zones, locals];
     this.#outside = new Outside({ resolver, writer: this.#writer, ours, tails, maxTtlSeconds, clock });
+  }
+
+  /** Of the query that `respond` was given last; 0: it could not be read. */
+  get qtype(): number {
+    return this.#screen.qtype;
+  }
+
+  /** Of the reply that was made last. */
+  get rcode(): number {
+    return this.#writer.rcode;
   }
 
   /**

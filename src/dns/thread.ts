@@ -8,10 +8,12 @@ import { createRandom } from '../answers/selection.ts';
 import type { FromThread, ListenAddress, ThreadOptions, ToThread } from '../answers/thread-protocol.ts';
 import { ZoneSet } from '../answers/zone-set.ts';
 import { Resolver } from '../resolver/resolver.ts';
+import { QueryCounters } from '../telemetry/query-counters.ts';
 import { Clients } from './clients.ts';
 import { FaultTable } from './faults.ts';
 import { isWildcardAddress } from './local-address.ts';
 import { holdTcp, insist } from './port-claim.ts';
+import { QueryShow } from './query-show.ts';
 import { createRelay } from './relay.ts';
 import { Responder } from './respond.ts';
 import { listenTcp, TcpConnections, type TcpListener } from './tcp.ts';
@@ -45,12 +47,18 @@ const resolver = new Resolver(
 );
 const faults = new FaultTable();
 const answering = { zones, locals, resolver, tails: options.localTails, maxTtlSeconds: options.maxTtlSeconds };
-const responder = new Responder({ ...answering, random: createRandom(options.seed), faults });
+const responder = new Responder({
+  ...answering,
+  random: createRandom(options.seed),
+  faults,
+  counters: new QueryCounters(options.counters),
+});
 const relay = createRelay(responder, resolver);
 const clients = new Clients(options.clients);
 const trials = new Trials({ ...answering, clients, seed: options.seed, singleLabel: options.forwarding.singleLabel });
 const connections = new TcpConnections();
 const listeners: Closable[] = [];
+const show = new QueryShow(tell);
 
 port.on('message', (message: ToThread) => {
   switch (message.kind) {
@@ -85,6 +93,17 @@ port.on('message', (message: ToThread) => {
       break;
     case 'probe-heard':
       resolver.loops.heard(message.nonce);
+      break;
+    case 'watch':
+      show.every = message.every;
+      responder.meter.onlooker = message.every === 0 ? null : show;
+      tell({ kind: 'ack', sequence: message.sequence });
+      break;
+    case 'queries-taken':
+      show.taken();
+      break;
+    case 'figures':
+      tell({ kind: 'figures', sequence: message.sequence, figures: resolver.figures });
       break;
     case 'close':
       void close();

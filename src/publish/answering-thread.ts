@@ -5,6 +5,7 @@ import type {
   InjectedFault,
   ListenAddress,
   LoopNames,
+  ResolverFigures,
   ThreadOptions,
   ToThread,
   Trial,
@@ -46,6 +47,9 @@ type Reply = Extract<FromThread, { sequence: number }>;
 // Packed for npm the sources are JavaScript, and the thread's entry stands beside them as such.
 const ENTRY = new URL(`../dns/thread${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
 
+/** What a thread shows of its queries. */
+export type ShownQueries = Omit<Extract<FromThread, { kind: 'queries' }>, 'kind'>;
+
 /** A thread takes in ten times as much of a delta, on a machine that does nothing else. */
 const READ_BYTES_PER_MS = 5000;
 
@@ -60,6 +64,9 @@ export class AnsweringThread {
   #onAddress: (at: ListenAddress, problem: string | null) => void = () => undefined;
   #onLoop: (upstream: ListenAddress, names: LoopNames, isLoop: boolean) => void = () => undefined;
   #onProbe: (nonce: string) => void = () => undefined;
+  #onQueries: (shown: ShownQueries) => void = () => undefined;
+  /** What it said last of names outside; null: nothing yet. */
+  figures: ResolverFigures | null = null;
 
   private constructor(worker: Worker) {
     this.#worker = worker;
@@ -79,12 +86,16 @@ export class AnsweringThread {
     });
     worker.on('message', (message: FromThread) => {
       if ('sequence' in message) {
+        if (message.kind === 'figures') this.figures = message.figures;
         this.#acks.get(message.sequence)?.resolve(message);
         this.#acks.delete(message.sequence);
       } else if (message.kind === 'loop') {
         this.#onLoop(message.upstream, message.names, message.isLoop);
       } else if (message.kind === 'probe-heard') {
         this.#onProbe(message.nonce);
+      } else if (message.kind === 'queries') {
+        this.#onQueries(message);
+        this.#send({ kind: 'queries-taken' });
       } else if (message.kind === 'address') {
         this.#onAddress(message.at, message.error);
       }
@@ -135,6 +146,21 @@ export class AnsweringThread {
   /** @param listener told of each question that came in by which a sibling looks for loops: it is to be told there */
   onProbe(listener: (nonce: string) => void): void {
     this.#onProbe = listener;
+  }
+
+  /** @param listener shown queries, where it is to be shown any */
+  onQueries(listener: (shown: ShownQueries) => void): void {
+    this.#onQueries = listener;
+  }
+
+  /** @param every one of so many is shown from when this resolves; 0: none is; @throws ThreadLostError as above */
+  async watch(sequence: number, every: number, timeoutMs: number): Promise<void> {
+    await this.#ask(sequence, { kind: 'watch', sequence, every }, timeoutMs);
+  }
+
+  /** Has `figures` brought up to now. @throws ThreadLostError where it ends or takes too long */
+  async askFigures(sequence: number, timeoutMs: number): Promise<void> {
+    await this.#ask(sequence, { kind: 'figures', sequence }, timeoutMs);
   }
 
   heard(nonce: string): void {

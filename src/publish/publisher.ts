@@ -8,12 +8,16 @@ import type {
   InjectedFault,
   ListenAddress,
   LoopNames,
+  ResolverFigures,
   SocketKind,
   Trial,
   TrialQuery,
 } from '../answers/thread-protocol.ts';
+import type { QueryCounters } from '../telemetry/query-counters.ts';
 import { type AnsweringThread, ThreadLostError } from './answering-thread.ts';
 import { News } from './news.ts';
+import { QueryAudience } from './query-audience.ts';
+import { addFigures, withoutCache } from './resolver-figures.ts';
 import { type PoolOptions, ThreadPool } from './thread-pool.ts';
 
 const ACKNOWLEDGE_TIMEOUT_MS = 1000;
@@ -21,6 +25,8 @@ const ACKNOWLEDGE_TIMEOUT_MS = 1000;
 const CHUNK_TIMEOUT_MS = 5000;
 /** A trial waits for upstreams as a client's query does, which takes some seconds. */
 const TRIAL_TIMEOUT_MS = 10_000;
+/** Whoever asks for figures gets those of the last time from a thread that has no time for it. */
+const FIGURES_TIMEOUT_MS = 500;
 /** Chunks that were sent and not yet taken in, whose memory waits with the thread. */
 const MAX_CHUNKS_UNDER_WAY = 2;
 
@@ -54,6 +60,12 @@ export class Publisher {
   readonly #waiting: (() => void)[] = [];
   readonly #loops: News<AnsweringThread, boolean>;
   #isClosing = false;
+  /** Who looks on as queries are answered. */
+  readonly queries = new QueryAudience(async (every) => {
+    await Promise.all(this.threads.map((thread) => this.#watch(thread, every)));
+  });
+  /** Of threads that are gone. */
+  #pastFigures: ResolverFigures = addFigures([]);
 
   private constructor(pool: ThreadPool, loops: News<AnsweringThread, boolean>) {
     this.#pool = pool;
@@ -78,11 +90,16 @@ export class Publisher {
         thread.onProbe((nonce) => {
           for (const other of publisher?.threads ?? []) if (other !== thread) other.heard(nonce);
         });
+        thread.onQueries((shown) => publisher?.queries.show(shown));
+        if (publisher !== null && publisher.queries.every > 0) {
+          void publisher.#watch(thread, publisher.queries.every);
+        }
         if (publisher !== null) publisher.#supplyLater(thread);
       },
       onLost(thread) {
         addresses.forget(thread);
         loops.forget(thread);
+        if (publisher !== null) publisher.#keepFigures(thread);
       },
     });
     publisher = new Publisher(pool, loops);
@@ -106,6 +123,11 @@ export class Publisher {
   /** Of the thread that was started last. */
   get sockets(): SocketKind {
     return this.#pool.sockets;
+  }
+
+  /** What each thread has counted, with those in whose place it is. */
+  get counters(): readonly QueryCounters[] {
+    return this.#pool.counters;
   }
 
   /** How many there are when none is being replaced. */
@@ -219,10 +241,30 @@ export class Publisher {
     return null;
   }
 
+  /** What all threads know of names outside. */
+  async figures(): Promise<ResolverFigures> {
+    // One that is lost meanwhile has its counts with those that are gone.
+    await Promise.allSettled(this.threads.map((thread) => thread.askFigures(++this.#sequence, FIGURES_TIMEOUT_MS)));
+    return addFigures([this.#pastFigures, ...this.threads.flatMap(({ figures }) => figures ?? [])]);
+  }
+
+  #keepFigures({ figures }: AnsweringThread): void {
+    if (figures !== null) this.#pastFigures = addFigures([this.#pastFigures, withoutCache(figures)]);
+  }
+
   async close(): Promise<void> {
     this.#isClosing = true;
     for (const resolve of this.#waiting.splice(0)) resolve();
     await this.#pool.close();
+  }
+
+  /** Never rejects: whoever takes its place is told too. */
+  async #watch(thread: AnsweringThread, every: number): Promise<void> {
+    try {
+      await thread.watch(++this.#sequence, every, timeoutOf(thread));
+    } catch (error) {
+      this.#lose(thread, error);
+    }
   }
 
   async #tellLocalNames(thread: AnsweringThread, names: Uint8Array): Promise<void> {

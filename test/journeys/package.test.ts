@@ -33,6 +33,7 @@ describe('the package', () => {
     const body = await (await fetch(`${daemon.endpoint}/admin/export?format=json`)).text();
     const imported = await fetch(`${daemon.endpoint}/admin/import`, { method: 'POST', body });
     expect(await imported.json()).toMatchObject({ unchanged: { namespaces: 1 }, differences: [] });
+    expect(await (await fetch(`${daemon.endpoint}/metrics`)).text()).toContain('\ncloudmapd_namespaces 1\n');
     expect(await daemon.stop()).toBe(0);
     const hasLoaded = readModules(modules);
     expect(hasLoaded('/dist/chunks/')).toBe(true);

@@ -24,6 +24,9 @@ describe('a start', () => {
       '/synthesis/explain',
       '/wire/presentation',
       '/wire/dig-text',
+      '/prom-client/',
+      '/cli/queries',
+      '/query-log',
       ...['export', 'import', 'backup', 'explain'].map((name) => `/cli/${name}`),
     );
     expect(needless.filter(hasLoaded)).toEqual([]);
