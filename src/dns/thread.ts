@@ -42,11 +42,17 @@ const resolver = new Resolver(
   { onLoop: ({ address, port }, names, isLoop) => tell({ kind: 'loop', upstream: { address, port }, names, isLoop }) },
   options.siblings && { ...options.siblings, onProbe: (nonce) => tell({ kind: 'probe-heard', nonce }) },
 );
-const answering = { zones, locals, resolver, tails: options.localTails, maxTtlSeconds: options.maxTtlSeconds };
-const responder = new Responder({ ...answering, random: createRandom(options.seed) });
+const responder = new Responder({
+  zones,
+  locals,
+  random: createRandom(options.seed),
+  resolver,
+  tails: options.localTails,
+  maxTtlSeconds: options.maxTtlSeconds,
+});
 const relay = createRelay(responder, resolver);
 const clients = new Clients(options.clients);
-const trials = new Trials({ ...answering, clients, seed: options.seed, singleLabel: options.forwarding.singleLabel });
+const trials = new Trials(zones, locals, resolver, clients, options);
 const connections = new TcpConnections();
 const listeners: Closable[] = [];
 
