@@ -70,11 +70,12 @@ export async function serveHttp(
   registerProbes(app, readiness);
   registerFlush(app, publisher);
   registerExport(app, registry);
-  registerExplain(app, registry, publisher, {
+  const explaining = {
     fallback: settings.dnsFallback,
     maxTtlSeconds: settings.dnsMaxTtl ?? null,
     soaTtlSeconds: settings.soaTtl,
-  });
+  };
+  registerExplain(app, registry, publisher, explaining, (name, type) => faults()?.met(name, type) ?? []);
   registerImport(app, registry, outside.ec2);
   registerBackup(app, store);
   registerReset(app, reset);

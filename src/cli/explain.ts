@@ -36,7 +36,15 @@ export async function explainAnswer(
   }
   const text = await readText(response);
   if (flags.json === true) return writeOutput(null, [`${text}\n`], 0);
-  await writeOutput(null, [explanationText(JSON.parse(text) as Explanation)], 0);
+  await writeOutput(null, [explanationText(parse(text, endpoint))], 0);
+}
+
+function parse(text: string, endpoint: URL): Explanation {
+  try {
+    return JSON.parse(text) as Explanation;
+  } catch (cause) {
+    throw new CommandError(`no cloudmapd answers at ${endpoint.href}: something else does`, { cause });
+  }
 }
 
 /** Sentences, then the instances of each service on the way, then what dig would print. */

@@ -46,16 +46,19 @@ const resolver = new Resolver(
   options.siblings && { ...options.siblings, onProbe: (nonce) => tell({ kind: 'probe-heard', nonce }) },
 );
 const faults = new FaultTable();
-const answering = { zones, locals, resolver, tails: options.localTails, maxTtlSeconds: options.maxTtlSeconds };
 const responder = new Responder({
-  ...answering,
+  zones,
+  locals,
   random: createRandom(options.seed),
+  resolver,
+  tails: options.localTails,
+  maxTtlSeconds: options.maxTtlSeconds,
   faults,
   counters: new QueryCounters(options.counters),
 });
 const relay = createRelay(responder, resolver);
 const clients = new Clients(options.clients);
-const trials = new Trials({ ...answering, clients, seed: options.seed, singleLabel: options.forwarding.singleLabel });
+const trials = new Trials(zones, locals, resolver, clients, options);
 const connections = new TcpConnections();
 const listeners: Closable[] = [];
 const show = new QueryShow(tell);
@@ -84,7 +87,7 @@ port.on('message', (message: ToThread) => {
       trials.run(message.trial, (trial) => tell({ kind: 'tried', sequence: message.sequence, trial }));
       break;
     case 'faults':
-      faults.set(message.faults, options.seed);
+      for (const table of [faults, trials.faults]) table.set(message.faults, options.seed);
       tell({ kind: 'ack', sequence: message.sequence });
       break;
     case 'reset':

@@ -3,23 +3,19 @@
  * responder of their own, so that the draws of clients' answers stay as they are and nothing is counted.
  */
 import { createRandom } from '../answers/selection.ts';
-import type { RuleAction, Trial, TrialQuery, TriedName, TriedRoute } from '../answers/thread-protocol.ts';
-import type { Rules } from '../resolver/rules.ts';
+import type { ThreadOptions, Trial, TrialQuery, TriedName, TriedRoute } from '../answers/thread-protocol.ts';
+import type { ZoneSet } from '../answers/zone-set.ts';
+import type { Resolver } from '../resolver/resolver.ts';
+import type { Route } from '../resolver/rules.ts';
 import { readU16 } from '../wire/bytes.ts';
 import { FLAG, HEADER_BYTES, MAX_MESSAGE_BYTES, QUESTION_TAIL_BYTES, TYPE } from '../wire/header.ts';
 import { equalNames, expandName, FOLD, MAX_NAME_BYTES, NameView, skipName } from '../wire/names.ts';
 import { AddressedClient, type Clients } from './clients.ts';
+import { FaultTable } from './faults.ts';
 import { addressOctets } from './local-address.ts';
 import { OUTCOMES } from './outcome.ts';
 import { createRelay, type Relay } from './relay.ts';
-import { FORWARD, Responder, type ResponderOptions } from './respond.ts';
-
-export interface TrialsOptions extends Omit<ResponderOptions, 'random' | 'clock'> {
-  readonly clients: Clients;
-  readonly seed: number;
-  /** The very one that the resolver was given. */
-  readonly singleLabel: RuleAction | null;
-}
+import { FORWARD, Responder } from './respond.ts';
 
 interface Own {
   readonly responder: Responder;
@@ -28,18 +24,29 @@ interface Own {
 }
 
 export class Trials {
-  readonly #options: TrialsOptions;
+  readonly #zones: ZoneSet;
+  readonly #locals: ZoneSet;
+  readonly #resolver: Resolver;
+  readonly #clients: Clients;
+  readonly #options: ThreadOptions;
+  /** Those of the clients, from a chance of its own. */
+  readonly faults = new FaultTable();
   // Made when first needed: hardly any thread is ever asked.
   #own: Own | null = null;
 
-  constructor(options: TrialsOptions) {
+  /** @param options of the thread, by which the others were made */
+  constructor(zones: ZoneSet, locals: ZoneSet, resolver: Resolver, clients: Clients, options: ThreadOptions) {
+    this.#zones = zones;
+    this.#locals = locals;
+    this.#resolver = resolver;
+    this.#clients = clients;
     this.#options = options;
   }
 
   /** @param onTried called once, perhaps before this returns */
   run({ query, from, to, overTcp }: TrialQuery, onTried: (trial: Trial) => void): void {
     const { responder, relay, reply } = this.#make();
-    const client = new AddressedClient(this.#options.clients);
+    const client = new AddressedClient(this.#clients);
     client.address = from;
     const local = to === null ? null : addressOctets(to);
     const startedAt = performance.now();
@@ -57,31 +64,39 @@ export class Trials {
   }
 
   #make(): Own {
-    const { resolver, seed } = this.#options;
-    if (this.#own === null) {
-      const responder = new Responder({ ...this.#options, random: createRandom(seed) });
-      const relay = createRelay(responder, resolver);
-      this.#own = { responder, relay, reply: new Uint8Array(MAX_MESSAGE_BYTES) };
-    }
+    if (this.#own !== null) return this.#own;
+    const { seed, localTails: tails, maxTtlSeconds } = this.#options;
+    const responder = new Responder({
+      zones: this.#zones,
+      locals: this.#locals,
+      random: createRandom(seed),
+      resolver: this.#resolver,
+      tails,
+      maxTtlSeconds,
+      faults: this.faults,
+      // Whoever asks reads of the delay, and need not wait for it.
+      isDelayed: false,
+    });
+    const relay = createRelay(responder, this.#resolver);
+    this.#own = { responder, relay, reply: new Uint8Array(MAX_MESSAGE_BYTES) };
     return this.#own;
   }
 
   #look(query: Uint8Array, name: Uint8Array): TriedName {
-    const { zones, locals } = this.#options;
     const view = new NameView();
     view.read(name, 0, name.length);
     return {
       name,
-      isRegistered: zones.find(name, view).zone !== null,
-      isLocal: locals.find(name, view).zone !== null,
+      isRegistered: this.#zones.find(name, view).zone !== null,
+      isLocal: this.#locals.find(name, view).zone !== null,
       route: this.#routeOf(query, name, view),
     };
   }
 
   #routeOf(query: Uint8Array, name: Uint8Array, view: NameView): TriedRoute {
-    const { resolver, singleLabel } = this.#options;
-    const route = resolver.rules.find(name, view);
-    const isSingleLabel = route.action === singleLabel;
+    const route = this.#resolver.rules.find(name, view);
+    // The resolver was given that very object.
+    const isSingleLabel = route.action === this.#options.forwarding.singleLabel;
     const { kind } = route.action;
     const hasRule = kind !== 'default' && !isSingleLabel;
     return {
@@ -92,12 +107,8 @@ export class Trials {
     };
   }
 
-  #askedOf(
-    query: Uint8Array,
-    name: Uint8Array,
-    route: ReturnType<Rules['find']>,
-  ): Pick<TriedRoute, 'upstreams' | 'held'> {
-    const { resolver } = this.#options;
+  #askedOf(query: Uint8Array, name: Uint8Array, route: Route): Pick<TriedRoute, 'upstreams' | 'held'> {
+    const resolver = this.#resolver;
     const group = resolver.groupOf(route);
     if (group === null) return { upstreams: null, held: null };
     const type = readU16(query, skipName(query, HEADER_BYTES, query.length));

@@ -75,6 +75,15 @@ export class Faults {
     return [...this.#faults.values()].filter((fault) => isInForce(fault, now));
   }
 
+  /** What a query meets, in words, and when that ends (ISO 8601; null: not by itself). @see findDnsFaults */
+  met(name: string, type: string): { fault: string; endsAt: string | null }[] {
+    return findDnsFaults(this.inForce(), name, type, this.#options.clock()).flatMap(({ dns, until }) =>
+      dns === undefined
+        ? []
+        : [{ fault: describeDnsFault(dns), endsAt: until === null ? null : new Date(until).toISOString() }],
+    );
+  }
+
   /**
    * @param input `{"dns": {...}}` or `{"api": {...}}`, perhaps with `forSeconds`
    * @returns its id, when it is in force; @throws FaultsOffError, FaultError
