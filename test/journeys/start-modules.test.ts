@@ -21,6 +21,8 @@ describe('a start', () => {
       '/transfer/import',
       '/transfer/export',
       '/@streamparser/',
+      '/dns-report',
+      '/resolver/trial',
       ...['export', 'import', 'backup'].map((name) => `/cli/${name}`),
     );
     expect(needless.filter(hasLoaded)).toEqual([]);
