@@ -4,7 +4,7 @@ import { formatAddress } from '../../publish/publisher.ts';
 import type { DaemonFacts, Facts } from './facts.ts';
 import { type Finding, note, ok, problem } from './finding.ts';
 
-export function dataPrefix({ endpoint, prefix, isLocal, daemon }: Facts): Finding[] {
+export function dataPrefix({ endpoint, prefix, daemon }: Facts): Finding[] {
   const { host, addresses, hostAddresses, switchedOffBy } = prefix;
   if (switchedOffBy !== null) {
     return [ok('data-prefix', `${switchedOffBy} has the AWS CLI and SDKs leave \`data-\` out`)];
@@ -29,7 +29,7 @@ export function dataPrefix({ endpoint, prefix, isLocal, daemon }: Facts): Findin
       ? `SDKs ask ${host} for DiscoverInstances, which does not resolve`
       : `SDKs ask ${host} for DiscoverInstances, which is ${addresses.join(', ')} and not ${hostAddresses.join(', ')}`;
   // A name was made for clients to use; an address is what everybody begins with.
-  return [isName && isLocal ? problem('data-prefix', what, lines) : note('data-prefix', what, lines)];
+  return [isName ? problem('data-prefix', what, lines) : note('data-prefix', what, lines)];
 }
 
 /** A name of both families, of which the daemon has one: clients that try the other first wait, or give up. */
