@@ -64,6 +64,7 @@ export class Exchange {
   /** Each round waits twice as long as the one before. */
   #round = 0;
   #timer: NodeJS.Timeout | undefined;
+  #immediate: NodeJS.Immediate | undefined;
   #failure: Failure = { rcode: null, error: null, isLoop: false };
   #hasFailed = false;
   #isDone = false;
@@ -95,7 +96,7 @@ export class Exchange {
 
   close(): void {
     this.#isDone = true;
-    clearTimeout(this.#timer);
+    this.#stopTimer();
     for (const { takeBack } of this.#attempts) takeBack();
   }
 
@@ -251,10 +252,19 @@ export class Exchange {
 
   /** Sets the timer for the attempts under way. */
   #wait(nowMs: number): void {
-    clearTimeout(this.#timer);
+    this.#stopTimer();
     let waitMs = 0;
     for (const { isLate, timeoutMs } of this.#attempts) if (!isLate) waitMs = Math.max(waitMs, timeoutMs);
-    this.#timer = setTimeout(() => this.#onTimeout(), Math.max(1, Math.min(waitMs, this.#deadlineMs - nowMs)));
+    // It may be this thread that did nothing meanwhile, and the reply lies there to be read.
+    const onTimer = (): void => {
+      this.#immediate = setImmediate(() => this.#onTimeout());
+    };
+    this.#timer = setTimeout(onTimer, Math.max(1, Math.min(waitMs, this.#deadlineMs - nowMs)));
+  }
+
+  #stopTimer(): void {
+    clearTimeout(this.#timer);
+    clearImmediate(this.#immediate);
   }
 
   /** Some upstream has replied, though with nothing of use. */
@@ -271,7 +281,7 @@ export class Exchange {
   #finish(result: ExchangeResult, answered: Attempt | null = null): void {
     if (this.#isDone) return;
     this.#isDone = true;
-    clearTimeout(this.#timer);
+    this.#stopTimer();
     for (const attempt of this.#attempts) {
       if (attempt.isLate || attempt === answered || isFailure(result)) attempt.takeBack();
       else this.#listenOn(attempt);

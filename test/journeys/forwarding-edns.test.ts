@@ -22,11 +22,11 @@ beforeEach(() => {
   name = `n${names++}.edns.example`;
 });
 
-/** What the upstream was asked, once, over UDP. */
+/** What the upstream was asked, over UDP: once, or again where this process slept meanwhile. */
 async function askedFor(options: AskOptions): Promise<Asked> {
   await forwarding().ask(`${name} A`, options);
   const { seen } = forwarding().upstream;
-  expect(seen.map(({ overTcp }) => overTcp)).toEqual([false]);
+  expect(new Set(seen.map(({ overTcp }) => overTcp))).toEqual(new Set([false]));
   return readAsked((seen[0] as { query: Buffer }).query);
 }
 

@@ -1,5 +1,7 @@
 /** One question to real servers on loopback, until one answers or time is up. */
 import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Exchange, type ExchangeResult, isFailure } from '../../src/resolver/exchange.ts';
 import { DNSSEC_OK, makeQuestion, questionEnd } from '../../src/resolver/question.ts';
@@ -66,6 +68,21 @@ const fails =
   (rcode: number): Behaviour =>
   (query) => [failure(query, rcode)];
 
+/** Sends each query back as a reply, and counts them. */
+const ECHO = `
+  const { parentPort, workerData } = require('node:worker_threads');
+  const socket = require('node:dgram').createSocket('udp4');
+  socket.on('message', (query, { port, address }) => {
+    query[2] |= 0x80;
+    query[11] = 0;
+    socket.send(query.subarray(0, ${END}), port, address, () => {
+      Atomics.add(workerData, 0, 1);
+      Atomics.notify(workerData, 0);
+    });
+  });
+  socket.bind(0, '127.0.0.1', () => parentPort.postMessage(socket.address().port));
+`;
+
 describe('a question', () => {
   it('goes out with an ID, a port and a case of its own each time (RFC 5452)', async () => {
     const server = await serve(good);
@@ -75,6 +92,25 @@ describe('a question', () => {
     expect(new Set(queries.map((query) => query.readUInt16BE(0))).size).toBeGreaterThan(15);
     expect(new Set(server.seen.map(({ port }) => port)).size).toBeGreaterThan(15);
     expect(new Set(queries.map((query) => query.toString('latin1', 12, END))).size).toBeGreaterThan(10);
+  });
+
+  it('is not asked again where the reply came in time and lay there to be read', async () => {
+    // In a thread of its own, that it replies while this one does nothing.
+    const state = new Int32Array(new SharedArrayBuffer(8));
+    const server = new Worker(ECHO, { eval: true, workerData: state });
+    const [port] = await once(server, 'message');
+    try {
+      const { group: to, of } = group([{ address: '127.0.0.1', port }], false);
+      const asked = ask(to);
+      // Sent when the socket is connected, and replied to before this thread goes on.
+      while (Atomics.wait(state, 0, 0, 50) === 'timed-out') await new Promise((resolve) => setImmediate(resolve));
+      const sentMs = performance.now();
+      while (performance.now() < sentMs + 1000);
+      expect(await outcome(asked)).toBe('0 answers');
+      expect([Atomics.load(state, 0), of[0]?.isDown]).toEqual([1, false]);
+    } finally {
+      await server.terminate();
+    }
   });
 
   it('is answered with NXDOMAIN, which is an answer', async () => {
