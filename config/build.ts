@@ -11,9 +11,10 @@ const ROOT = new URL('..', import.meta.url).pathname;
 /** Installed beside the package: it has a binary of its own, or hardly any start loads it. */
 const APART = ['koffi', '@aws-sdk/client-ec2', '@aws-sdk/client-servicediscovery', 'pino-pretty', 'yaml'];
 /** What the answering thread loads too; it decodes nothing, so without the codec and what that brings. */
-const OF_THREAD = /\/src\/(wire|answers|resolver)\/(?!codec|rdata\.|lookup|chase)|\/node_modules\/ip-address\//;
+const OF_THREAD =
+  /\/src\/(wire|answers|resolver|telemetry)\/(?!codec|rdata\.|lookup|chase)|\/src\/dns\/outcome\.ts$|\/node_modules\/ip-address\//;
 const SHARED =
-  /\/src\/(registry|store|declared)\/|\/src\/(config|declared-content|setting-forms|version|log)\.ts$|\/node_modules\/zod\//;
+  /\/src\/(registry|store|declared|faults)\/|\/src\/(config|declared-content|setting-forms|version|log)\.ts$|\/node_modules\/zod\//;
 /** Left empty: fastify loads them for schemas of routes and for requests that `inject` makes up, and we have neither. */
 const UNUSED = ['@fastify/ajv-compiler', '@fastify/fast-json-stringify-compiler', 'light-my-request'];
 
@@ -22,7 +23,12 @@ rmSync(folder, { recursive: true, force: true });
 const bundle = await rolldown({
   cwd: ROOT,
   platform: 'node',
-  input: { main: 'src/main.ts', 'dns/thread': 'src/dns/thread.ts' },
+  input: {
+    main: 'src/main.ts',
+    'dns/thread': 'src/dns/thread.ts',
+    library: 'src/library.ts',
+    'library-thread': 'src/library-thread.ts',
+  },
   external: APART,
   resolve: { alias: Object.fromEntries(UNUSED.map((name) => [name, false])) },
 });
@@ -38,6 +44,8 @@ const { output } = await bundle.write({
     groups: [
       { name: 'thread', test: OF_THREAD, priority: 1 },
       { name: 'registry', test: SHARED },
+      // The library has the daemon without the command, but that is small.
+      { name: 'serve', test: /\/src\/(daemon|cli\/serve)\.ts$/ },
     ],
   },
   comments: false,

@@ -17,6 +17,7 @@ import {
   milliseconds,
   number,
   quota,
+  sampling,
   seconds,
   suffixes,
   upstreams,
@@ -179,10 +180,16 @@ const SETTINGS = {
     default: false,
     help: 'HealthCheckConfig in private namespaces too, which AWS forbids',
   },
+  faults: { schema: flag, default: false, help: 'whether faults may be injected, by /admin/faults' },
   ec2Endpoint: {
     schema: z.url({ protocol: /^https?$/, error: 'a URL such as http://127.0.0.1:4566 is expected' }).optional(),
     default: undefined,
     help: 'EC2-compatible endpoint that is asked for the address of an AWS_EC2_INSTANCE_ID',
+  },
+  queryLog: {
+    schema: sampling,
+    default: 'off',
+    help: 'DNS queries in the log: off, all, or one of so many as chance has it, such as 1/100',
   },
   log: { schema: z.enum(LOG_LEVELS), default: 'info', help: 'debug, info, warn or error; on stderr' },
 } as const;
@@ -226,6 +233,27 @@ export function loadConfiguration(
   const file = flags.config ?? nonEmpty(env.CLOUDMAPD_CONFIG);
   const source = flags.config === undefined ? 'CLOUDMAPD_CONFIG' : '--config';
   const yaml = file === undefined ? null : readYamlFile(file, source, readText);
+  return { ...configurationOf(flags, env, yaml), again: (readText) => loadConfiguration(flags, env, readText) };
+}
+
+/**
+ * What a program gives in place of a file, and settings that win over those in it.
+ * @param yaml null: nothing
+ * @throws SettingError, ConfigFileError
+ */
+export function givenConfiguration(
+  settings: Readonly<Record<string, string | undefined>>,
+  yaml: YamlFile | null,
+): Configuration {
+  const configuration = { ...configurationOf(settings, {}, yaml), again: () => configuration };
+  return configuration;
+}
+
+function configurationOf(
+  flags: Readonly<Record<string, string | undefined>>,
+  env: Readonly<Record<string, string | undefined>>,
+  yaml: YamlFile | null,
+): Omit<Configuration, 'again'> {
   const settings = {} as Record<SettingKey, unknown>;
   for (const key of SETTING_KEYS) settings[key] = readSetting(key, flags, env, yaml);
   if (yaml !== null) refuseUnknownKeys(yaml);
@@ -233,7 +261,6 @@ export function loadConfiguration(
     settings: settings as Settings,
     content: yaml === null ? NO_CONTENT : readContent(yaml),
     yaml,
-    again: (readText) => loadConfiguration(flags, env, readText),
   };
 }
 

@@ -4,9 +4,11 @@ import type { Readiness } from './admin/probes.ts';
 import type { SocketKind } from './answers/thread-protocol.ts';
 import { HttpBindError } from './api/listen.ts';
 import { type Configuration, SettingError, type Settings } from './config.ts';
+import { countCommits, countProbes } from './counting.ts';
 import { declare } from './declared/declare.ts';
 import { watchOverrides } from './declared/overrides.ts';
 import { ec2LookupOf, localOptionsOf, prepareContent } from './declared-content.ts';
+import { Faults } from './faults/faults.ts';
 import { followSystem, forwardingOf, settingOf, systemServers } from './forwarding.ts';
 import { scheduleAliasTargets } from './health/alias-targets.ts';
 import { scheduleCustomHealth } from './health/custom-health.ts';
@@ -22,6 +24,7 @@ import { Registry } from './registry/registry.ts';
 import { scheduleOperations } from './registry/schedule.ts';
 import { tryFailedStore } from './registry/store-trials.ts';
 import { Reloader } from './reload.ts';
+import { type ResetReport, reset } from './reset.ts';
 import { createLookup } from './resolver/lookup.ts';
 import { Resolver } from './resolver/resolver.ts';
 import type { Endpoint } from './setting-forms.ts';
@@ -32,6 +35,7 @@ import type { CompileOptions } from './synthesis/compile-options.ts';
 import { compileLocalNames, compileLocalTails } from './synthesis/local-names.ts';
 import { resolveOwn } from './synthesis/own-addresses.ts';
 import { watchShadowedZones } from './synthesis/shadowed-zones.ts';
+import { DaemonMeters } from './telemetry/daemon-meters.ts';
 
 export interface Daemon {
   readonly registry: Registry;
@@ -44,6 +48,9 @@ export interface Daemon {
   readonly threads: number;
   /** The file that the declared content came from. */
   readonly configFile: string | null;
+  readonly faults: Faults;
+  /** Back to the declared content, DNS included. @throws StoreError; then nothing has changed */
+  reset(): Promise<ResetReport>;
   /** Reads that file again, changed or not. */
   reload(): void;
   /** Stops accepting, finishes what is in flight, closes the store. */
@@ -66,6 +73,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
   const ec2 = ec2LookupOf(settings);
   const { content, options } = await prepareContent(configuration, ec2);
   const clock = Date.now;
+  const meters = new DaemonMeters();
   const closers: (() => Promise<void> | void)[] = [];
   const close = async (): Promise<void> => {
     for (const closer of closers.splice(0).reverse()) await closer();
@@ -79,6 +87,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     const system = systemServers(settings);
     const forwarding = forwardingOf(settings, settings.dns, system, warn);
     const local = localOptionsOf(settings, content);
+    const seed = settings.seed ?? randomInt(2 ** 32);
     const starting = Publisher.start(
       {
         listen: settings.dns,
@@ -88,7 +97,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
         localNames: compileLocalNames(local),
         localTails: compileLocalTails(local),
         maxTtlSeconds: settings.dnsMaxTtl ?? null,
-        seed: settings.seed ?? randomInt(2 ** 32),
+        seed,
         threads: settings.dnsThreads,
       },
       {
@@ -106,7 +115,14 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     const started = starting.catch(() => null);
     closers.push(async () => (await started)?.close());
     // Loaded and bound while the thread loads what it needs.
-    const { serveHttp } = await import('./http.ts');
+    const { serveHttp, OPERATIONS: operations } = await import('./http.ts');
+    const faults = new Faults({
+      isOn: settings.faults,
+      operations,
+      clock,
+      seed,
+      tell: async (list) => (await starting).setFaults(list),
+    });
     const readinessNow = (): Readiness => {
       if (!readiness.isReady) return readiness;
       if (!publisher.isReady) return { ...readiness, isReady: false, reason: 'no thread answers DNS' };
@@ -123,10 +139,17 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
       store: () => opened,
       dns: async (hasTrials) =>
         (await import('./dns-report.ts')).reportDns(settings, served, await starting, hasTrials),
+      faults: () => (served === null ? null : faults),
+      reset: () => (served === null ? null : reset({ registry: served, publisher, faults })),
+      meters,
     };
     const listeners = await serveHttp(settings, parts, { ec2 }, clock, log);
     closers.push(() => listeners.close(DRAIN_TIMEOUT_MS));
     const publisher = await starting;
+    if (settings.queryLog > 0) {
+      const { logQueries } = await import('./query-log.ts');
+      await logQueries(publisher, settings.queryLog, log);
+    }
     // Of the main thread's own, for aliases; it keeps nothing, since each look-up is one of an ended TTL.
     const resolver = new Resolver({ ...forwarding, cacheBytes: 0 }, null);
     closers.push(() => resolver.close());
@@ -147,6 +170,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
 
     readiness = { ...readiness, reason: 'the state is being loaded' };
     const store = openStore(settings.store, settings.dataDir);
+    countCommits(store, meters);
     opened = store;
     closers.push(() => store.close());
     const supply = new Supply(publisher, compileOptions(settings, publisher.addresses), store, settings.dataDir, log);
@@ -163,8 +187,9 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
       // Told once, however many changes are due meanwhile; each is tried again.
       if (!(error instanceof StoreError)) log.error({ err: error }, 'a change that was due could not be made');
     };
-    logTransitions(registry, log);
-    const prober = new Prober(registry, proberOptions(settings), proberEvents(log, onError), probe, clock);
+    logTransitions(registry, log, (status) => meters.transitions.add([status]));
+    const countedProbe = countProbes(probe, meters);
+    const prober = new Prober(registry, proberOptions(settings), proberEvents(log, onError), countedProbe, clock);
     // Before the file's content comes in, whose new instances are registrations like others.
     prober.start();
     closers.push(() => prober.close());
@@ -209,7 +234,10 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     });
     // Requests under way still need the registry, so the listeners are the first to be closed.
     closers.push(() => listeners.close(DRAIN_TIMEOUT_MS));
-    const reloader = yaml === null ? null : new Reloader(configuration, yaml, { registry, publisher, ec2, log });
+    // Calls that a fault holds up are among those under way.
+    closers.push(() => faults.close());
+    const isFollowed = yaml !== null && yaml.digest !== null;
+    const reloader = !isFollowed ? null : new Reloader(configuration, yaml, { registry, publisher, ec2, log });
     reloader?.start();
     closers.push(() => reloader?.close());
     const reload = (): void => {
@@ -217,7 +245,8 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
       else reloader.reload();
     };
     const { sockets, threadCount: threads } = publisher;
-    return { registry, publisher, http, dns, sockets, threads, configFile, reload, close };
+    const resetAll = (): Promise<ResetReport> => reset({ registry, publisher, faults });
+    return { registry, publisher, http, dns, sockets, threads, configFile, faults, reset: resetAll, reload, close };
   } catch (error) {
     await close();
     throw asSettingError(error, settings);

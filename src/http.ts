@@ -2,22 +2,32 @@
 import { registerBackup } from './admin/backup.ts';
 import { type DnsReport, registerDns } from './admin/dns.ts';
 import { registerEvents } from './admin/events.ts';
+import { registerExplain } from './admin/explain.ts';
 import { registerExport } from './admin/export.ts';
+import { registerFaults } from './admin/faults.ts';
 import { registerFlush } from './admin/flush.ts';
 import { registerImport } from './admin/import.ts';
 import { registerInfo } from './admin/info.ts';
+import { LineStreams } from './admin/line-streams.ts';
+import { registerMetrics } from './admin/metrics.ts';
 import { type Readiness, registerProbes } from './admin/probes.ts';
+import { registerQueries } from './admin/queries.ts';
+import { registerReset } from './admin/reset.ts';
 import type { Outside } from './api/action.ts';
 import { type HttpListeners, listenHttp } from './api/listen.ts';
 import { createApp } from './api/server.ts';
 import { createThrottle } from './api/throttle.ts';
-import { registerApi } from './api/wire.ts';
+import { ACTIONS, observeCalls, registerApi } from './api/wire.ts';
 import type { Settings } from './config.ts';
+import type { Faults } from './faults/faults.ts';
 import type { Log } from './log.ts';
+import { outcomeName } from './outcome-name.ts';
 import type { Publisher } from './publish/publisher.ts';
 import type { Registry } from './registry/registry.ts';
+import type { ResetReport } from './reset.ts';
 import { storeFile } from './store/open.ts';
 import type { Store } from './store/store.ts';
+import type { DaemonMeters } from './telemetry/daemon-meters.ts';
 
 /** What is served, as far as it is there yet; each is asked at every request. */
 export interface Served {
@@ -28,12 +38,19 @@ export interface Served {
   /** Null while it is not open. */
   store(): Store | null;
   dns(hasTrials: boolean): Promise<DnsReport>;
+  faults(): Faults | null;
+  /** Null while the state is not loaded. */
+  reset(): Promise<ResetReport> | null;
+  readonly meters: DaemonMeters;
 }
+
+/** Names of the API's operations. */
+export const OPERATIONS: ReadonlySet<string> = new Set(ACTIONS.keys());
 
 /** Binds every address and serves there. @throws HttpBindError; then none stays bound */
 export async function serveHttp(
   settings: Settings,
-  { registry, publisher, readiness, store, dns }: Served,
+  { registry, publisher, readiness, store, dns, faults, reset, meters }: Served,
   outside: Outside,
   clock: () => number,
   log: Log,
@@ -44,20 +61,39 @@ export async function serveHttp(
     ['DiscoverInstances', createThrottle(settings.quotaDiscoverInstances, clock)],
     ['DiscoverInstancesRevision', createThrottle(settings.quotaDiscoverInstancesRevision, clock)],
   ]);
-  registerApi(app, registry, throttles, outside, log);
+  observeCalls(app, ({ operation, error, seconds }) => {
+    meters.calls.add([operation, error]);
+    meters.callSeconds.add([operation], seconds);
+  });
+  const disturb = (operation: string) => faults()?.disturb(operation) ?? null;
+  registerApi(app, registry, throttles, outside, log, undefined, disturb);
   registerProbes(app, readiness);
   registerFlush(app, publisher);
   registerExport(app, registry);
+  registerExplain(app, registry, publisher, {
+    fallback: settings.dnsFallback,
+    maxTtlSeconds: settings.dnsMaxTtl ?? null,
+    soaTtlSeconds: settings.soaTtl,
+  });
   registerImport(app, registry, outside.ec2);
   registerBackup(app, store);
+  registerReset(app, reset);
+  registerFaults(app, faults);
   registerInfo(app, settings.store, storeFile(settings.store, settings.dataDir));
   registerDns(app, dns);
   const endEvents = registerEvents(app, registry, clock);
-  const listeners = await listenHttp(app, settings.http);
-  const close = (timeoutMs: number): Promise<void> => {
-    // What goes on for as long as the client reads it would be waited for.
-    endEvents();
-    return listeners.close(timeoutMs);
+  const { cacheBytes: cacheLimitBytes } = settings;
+  const streams = new LineStreams();
+  registerQueries(app, publisher, streams, outcomeName);
+  registerMetrics(app, { registry, publisher, meters, outcomeName, cacheLimitBytes });
+  const listening = await listenHttp(app, settings.http);
+  return {
+    ...listening,
+    close(timeoutMs) {
+      // What goes on for as long as the client reads it would be waited for.
+      endEvents();
+      streams.endAll();
+      return listening.close(timeoutMs);
+    },
   };
-  return { ...listeners, close };
 }

@@ -9,7 +9,11 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 
 const STDERR = 2;
 
-export function createLog(level: LogLevel): Log {
+/** @param write is given each line in place of stderr; null: none is made */
+export function createLog(level: LogLevel, write?: ((line: string) => void) | null): Log {
+  if (write !== undefined) {
+    return pino({ level: write === null ? 'silent' : level, base: null }, { write: (line) => write?.(line.trimEnd()) });
+  }
   // Written at once: what a crash was about must not be lost in a buffer.
   const stream = process.stderr.isTTY ? prettyStream() : pino.destination({ dest: STDERR, sync: true });
   return pino({ level, base: null }, stream);

@@ -49,7 +49,7 @@ export class Reloader {
   /** @param configuration as it was applied at the start; @param yaml its file */
   constructor({ settings, content, again }: Configuration, yaml: YamlFile, parts: ReloaderParts) {
     this.#name = yaml.file;
-    this.#file = new FollowedFile(yaml.file, yaml.digest);
+    this.#file = new FollowedFile(yaml.file, yaml.digest ?? '');
     this.#again = again;
     this.#settings = settings;
     this.#applied = { records: content.records, ec2Instances: content.ec2Instances };

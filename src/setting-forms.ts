@@ -33,6 +33,12 @@ export const seconds = number(
     .max(2 ** 31 - 1),
 );
 
+/** One of so many: `off` (0), `all` (1), or `1/100`. */
+export const sampling = z
+  .string('off, all or a part such as 1/100 is expected')
+  .regex(/^(off|all|1\/[1-9]\d{0,8})$/, 'off, all or a part such as 1/100 is expected')
+  .transform((text) => (text === 'off' ? 0 : text === 'all' ? 1 : Number(text.slice(2))));
+
 /** A comma list as text, or a YAML sequence. */
 const list = z.preprocess(
   (value) => (typeof value === 'string' ? value.split(',').map((item) => item.trim()) : value),

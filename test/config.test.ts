@@ -84,7 +84,9 @@ describe('settings', () => {
       quotaDiscoverInstances: 0,
       quotaDiscoverInstancesRevision: 0,
       allowPrivateHealthChecks: false,
+      faults: false,
       ec2Endpoint: undefined,
+      queryLog: 0,
       log: 'info',
     });
     expect(loadConfiguration({}, {})).toMatchObject({ yaml: null, content: { namespaces: [], ec2Instances: {} } });
@@ -132,7 +134,9 @@ describe('settings', () => {
     quotaDiscoverInstances: ['0', '2', '3'],
     quotaDiscoverInstancesRevision: ['0', '2', '3'],
     allowPrivateHealthChecks: ['true', 'false', 'true'],
+    faults: ['true', 'false', 'true'],
     ec2Endpoint: ['http://127.0.0.1:4566', 'https://ec2.example', 'http://localhost:1'],
+    queryLog: ['all', '1/10', 'off'],
     log: ['debug', 'warn', 'error'],
   };
 
@@ -227,7 +231,9 @@ const BAD: Record<string, readonly string[]> = {
   quotaDiscoverInstances: ['-1', '0.5'],
   quotaDiscoverInstancesRevision: ['-1', 'x'],
   allowPrivateHealthChecks: ['yes', '1', 'TRUE'],
+  faults: ['on', 'yes', '1'],
   ec2Endpoint: ['127.0.0.1:4566', 'ec2', 'ftp://ec2.example'],
+  queryLog: ['on', 'ALL', '1/0', '2/3', '10', '1/', '1/01'],
   log: ['verbose', 'INFO'],
 };
 

@@ -48,6 +48,22 @@ export interface Siblings {
   readonly loopKey: Uint8Array;
 }
 
+/** What queries for a name are to meet instead of an answer. */
+export interface InjectedFault {
+  /** Lower case, in wire form. */
+  readonly name: Uint8Array;
+  /** Null: all types. */
+  readonly type: number | null;
+  /** Names below it too. */
+  readonly isBelow: boolean;
+  readonly kind: 'servfail' | 'delay' | 'drop' | 'truncate';
+  readonly delayMs: number;
+  /** Of a hundred queries, by chance. */
+  readonly percent: number;
+  /** Epoch ms; null: it does not end by itself. */
+  readonly untilMs: number | null;
+}
+
 /** Given to a thread when it starts. */
 export interface ThreadOptions {
   readonly listen: readonly ListenAddress[];
@@ -72,6 +88,97 @@ export interface ThreadOptions {
   readonly sockets: SocketChoice;
   /** Of the generator that mixes answers. */
   readonly seed: number;
+  /** What it counts in, which outlives it. */
+  readonly counters: SharedArrayBuffer;
+}
+
+/** A query that somebody who looks on is shown. */
+export interface SeenQuery {
+  /** When it was answered, epoch ms. */
+  readonly at: number;
+  /** A place among TRANSPORTS. */
+  readonly transport: number;
+  readonly client: string;
+  /** A number of OUTCOME, or DROPPED. */
+  readonly outcome: number;
+  readonly microseconds: number;
+  /** The whole reply; empty: there was none. */
+  readonly reply: Uint8Array;
+}
+
+/** What a thread knows of names outside, since it began. */
+export interface ResolverFigures {
+  readonly cacheEntries: number;
+  readonly cacheBytes: number;
+  readonly upstreams: readonly UpstreamFigures[];
+  /** Upper ends of the upstreams' buckets, in seconds. */
+  readonly bounds: readonly number[];
+}
+
+export interface UpstreamFigures extends ListenAddress {
+  /** Sent to it, over UDP or TCP. */
+  readonly queries: number;
+  /** Times that it was silent, could not be reached, or gave nothing of use. */
+  readonly failures: number;
+  /** Its useful replies over UDP by how long they took: of each of the bounds, and one of what took longer. */
+  readonly buckets: readonly number[];
+  readonly sumSeconds: number;
+}
+
+/** A query that nobody has sent. */
+export interface TrialQuery {
+  readonly query: Uint8Array;
+  /** Whose it would be. */
+  readonly from: string;
+  /** The address that it would ask; null: not known. */
+  readonly to: string | null;
+  readonly overTcp: boolean;
+}
+
+/** How it is answered. */
+export interface Trial {
+  /** Empty: nothing would be sent. */
+  readonly reply: Uint8Array;
+  /** Where the reply came from: a name of `OUTCOMES`. */
+  readonly outcome: string;
+  readonly tookMs: number;
+  /** Whether names outside are looked up for that client. */
+  readonly mayRecurse: boolean;
+  /** The QNAME, and what its CNAMEs lead to. */
+  readonly names: readonly TriedName[];
+}
+
+/** What a thread has of one name. */
+export interface TriedName {
+  /** Wire form, lower case. */
+  readonly name: Uint8Array;
+  /** In a zone that was published. */
+  readonly isRegistered: boolean;
+  /** Of the settings: looked into where it is not registered. */
+  readonly isLocal: boolean;
+  /** What becomes of it where it is neither. */
+  readonly route: TriedRoute;
+}
+
+export interface TriedRoute {
+  readonly kind: RuleAction['kind'] | 'default';
+  /** The rule's, in wire form; null: no rule names it. */
+  readonly suffix: Uint8Array | null;
+  /** It is the setting for names of one label that decides. */
+  readonly isSingleLabel: boolean;
+  /** Null: nobody is asked. */
+  readonly upstreams: readonly TriedUpstream[] | null;
+  /** When what is known of the question came, and when it ends, in epoch ms; null: nothing is known. */
+  readonly held: { readonly storedAtMs: number; readonly expiresAtMs: number } | null;
+}
+
+export interface TriedUpstream extends ListenAddress {
+  /** It leads back to this daemon, and is not asked. */
+  readonly isLooping: boolean;
+  /** It has failed since it last replied. */
+  readonly isDown: boolean;
+  /** Smoothed; null: not known. */
+  readonly rttMs: number | null;
 }
 
 export type ToThread =
@@ -84,8 +191,19 @@ export type ToThread =
   | { kind: 'local-names'; sequence: number; delta: Uint8Array }
   /** @see Resolver.flush */
   | { kind: 'flush'; sequence: number; name: string | null; isBelow: boolean }
+  /** For `explain`. */
+  | { kind: 'try'; sequence: number; trial: TrialQuery }
+  /** What upstreams have said is forgotten, and answers are mixed as from the start. */
+  | { kind: 'reset'; sequence: number }
+  /** In place of those before. */
+  | { kind: 'faults'; sequence: number; faults: readonly InjectedFault[] }
   /** @see LoopWatch.heard */
   | { kind: 'probe-heard'; nonce: string }
+  /** Shows one of so many queries, as chance has it, to the main thread; 1: all; 0: none. */
+  | { kind: 'watch'; sequence: number; every: number }
+  /** The main thread has taken in what it was shown, and may be shown more. */
+  | { kind: 'queries-taken' }
+  | { kind: 'figures'; sequence: number }
   | { kind: 'close' };
 
 export type FromThread =
@@ -110,4 +228,8 @@ export type FromThread =
   | { kind: 'probe-heard'; nonce: string }
   | { kind: 'ack'; sequence: number }
   | { kind: 'flushed'; sequence: number; count: number }
+  | { kind: 'tried'; sequence: number; trial: Trial }
+  /** `every` as in `watch`, when they were answered; `leftOut`: so many more that were to be shown. */
+  | { kind: 'queries'; every: number; queries: readonly SeenQuery[]; leftOut: number }
+  | { kind: 'figures'; sequence: number; figures: ResolverFigures }
   | { kind: 'closed' };

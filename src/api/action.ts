@@ -9,6 +9,12 @@ export interface Outside {
   readonly ec2: ((id: string) => Promise<Ec2Answer>) | null;
 }
 
+/** A fault that a call meets: what becomes of it once it has waited; null: it is carried out. */
+export interface Disturbance {
+  readonly outcome: 'throttle' | 'fail' | null;
+  wait(): Promise<void>;
+}
+
 export interface Action {
   readonly schema: z.ZodType;
   /** @returns the response's body; @throws ServiceError */

@@ -4,6 +4,8 @@ import { invalidInput } from '../registry/errors.ts';
 import { text } from './text.ts';
 
 const DEFAULT_PAGE = 100;
+/** So many pages' items are gathered before the smallest are kept. */
+const SORT_SIZES = 4;
 
 /** The paging members of a request. */
 export const pageInput = {
@@ -35,12 +37,22 @@ export function pageOf<T>(
 ): { items: T[]; NextToken?: string } {
   const after = input.NextToken === undefined ? null : readToken(input.NextToken, scope);
   const size = input.MaxResults ?? DEFAULT_PAGE;
-  const rest: { key: string; item: T }[] = [];
+  let rest: { key: string; item: T }[] = [];
+  // The last key that could still be on the page, once there are more than enough.
+  let most: string | null = null;
+  const sort = (): void => {
+    rest.sort((a, b) => (a.key < b.key ? -1 : 1));
+  };
   for (const item of items) {
     const key = keyOf(item);
-    if (after === null || key > after) rest.push({ key, item });
+    if ((after !== null && key <= after) || (most !== null && key >= most)) continue;
+    // Sorting all that is behind the token would make a list's pages cost the square of its length.
+    if (rest.push({ key, item }) < SORT_SIZES * (size + 1)) continue;
+    sort();
+    rest = rest.slice(0, size + 1);
+    most = (rest[size] as { key: string }).key;
   }
-  rest.sort((a, b) => (a.key < b.key ? -1 : 1));
+  sort();
   const page = rest.slice(0, size);
   const last = page.at(-1);
   return {

@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import type { Log } from '../log.ts';
 import { ServiceError } from '../registry/errors.ts';
 import { isStoreFailure, type Registry } from '../registry/registry.ts';
-import type { Action, Outside } from './action.ts';
+import type { Action, Disturbance, Outside } from './action.ts';
 import { discoveryActions } from './actions/discovery.ts';
 import { instanceActions } from './actions/instances.ts';
 import { namespaceActions } from './actions/namespaces.ts';
@@ -41,6 +41,30 @@ class ProtocolError extends Error {
   }
 }
 
+/** A call that was answered. */
+export interface AnsweredCall {
+  /** `unknown`: there is no such one. */
+  readonly operation: string;
+  /** The error's type; `none`: it succeeded. */
+  readonly error: string;
+  readonly seconds: number;
+}
+
+/** Of replies that say an error: its type. */
+const errorTypes = new WeakMap<FastifyReply, string>();
+/** What the server says before a call comes this far. */
+const REFUSED_TYPE = 'AccessDeniedException';
+
+/** @param onCall told of each call of the API when its answer has been sent */
+export function observeCalls(app: FastifyInstance, onCall: (call: AnsweredCall) => void): void {
+  app.addHook('onResponse', async (request, reply) => {
+    if (request.routeOptions.url !== '/') return;
+    const name = operationOf(request.headers['x-amz-target']);
+    const error = errorTypes.get(reply) ?? (reply.statusCode < 400 ? 'none' : REFUSED_TYPE);
+    onCall({ operation: ACTIONS.has(name) ? name : 'unknown', error, seconds: reply.elapsedTime / 1000 });
+  });
+}
+
 /** Calls under way at once: each waits in memory for its commit. Clients take the refusal for what it is and try again. */
 export const MAX_CALLS = 10_000;
 
@@ -48,6 +72,7 @@ export const MAX_CALLS = 10_000;
  * Serves the API at `POST /`.
  * @param registry the registry, or null while the state is not loaded
  * @param outside what handlers may ask besides the registry
+ * @param disturb what fault a call of the operation meets; null: none
  * @param throttles by wire name, each called before its action is carried out and throwing where there were too many
  * @param maxCalls so many may be under way at once
  */
@@ -58,6 +83,7 @@ export function registerApi(
   outside: Outside,
   log: Log,
   maxCalls = MAX_CALLS,
+  disturb: (operation: string) => Disturbance | null = () => null,
 ): void {
   let underWay = 0;
   // Clients send the API's own content type, curl sends a form's: the body is read as JSON whatever it is called.
@@ -75,6 +101,8 @@ export function registerApi(
     }
     underWay++;
     try {
+      const disturbance = disturb(name);
+      if (disturbance !== null) await meet(disturbance);
       return send(reply, 200, await action.handle(input, loaded, outside));
     } finally {
       underWay--;
@@ -108,13 +136,26 @@ export function registerApi(
   });
 }
 
+/** @throws ServiceError, ProtocolError: what the fault makes of the call */
+async function meet({ outcome, wait }: Disturbance): Promise<void> {
+  await wait();
+  const message = 'A fault is injected here (/admin/faults); nothing was changed.';
+  if (outcome === 'throttle') throw new ServiceError('RequestLimitExceeded', message);
+  if (outcome === 'fail') throw new ProtocolError('InternalFailure', 500, message);
+}
+
 function pickAction(target: string | string[] | undefined): { name: string; action: Action } {
-  const text = String(target ?? '');
-  const name = text.startsWith(TARGET_PREFIX) ? text.slice(TARGET_PREFIX.length) : '';
+  const name = operationOf(target);
   const action = ACTIONS.get(name);
   if (action !== undefined) return { name, action };
-  const reason = `X-Amz-Target is "${text}"; ${TARGET_PREFIX}<operation> is expected.`;
+  const reason = `X-Amz-Target is "${String(target ?? '')}"; ${TARGET_PREFIX}<operation> is expected.`;
   throw new ProtocolError('UnknownOperationException', 400, reason);
+}
+
+/** Empty where the header names none. */
+function operationOf(target: string | string[] | undefined): string {
+  const text = String(target ?? '');
+  return text.startsWith(TARGET_PREFIX) ? text.slice(TARGET_PREFIX.length) : '';
 }
 
 function parseBody(body: unknown): unknown {
@@ -178,6 +219,7 @@ function sendError(reply: FastifyReply, error: ServiceError | ProtocolError): Fa
   const members = error instanceof ServiceError ? error.members : {};
   // 400 for every error, as the API reference says; the service model's 404, 409 and 429 are not used on the wire.
   const status = error instanceof ServiceError ? 400 : error.status;
+  errorTypes.set(reply, error.code);
   return send(reply, status, { __type: error.code, Message: error.message, ...members });
 }
 

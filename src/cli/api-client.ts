@@ -47,10 +47,15 @@ export class ApiClient {
   /** For messages. */
   readonly name: string;
   readonly #signal: AbortSignal | null;
+  readonly #timeoutMs: number;
 
-  /** @param signal ends what is under way, which then fails as with a daemon that does not answer */
-  constructor(endpoint: URL, signal: AbortSignal | null = null) {
+  /**
+   * @param signal ends what is under way, which then fails as with a daemon that does not answer
+   * @param timeoutMs of each request
+   */
+  constructor(endpoint: URL, signal: AbortSignal | null = null, timeoutMs = TIMEOUT_MS) {
     this.endpoint = endpoint;
+    this.#timeoutMs = timeoutMs;
     this.name = endpoint.href.replace(/\/$/, '');
     this.#signal = signal;
   }
@@ -108,7 +113,7 @@ export class ApiClient {
     body: object | null,
     headers: Readonly<Record<string, string>>,
   ): Promise<{ status: number | undefined; body: Record<string, unknown> }> {
-    const timeout = AbortSignal.timeout(TIMEOUT_MS);
+    const timeout = AbortSignal.timeout(this.#timeoutMs);
     const signal = this.#signal === null ? timeout : AbortSignal.any([this.#signal, timeout]);
     let text: string;
     let status: number | undefined;

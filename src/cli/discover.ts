@@ -1,5 +1,5 @@
 /** `cloudmapd discover NAMESPACE SERVICE`: what DiscoverInstances finds, as an application would ask. */
-import { ApiClient, type AskFlags, endpointOf } from './api-client.ts';
+import { ApiClient, type AskFlags, endpointOf, RefusedError } from './api-client.ts';
 import { UsageError } from './command.ts';
 import { byId, instanceLines, type ShownInstance } from './instances.ts';
 import { findNamespace, findService, httpNameOf } from './lookup.ts';
@@ -46,11 +46,14 @@ export async function discover(
   };
   const api = new ApiClient(endpointOf(flags, env));
   const namespace = await findNamespace(api, namespaceName);
-  const service = await findService(api, namespace, serviceName);
-  const { Instances, InstancesRevision } = await api.call<Discovered>('DiscoverInstances', {
-    NamespaceName: httpNameOf(namespace),
-    ServiceName: service.Name,
-    ...filters,
+  const find = (name: string): Promise<Discovered> =>
+    api.call('DiscoverInstances', { NamespaceName: httpNameOf(namespace), ServiceName: name, ...filters });
+  let name = serviceName;
+  const { Instances, InstancesRevision } = await find(name).catch(async (error: unknown) => {
+    // An id, or a mistake.
+    if (!(error instanceof RefusedError)) throw error;
+    name = (await findService(api, namespace, serviceName)).Name;
+    return find(name);
   });
   const instances = byId(
     Instances.map(
@@ -61,10 +64,13 @@ export async function discover(
       }),
     ),
   );
-  const value = { namespace: namespace.Name, service: service.Name, revision: InstancesRevision, instances };
-  await writeResult(flags.json, value, (paint) => {
-    if (instances.length > 0) return instanceLines(instances, paint);
-    const of = service.InstanceCount === 0 ? 'none is registered' : `of ${service.InstanceCount} registered`;
-    return [`no instances found in ${namespace.Name}/${service.Name} (${of})`];
-  });
+  const value = { namespace: namespace.Name, service: name, revision: InstancesRevision, instances };
+  // What people ask next.
+  const registered =
+    instances.length > 0 || flags.json ? null : (await findService(api, namespace, name)).InstanceCount;
+  await writeResult(flags.json, value, (paint) =>
+    registered === null
+      ? instanceLines(instances, paint)
+      : [`no instances found in ${namespace.Name}/${name}: ${registered === 0 ? 'none' : registered} registered`],
+  );
 }

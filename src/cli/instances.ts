@@ -1,6 +1,7 @@
 /** Instances as commands show them. */
 import type { ApiClient } from './api-client.ts';
-import type { Place } from './lookup.ts';
+import { httpNameOf, isChecked, type Place } from './lookup.ts';
+import { startProgress } from './progress.ts';
 import { type Cell, healthCell, type Paint, tableLines } from './table.ts';
 
 /** As `--json` has it. */
@@ -12,19 +13,56 @@ export interface ShownInstance {
 }
 
 /** All of them, by id. Of one that comes or goes meanwhile the status may not be known. */
-export async function listInstances(api: ApiClient, { service }: Place): Promise<ShownInstance[]> {
-  const page = { ServiceId: service.Id, MaxResults: 100 };
-  const [instances, health] = await Promise.all([
-    api.list<{ Id: string; Attributes?: Record<string, string> }>('ListInstances', 'Instances', page),
-    healthOf(api, service.Id),
-  ]);
+export async function listInstances(api: ApiClient, place: Place): Promise<ShownInstance[]> {
+  const { service, name } = place;
+  const instances: { readonly Id: string; readonly Attributes?: Record<string, string> }[] = [];
+  const progress = startProgress();
+  let healthOfOne: (id: string) => string;
+  try {
+    for await (const { Instances } of api.pages('ListInstances', { ServiceId: service.Id, MaxResults: 100 })) {
+      instances.push(...(Instances as typeof instances));
+      progress.show(`listing ${name}`, instances.length / service.InstanceCount);
+    }
+    progress.show(`asking for the health of ${name}`);
+    healthOfOne = await lookUpHealth(api, place);
+  } finally {
+    progress.end();
+  }
   return byId(
     instances.map(({ Id, Attributes = {} }) => ({
       id: Id,
-      health: health.get(Id) ?? 'UNKNOWN',
+      health: healthOfOne(Id),
       attributes: Attributes,
     })),
   );
+}
+
+/** Cloud Map: DiscoverMaxResults. */
+const MOST_DISCOVERED = 1000;
+
+/**
+ * In one call, where the other way takes one for each hundred instances.
+ * @returns the ids of the unhealthy instances; null: there may be more than one call tells
+ */
+export async function unhealthyOf(
+  api: ApiClient,
+  { namespace, service }: Pick<Place, 'namespace' | 'service'>,
+): Promise<ReadonlySet<string> | null> {
+  const { Instances } = await api.call<{ Instances: readonly { InstanceId: string }[] }>('DiscoverInstances', {
+    NamespaceName: httpNameOf(namespace),
+    ServiceName: service.Name,
+    HealthStatus: 'UNHEALTHY',
+    MaxResults: MOST_DISCOVERED,
+  });
+  return Instances.length === MOST_DISCOVERED ? null : new Set(Instances.map(({ InstanceId }) => InstanceId));
+}
+
+async function lookUpHealth(api: ApiClient, place: Place): Promise<(id: string) => string> {
+  if (!isChecked(place.service)) return () => 'UNKNOWN';
+  const unhealthy = await unhealthyOf(api, place);
+  if (unhealthy !== null) return (id) => (unhealthy.has(id) ? 'UNHEALTHY' : 'HEALTHY');
+  const statuses = await healthOf(api, place.service.Id);
+  return (id) => statuses.get(id) ?? 'UNKNOWN';
 }
 
 /** @param only of these instances; absent: of all @returns statuses by id */

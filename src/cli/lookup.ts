@@ -87,16 +87,22 @@ export async function findService(api: ApiClient, namespace: NamespaceSummary, n
     const found = await getService(api, name);
     if (found?.NamespaceId === namespace.Id) return found;
   }
-  const services = await listServices(api, namespace);
-  const found = services.find((service) => service.Name === name);
-  if (found !== undefined) return found;
-  const names = services.map((service) => service.Name);
+  const names: string[] = [];
+  for await (const { Services } of api.pages('ListServices', inNamespace(namespace))) {
+    for (const service of Services as readonly ServiceSummary[]) {
+      if (service.Name === name) return service;
+      names.push(service.Name);
+    }
+  }
   throw new NotThereError(`there is no service "${name}" in ${namespace.Name}; ${whatThereIs(names)}`);
 }
 
-export function listServices(api: ApiClient, { Id }: NamespaceSummary): Promise<ServiceSummary[]> {
-  const Filters = [{ Name: 'NAMESPACE_ID', Values: [Id], Condition: 'EQ' }];
-  return api.list('ListServices', 'Services', { Filters, MaxResults: 100 });
+export function listServices(api: ApiClient, namespace: NamespaceSummary): Promise<ServiceSummary[]> {
+  return api.list('ListServices', 'Services', inNamespace(namespace));
+}
+
+function inNamespace({ Id }: NamespaceSummary): object {
+  return { Filters: [{ Name: 'NAMESPACE_ID', Values: [Id], Condition: 'EQ' }], MaxResults: 100 };
 }
 
 async function getService(api: ApiClient, id: string): Promise<(ServiceSummary & { NamespaceId: string }) | null> {
@@ -128,6 +134,11 @@ export async function instanceNotThere(api: ApiClient, { service, name }: Place,
   const instances = await api.list<{ Id: string }>('ListInstances', 'Instances', { ServiceId: service.Id });
   const ids = instances.map(({ Id }) => Id);
   return new NotThereError(`there is no instance "${id}" in ${name}; ${whatThereIs(ids)}`);
+}
+
+/** Whether somebody judges its instances: else all of them count as healthy. */
+export function isChecked({ HealthCheckConfig, HealthCheckCustomConfig }: ServiceSummary): boolean {
+  return HealthCheckConfig !== undefined || HealthCheckCustomConfig !== undefined;
 }
 
 export function isNotFound(error: unknown): boolean {

@@ -1,10 +1,11 @@
 /** `cloudmapd ls [NAMESPACE [SERVICE]]`: what is registered, a level at a time. */
 import { ApiClient, type AskFlags, endpointOf } from './api-client.ts';
-import { healthOf, instanceLines, listInstances } from './instances.ts';
+import { instanceLines, listInstances, unhealthyOf } from './instances.ts';
 import {
   findNamespace,
   findPlace,
   httpNameOf,
+  isChecked,
   isNotFound,
   listServices,
   type NamespaceSummary,
@@ -68,7 +69,7 @@ function shownNamespace(namespace: NamespaceSummary) {
 async function listNamespace(api: ApiClient, name: string, { json }: AskFlags): Promise<void> {
   const namespace = await findNamespace(api, name);
   const found = await listServices(api, namespace);
-  const services = (await withHealthy(api, found)).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const services = (await withHealthy(api, namespace, found)).sort((a, b) => (a.name < b.name ? -1 : 1));
   await writeResult(json, { namespace: shownNamespace(namespace), services }, (paint) =>
     services.length === 0 ? [`no services in ${namespace.Name}`] : serviceLines(services, paint),
   );
@@ -97,30 +98,39 @@ function shownService(service: ServiceSummary, healthy: number | null) {
         : { type: check.Type, path: check.ResourcePath, failureThreshold: check.FailureThreshold },
     hasCustomHealthCheck: service.HealthCheckCustomConfig !== undefined,
     instances: InstanceCount,
-    /** Null: nobody checks, or the service has gone meanwhile. */
+    /** Null: nobody checks, the unhealthy ones are too many to be counted, or the service has gone meanwhile. */
     healthy,
   };
 }
 
-async function withHealthy(api: ApiClient, services: readonly ServiceSummary[]): Promise<ShownService[]> {
+async function withHealthy(
+  api: ApiClient,
+  namespace: NamespaceSummary,
+  services: readonly ServiceSummary[],
+): Promise<ShownService[]> {
   const shown: ShownService[] = new Array(services.length);
   let next = 0;
   const work = async (): Promise<void> => {
     while (next < services.length) {
       const i = next++;
       const service = services[i] as ServiceSummary;
-      shown[i] = shownService(service, await countHealthy(api, service));
+      shown[i] = shownService(service, await countHealthy(api, namespace, service));
     }
   };
   await Promise.all(Array.from({ length: PARALLEL_CALLS }, work));
   return shown;
 }
 
-async function countHealthy(api: ApiClient, service: ServiceSummary): Promise<number | null> {
-  if (service.HealthCheckConfig === undefined && service.HealthCheckCustomConfig === undefined) return null;
+async function countHealthy(
+  api: ApiClient,
+  namespace: NamespaceSummary,
+  service: ServiceSummary,
+): Promise<number | null> {
+  if (!isChecked(service)) return null;
   try {
-    const statuses = await healthOf(api, service.Id);
-    return [...statuses.values()].filter((status) => status === 'HEALTHY').length;
+    const unhealthy = await unhealthyOf(api, { namespace, service });
+    // Some may have gone since the services were listed.
+    return unhealthy && Math.max(0, service.InstanceCount - unhealthy.size);
   } catch (error) {
     if (isNotFound(error)) return null;
     throw error;

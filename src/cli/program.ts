@@ -10,7 +10,7 @@ export async function run(argv: readonly string[]): Promise<void> {
   const program = new Command('cloudmapd')
     .description('AWS Cloud Map for a laptop, a CI job or a dev network')
     .version(readVersion())
-    .addHelpText('after', '\nExit codes: 0 done; 1 it could not be done, and one line says why; 2 wrong usage')
+    .addHelpText('afterAll', '\nExit codes: 0 done; 1 it could not be done, and one line says why; 2 wrong usage')
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE));
 
   const serve = program
@@ -142,6 +142,23 @@ export async function run(argv: readonly string[]): Promise<void> {
     .action(async (flags) => {
       const [{ runCommand }, { doctor }] = await Promise.all([import('./command.ts'), import('./doctor.ts')]);
       await runCommand(() => doctor(flags, process.env));
+    });
+
+  addDaemon(program.command('explain').description('say why a name is answered as it is'))
+    .argument('<name>', 'such as web.demo.internal')
+    .argument('[type]', 'such as AAAA, SRV or TYPE65', 'A')
+    .option('--from <ip>', 'the client that asks (default 127.0.0.1)')
+    .action(async (name: string, type: string, flags) => {
+      const [{ runCommand }, { explainAnswer }] = await Promise.all([import('./command.ts'), import('./explain.ts')]);
+      await runCommand(() => explainAnswer(name, type, flags, process.env));
+    });
+
+  addDaemon(program.command('queries').description('show DNS queries as they are answered, until Ctrl-C'))
+    .option('--name <name>', 'that name and those below it alone')
+    .option('--client <address>', 'of that client alone')
+    .action(async (flags) => {
+      const [{ runCommand }, { queries }] = await Promise.all([import('./command.ts'), import('./queries.ts')]);
+      await runCommand(() => queries(flags, process.env));
     });
 
   await program.parseAsync(argv);

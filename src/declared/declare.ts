@@ -4,8 +4,9 @@ import type { Change } from '../registry/model.ts';
 import type { Registry } from '../registry/registry.ts';
 import { State } from '../registry/state.ts';
 import { DeclaredError, reconcile } from './reconcile.ts';
-import type { DeclaredContent } from './schema.ts';
-import { type Tally, tallyChanges } from './tally.ts';
+import { decideReset } from './reset.ts';
+import { type DeclaredContent, NO_CONTENT } from './schema.ts';
+import { type Tally, tallyChanges, tallyDifferences } from './tally.ts';
 import type { YamlFile } from './yaml.ts';
 
 /** Whether the content can be declared in an empty registry; the ids that it gets are thrown away. @throws ConfigFileError */
@@ -28,10 +29,26 @@ export function declare(
   return registry.submit((state, context) => {
     const { changes } = withLines(yaml, () => reconcile(state, content, { ...context, options }));
     for (const change of changes) reconciled.add(change);
+    declared.set(options, content);
     return { changes, result: tallyChanges(state, changes), options };
   });
 }
 
+/**
+ * Makes the registry what it was once the content in force had come in for the first time: all else is gone, whoever
+ * made it, and what is declared is as the file says. One decision: nobody sees it half done.
+ * @throws StoreError; then nothing has changed
+ */
+export function resetToDeclared(registry: Registry): Promise<Tally> {
+  return registry.submit((state, context) => {
+    const changes = decideReset(state, declared.get(context.options) ?? NO_CONTENT, context);
+    for (const change of changes) reconciled.add(change);
+    return { changes, result: tallyDifferences(state, changes) };
+  });
+}
+
+/** The content that options came with, which are in force with it. */
+const declared = new WeakMap<RegistryOptions, DeclaredContent>();
 const reconciled = new WeakSet<Change>();
 
 /** Whether it is a file's own, and no call's. */

@@ -52,13 +52,22 @@ export interface PutListener {
 export function reconcile(state: State, content: DeclaredContent, context: Context): Decision<null> {
   const draft = new Draft(state);
   try {
-    const run = new Reconciler(draft, context, 'file', null);
-    run.removeUndeclared(content);
-    for (const [index, namespace] of content.namespaces.entries()) run.putNamespace(namespace, ['namespaces', index]);
+    putFile(draft, content, context);
     return { changes: draft.changes, result: null };
   } finally {
     draft.rollBack();
   }
+}
+
+/**
+ * As `reconcile`, on top of what the draft has.
+ * @param draft its state is changed, and `rollBack` is the caller's
+ * @throws DeclaredError
+ */
+export function putFile(draft: Draft, content: DeclaredContent, context: Context): void {
+  const run = new Reconciler(draft, context, 'file', null);
+  run.removeUndeclared(content);
+  for (const [index, namespace] of content.namespaces.entries()) run.putNamespace(namespace, ['namespaces', index]);
 }
 
 /**
@@ -314,7 +323,8 @@ function typeWithoutDns(existing: Service | undefined): Service['type'] {
   return existing?.dns === null ? existing.type : 'HTTP';
 }
 
-function isSameNamespace(namespace: Namespace, declared: DeclaredNamespace): boolean {
+/** Whether it is the one that is declared. */
+export function isSameNamespace(namespace: Namespace, declared: DeclaredNamespace): boolean {
   const isSameName =
     namespace.type === 'HTTP'
       ? namespace.name === declared.name

@@ -24,6 +24,19 @@ export function tallyChanges(state: State, changes: readonly Change[]): Tally {
   return tally;
 }
 
+/** As `tallyChanges`, but that a status counts too, and nothing that ends up as it was. @param state before the changes */
+export function tallyDifferences(state: State, changes: readonly Change[]): Tally {
+  const lasts = new Map<string, Change>();
+  for (const change of changes) lasts.set(keyOf(change), change);
+  const tally = { created: 0, changed: 0, removed: 0 };
+  for (const change of lasts.values()) {
+    const undo = undoOf(state, change);
+    if (undo === null || digestOf(change.value) === digestOf(undo.value)) continue;
+    tally[undo.value === null ? 'created' : change.value === null ? 'removed' : 'changed']++;
+  }
+  return tally;
+}
+
 /** The RRsets of static records, and addresses of EC2 instances. */
 export function tallyRecords(before: OutsideRegistry, after: OutsideRegistry): Tally {
   const olds = entriesOf(before);

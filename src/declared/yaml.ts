@@ -7,8 +7,9 @@ import { digestOf } from './followed-file.ts';
 export class ConfigFileError extends Error {
   override readonly name = 'ConfigFileError';
 
-  constructor(file: string, line: number, key: string, problem: string) {
-    super(`${file}:${line}: ${key === '' ? '' : `${key}: `}${problem}`);
+  /** @param line null: it has none, as a program gave it */
+  constructor(file: string, line: number | null, key: string, problem: string) {
+    super(`${file}${line === null ? '' : `:${line}`}: ${key === '' ? '' : `${key}: `}${problem}`);
   }
 }
 
@@ -16,8 +17,8 @@ export type KeyPath = readonly (string | number)[];
 
 export interface YamlFile {
   readonly file: string;
-  /** Of its text: see `digestOf`. */
-  readonly digest: string;
+  /** Of its text: see `digestOf`. Null: it is no file, and is not followed. */
+  readonly digest: string | null;
   /** Plain data; null where the file is empty. */
   readonly value: unknown;
   /** An error that points to the value at `path`, or to the closest one above it that is there. */
@@ -70,6 +71,16 @@ export function parseYaml(file: string, text: string): YamlFile {
     value,
     errorAt: (path, problem) =>
       new ConfigFileError(file, lineOf(nodeAt(path)?.range[0] ?? 0), formatPath(path), problem),
+  };
+}
+
+/** What a program gives in place of a file. @param name what messages call it */
+export function givenValue(name: string, value: unknown): YamlFile {
+  return {
+    file: name,
+    digest: null,
+    value,
+    errorAt: (path, problem) => new ConfigFileError(name, null, formatPath(path), problem),
   };
 }
 

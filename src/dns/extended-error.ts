@@ -35,6 +35,8 @@ export const FIXED_ERRORS = {
   specialUse: fixed('other', 'a name for local use is not looked up outside (CLOUDMAPD_SPECIAL_USE_NAMES)'),
   staleAnswer: fixed('staleAnswer', 'no upstream answered, this was the answer before (CLOUDMAPD_UPSTREAMS)'),
   staleNxdomain: fixed('staleNxdomain', 'no upstream answered, this was the answer before (CLOUDMAPD_UPSTREAMS)'),
+  fault: fixed('other', 'a fault is injected here (/admin/faults)'),
+  tooManyHeld: fixed('other', 'too many queries wait for an injected delay to end (/admin/faults)'),
   class: fixed('notSupported', 'class IN alone is served'),
   transfer: fixed('notSupported', 'zone transfers are not served'),
 } as const;

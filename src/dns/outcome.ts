@@ -17,6 +17,8 @@ export const OUTCOMES = [
   'refused',
   /** Malformed, not implemented, or it came before there was anything to answer. */
   'error',
+  /** A fault that was injected. */
+  'fault',
 ] as const;
 
 export type QueryOutcome = (typeof OUTCOMES)[number];

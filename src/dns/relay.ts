@@ -4,6 +4,7 @@ import type { Outcome, Resolver } from '../resolver/resolver.ts';
 import { MAX_MESSAGE_BYTES, RCODE } from '../wire/header.ts';
 import type { Client } from './clients.ts';
 import { FIXED_ERRORS } from './extended-error.ts';
+import type { HeldQuery } from './faults.ts';
 import type { Told } from './outside.ts';
 import { DROP, FORWARD, type Responder } from './respond.ts';
 
@@ -21,13 +22,17 @@ export interface Relay {
 const MAX_ROUNDS = 8;
 /** Whoever waits for an upstream has been found to be allowed to. */
 const SERVED: Client = { mayRecurse: () => true };
+const NOT_SERVED: Client = { mayRecurse: () => false };
+/** Queries that injected delays hold up at once, in a thread. */
+const MAX_HELD = 1000;
 
 export function createRelay(responder: Responder, resolver: Resolver): Relay {
   const scratch = new Uint8Array(MAX_MESSAGE_BYTES);
+  let heldCount = 0;
   return {
     relay(query, overTcp, local, send) {
       const tellings: Told[] = [];
-      const deadlineMs = performance.now() + EXCHANGE_TIMEOUT_MS;
+      let deadlineMs = performance.now() + EXCHANGE_TIMEOUT_MS;
       let timer: NodeJS.Timeout | undefined;
       let isDone = false;
       const finish = (length: number): void => {
@@ -55,7 +60,30 @@ export function createRelay(responder: Responder, resolver: Resolver): Relay {
         };
         resolver.ask(question, group, Date.now(), onOutcome, rounds === 0 ? query : null);
       };
-      ask();
+      const hold = ({ delayMs, kind, mayRecurse }: HeldQuery): void => {
+        const isTooMany = heldCount >= MAX_HELD;
+        if (!isTooMany) heldCount++;
+        const goOn = (): void => {
+          if (isTooMany) {
+            finish(responder.refuse(query, scratch, overTcp, RCODE.SERVFAIL, FIXED_ERRORS.tooManyHeld));
+            return;
+          }
+          heldCount--;
+          deadlineMs = performance.now() + EXCHANGE_TIMEOUT_MS;
+          const client = mayRecurse ? SERVED : NOT_SERVED;
+          const length =
+            kind === null
+              ? responder.respond(query, query.length, scratch, overTcp, local, client, tellings)
+              : responder.fault(query, scratch, overTcp, kind);
+          if (length === FORWARD) ask();
+          else if (length !== DROP) finish(length);
+        };
+        // A thread that is to end does not wait for it.
+        setTimeout(goOn, isTooMany ? 0 : delayMs).unref();
+      };
+      const held = responder.takeHeld();
+      if (held === null) ask();
+      else hold(held);
     },
   };
 }

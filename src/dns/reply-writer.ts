@@ -23,6 +23,8 @@ export class ReplyWriter {
   answers = 0;
   authorities = 0;
   additionals = 0;
+  /** Of the reply that was finished last. */
+  rcode = 0;
   /** Data of the client subnet option that goes back (RFC 7871 s7.2.1); null: none. */
   subnet: Uint8Array | null = null;
   readonly #recursionAvailable: boolean;
@@ -65,6 +67,7 @@ export class ReplyWriter {
    */
   finish(rcode: number, flags: number): number {
     const { bytes, screen } = this;
+    this.rcode = rcode;
     const asked = readU16(this.query, 2);
     let all = FLAG.QR | (asked & (FLAG.OPCODE | FLAG.RD | FLAG.CD)) | headerRcode(rcode) | flags;
     // RFC 4035 s3 has CD copied, s3.1.6 has it cleared from what is answered with authority.

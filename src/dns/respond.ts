@@ -26,14 +26,17 @@ import { type Random, Selection } from '../answers/selection.ts';
 import type { Zone } from '../answers/zone.ts';
 import type { Lookup, ZoneSet } from '../answers/zone-set.ts';
 import type { Resolver } from '../resolver/resolver.ts';
+import type { QueryCounters } from '../telemetry/query-counters.ts';
 import { copyBytes, readU16, writeU16 } from '../wire/bytes.ts';
 import { EXTENDED_ERROR } from '../wire/edns.ts';
 import { FLAG, HEADER_BYTES, POINTER, RCODE, TYPE } from '../wire/header.ts';
 import { NameView } from '../wire/names.ts';
 import type { Client } from './clients.ts';
 import { FIXED_ERRORS, type FixedError } from './extended-error.ts';
+import { type FaultKind, FaultTable, type HeldQuery } from './faults.ts';
 import { OUTCOME } from './outcome.ts';
 import { ASK, GO_ON, Outside, type Told, type Wanted } from './outside.ts';
+import { QueryMeter } from './query-meter.ts';
 import { ReplyWriter } from './reply-writer.ts';
 import { SCREEN_DROP, Screen } from './screen.ts';
 import type { LocalTails } from './special-use.ts';
@@ -42,6 +45,9 @@ import type { LocalTails } from './special-use.ts';
 export const DROP = 0;
 /** `respond`: an upstream has to be asked. */
 export const FORWARD = ASK;
+
+/** `#fault`: the query is answered as ever. */
+const NO_FAULT = -3;
 
 /** A chain of CNAMEs longer than this is a loop, or might as well be. */
 const MAX_CHAIN = 16;
@@ -61,6 +67,12 @@ export interface ResponderOptions {
   readonly maxTtlSeconds?: number | null;
   /** Epoch ms; default: the system's. */
   readonly clock?: (() => number) | undefined;
+  /** Default: none, until some are put into it. */
+  readonly faults?: FaultTable | undefined;
+  /** Whether injected delays are waited for; where not, what comes after them comes at once. */
+  readonly isDelayed?: boolean | undefined;
+  /** Default: nobody else's. */
+  readonly counters?: QueryCounters | undefined;
 }
 
 const NO_TELLINGS: readonly Told[] = [];
@@ -78,6 +90,13 @@ export class Responder {
 
   /** Where the reply came from that `respond` or `refuse` has just made: a number of OUTCOME. */
   outcome = OUTCOME.error;
+  /** Of the queries that transports bring. */
+  readonly meter: QueryMeter;
+
+  /** What queries meet in place of an answer, when they have just come. */
+  readonly #faults: FaultTable;
+  readonly #isDelayed: boolean;
+  #held: HeldQuery | null = null;
 
   // Of the reply being written.
   #flags = 0;
@@ -90,15 +109,29 @@ export class Responder {
   readonly #chainBytes: (Uint8Array | null)[] = Array.from({ length: MAX_CHAIN }, () => null);
   readonly #chainSets = new Int32Array(MAX_CHAIN);
 
-  constructor({ zones, locals, random, resolver, tails, maxTtlSeconds = null, clock = Date.now }: ResponderOptions) {
+  constructor(options: ResponderOptions) {
+    const { zones, locals, random, resolver, tails, maxTtlSeconds = null, clock = Date.now, counters } = options;
+    this.#faults = options.faults ?? new FaultTable();
+    this.#isDelayed = options.isDelayed ?? true;
     this.#zones = zones;
     this.#locals = locals;
     this.#selection = new Selection(random);
     this.#clock = clock;
     this.#resolver = resolver;
     this.#writer = new ReplyWriter(this.#screen, resolver.isOn);
+    this.meter = new QueryMeter(this, counters);
     const ours = [zones, locals];
     this.#outside = new Outside({ resolver, writer: this.#writer, ours, tails, maxTtlSeconds, clock });
+  }
+
+  /** Of the query that `respond` was given last; 0: it could not be read. */
+  get qtype(): number {
+    return this.#screen.qtype;
+  }
+
+  /** Of the reply that was made last. */
+  get rcode(): number {
+    return this.#writer.rcode;
   }
 
   /**
@@ -120,6 +153,7 @@ export class Responder {
   ): number {
     this.#local = local;
     this.outcome = OUTCOME.error;
+    this.#held = null;
     const rcode = this.#screen.read(query, length, overTcp);
     if (rcode === SCREEN_DROP) return DROP;
     this.#writer.begin(query, reply);
@@ -130,7 +164,31 @@ export class Responder {
       this.outcome = OUTCOME.refused;
       return this.#refusal(RCODE.REFUSED, FIXED_ERRORS.loop);
     }
+    // What comes from the relay has met them before.
+    if (this.#faults.size > 0 && tellings === NO_TELLINGS) {
+      const end = this.#fault(query, overTcp, client);
+      if (end !== NO_FAULT) return end;
+    }
     return this.#answer(query, reply, client, tellings);
+  }
+
+  /** When `respond` has said FORWARD: whether it was for a delay; null: upstreams are to be asked. Taken at once. */
+  takeHeld(): HeldQuery | null {
+    const held = this.#held;
+    this.#held = null;
+    return held;
+  }
+
+  /** A reply as the fault makes it, to a query that was screened before. @returns the reply's length */
+  fault(query: Uint8Array, reply: Uint8Array, overTcp: boolean, kind: FaultKind): number {
+    this.#screen.read(query, query.length, overTcp);
+    this.#writer.begin(query, reply);
+    return this.#carryOut(kind);
+  }
+
+  /** From now on. */
+  drawBy(random: Random): void {
+    this.#selection.random = random;
   }
 
   /** What the upstreams are to be asked when `respond` says FORWARD. Taken at once: it is of the query just screened. */
@@ -145,6 +203,29 @@ export class Responder {
     this.#screen.read(query, query.length, overTcp);
     this.#writer.begin(query, reply);
     return this.#refusal(rcode, error);
+  }
+
+  /** @returns the reply's length, DROP, FORWARD with `#held` set, or NO_FAULT */
+  #fault(query: Uint8Array, overTcp: boolean, client: Client): number {
+    const faults = this.#faults;
+    if (!faults.find(query, this.#screen.qname, this.#screen.qtype, this.#clock())) return NO_FAULT;
+    // Over TCP there is nothing to ask again by.
+    const kind = faults.kind === 'truncate' && overTcp ? null : faults.kind;
+    this.outcome = OUTCOME.fault;
+    if (kind === 'drop') return DROP;
+    if (faults.delayMs > 0 && this.#isDelayed) {
+      this.#held = { delayMs: faults.delayMs, kind, mayRecurse: client.mayRecurse() };
+      return FORWARD;
+    }
+    return kind === null ? NO_FAULT : this.#carryOut(kind);
+  }
+
+  #carryOut(kind: FaultKind): number {
+    this.outcome = OUTCOME.fault;
+    this.#writer.error.setFixed(FIXED_ERRORS.fault);
+    return kind === 'truncate'
+      ? this.#writer.finishEmpty(RCODE.NOERROR, FLAG.TC)
+      : this.#writer.finishEmpty(RCODE.SERVFAIL, 0);
   }
 
   #refusal(rcode: number, error: FixedError | null): number {

@@ -25,6 +25,7 @@ export class Screen {
   /** Where the question was read; its labels otherwise unspecified. */
   readonly qname = new NameView();
   readonly edns = new EdnsView();
+  /** 0: the question could not be read. */
   qtype = 0;
   /** The octet behind the question, or behind the header where the question could not be read. */
   questionEnd = 0;
@@ -36,6 +37,7 @@ export class Screen {
   /** @returns NOERROR where the query may be looked up, SCREEN_DROP, or the RCODE to answer with */
   read(query: Uint8Array, length: number, overTcp: boolean): number {
     // A reply to a reply would start a loop, and there is no ID to answer to in a short header.
+    this.qtype = 0;
     if (length < HEADER_BYTES) return SCREEN_DROP;
     const flags = readU16(query, 2);
     if ((flags & FLAG.QR) !== 0) return SCREEN_DROP;

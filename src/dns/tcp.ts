@@ -1,5 +1,6 @@
 /** DNS over TCP (RFC 7766): two octets of length in front of each message, any number of queries per connection. */
 import { createServer, isIPv6, type Server, type Socket } from 'node:net';
+import { TCP } from '../telemetry/query-counters.ts';
 import { readU16, writeU16 } from '../wire/bytes.ts';
 import { MAX_MESSAGE_BYTES } from '../wire/header.ts';
 import { AddressedClient, type Clients } from './clients.ts';
@@ -171,6 +172,7 @@ function serve(
   const local = addressOctets(socket.localAddress ?? '');
   const from = new AddressedClient(clients);
   from.address = socket.remoteAddress ?? '';
+  const { meter } = responder;
   let unread: Buffer = NOTHING;
   let relayed = 0;
   /** Whole queries wait in `unread` until replies have gone out. */
@@ -195,6 +197,7 @@ function serve(
     const wasBusy = isBusy;
     let at = 0;
     isBusy = false;
+    meter.begin();
     while (unread.length - at >= LENGTH_BYTES) {
       isBusy = relayed >= MAX_RELAYED_PER_CONNECTION || socket.writableLength + scratch.filled > MAX_UNSENT_BYTES;
       const length = readU16(unread, at);
@@ -204,6 +207,7 @@ function serve(
       answer(length);
       at = end;
     }
+    meter.end(TCP);
     if (at > 0) {
       scratch.send(socket);
       unread = at === unread.length ? NOTHING : unread.subarray(at);
@@ -219,18 +223,25 @@ function serve(
   function answer(queryLength: number): void {
     const { query, reply } = scratch;
     const length = responder.respond(query, queryLength, reply, true, local, from);
-    if (length === DROP) return;
+    if (length === DROP) {
+      meter.dropped(TCP, from);
+      return;
+    }
     if (length !== FORWARD) {
+      meter.answered(TCP, reply, length, from);
       scratch.add(length, socket);
       return;
     }
     relayed++;
+    const beganMs = meter.forwarded(TCP);
     relay.relay(query.slice(0, queryLength), true, local, (answered) => {
+      meter.relayed(TCP, beganMs, answered, from);
       relayed--;
       if (socket.destroyed) return;
       socket.write(framed(answered, answered.length));
       answerUnread();
     });
+    meter.begin();
   }
 
   function endWhenDone(): void {

@@ -8,12 +8,16 @@ import { createRandom } from '../answers/selection.ts';
 import type { FromThread, ListenAddress, ThreadOptions, ToThread } from '../answers/thread-protocol.ts';
 import { ZoneSet } from '../answers/zone-set.ts';
 import { Resolver } from '../resolver/resolver.ts';
+import { QueryCounters } from '../telemetry/query-counters.ts';
 import { Clients } from './clients.ts';
+import { FaultTable } from './faults.ts';
 import { isWildcardAddress } from './local-address.ts';
 import { holdTcp, insist } from './port-claim.ts';
+import { QueryShow } from './query-show.ts';
 import { createRelay } from './relay.ts';
 import { Responder } from './respond.ts';
 import { listenTcp, TcpConnections, type TcpListener } from './tcp.ts';
+import { Trials } from './trial.ts';
 import type { ListenUdp, UdpListener } from './udp.ts';
 import { chooseUdpSockets, type UdpSockets } from './udp-sockets.ts';
 import { listenUdpWildcard } from './udp-wildcard.ts';
@@ -41,18 +45,20 @@ const resolver = new Resolver(
   { onLoop: ({ address, port }, names, isLoop) => tell({ kind: 'loop', upstream: { address, port }, names, isLoop }) },
   options.siblings && { ...options.siblings, onProbe: (nonce) => tell({ kind: 'probe-heard', nonce }) },
 );
+const faults = new FaultTable();
+const answering = { zones, locals, resolver, tails: options.localTails, maxTtlSeconds: options.maxTtlSeconds };
 const responder = new Responder({
-  zones,
-  locals,
+  ...answering,
   random: createRandom(options.seed),
-  resolver,
-  tails: options.localTails,
-  maxTtlSeconds: options.maxTtlSeconds,
+  faults,
+  counters: new QueryCounters(options.counters),
 });
 const relay = createRelay(responder, resolver);
 const clients = new Clients(options.clients);
+const trials = new Trials({ ...answering, clients, seed: options.seed, singleLabel: options.forwarding.singleLabel });
 const connections = new TcpConnections();
 const listeners: Closable[] = [];
+const show = new QueryShow(tell);
 
 port.on('message', (message: ToThread) => {
   switch (message.kind) {
@@ -74,8 +80,30 @@ port.on('message', (message: ToThread) => {
     case 'flush':
       tell({ kind: 'flushed', sequence: message.sequence, count: resolver.flush(message.name, message.isBelow) });
       break;
+    case 'try':
+      trials.run(message.trial, (trial) => tell({ kind: 'tried', sequence: message.sequence, trial }));
+      break;
+    case 'faults':
+      faults.set(message.faults, options.seed);
+      tell({ kind: 'ack', sequence: message.sequence });
+      break;
+    case 'reset':
+      responder.drawBy(createRandom(options.seed));
+      tell({ kind: 'flushed', sequence: message.sequence, count: resolver.flush(null, false) });
+      break;
     case 'probe-heard':
       resolver.loops.heard(message.nonce);
+      break;
+    case 'watch':
+      show.every = message.every;
+      responder.meter.onlooker = message.every === 0 ? null : show;
+      tell({ kind: 'ack', sequence: message.sequence });
+      break;
+    case 'queries-taken':
+      show.taken();
+      break;
+    case 'figures':
+      tell({ kind: 'figures', sequence: message.sequence, figures: resolver.figures });
       break;
     case 'close':
       void close();

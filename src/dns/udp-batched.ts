@@ -32,6 +32,7 @@
 import type { RemoteInfo } from 'node:dgram';
 import { endianness } from 'node:os';
 import { getSystemErrorName } from 'node:util';
+import { UDP } from '../telemetry/query-counters.ts';
 import { MAX_MESSAGE_BYTES } from '../wire/header.ts';
 import type { Client, Clients } from './clients.ts';
 import type { Relay } from './relay.ts';
@@ -173,11 +174,30 @@ class Sender implements Client {
     this.#octets = octets;
   }
 
+  /** As text. */
+  get address(): string {
+    return decodeSocketAddress(this.#octets, this.at).address;
+  }
+
   mayRecurse(): boolean {
     if (this.clients === null) return false;
     const ipv4 = ipv4Of(this.#octets, this.at);
     if (ipv4 >= 0) return this.clients.areServedIpv4(ipv4);
     return this.clients.areServed(decodeSocketAddress(this.#octets, this.at).address);
+  }
+}
+
+/** Whoever waits for a reply that an upstream is asked for: its address is read where somebody looks on alone. */
+class Addressee {
+  readonly #octets: Uint8Array;
+
+  /** @param octets of its socket address */
+  constructor(octets: Uint8Array) {
+    this.#octets = octets;
+  }
+
+  get address(): string {
+    return decodeSocketAddress(this.#octets, 0).address;
   }
 }
 
@@ -309,6 +329,7 @@ class Batch {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       // Where an error is reported it is thereby gone, and libuv reads what is behind it.
       const count = this.#system.recvmmsg(listener.fd, this.#receiving, BATCH);
+      if (count > 0 || round === 0) listener.responder.meter.begin();
       let replies = 0;
       for (let k = 0; k < count; k++) {
         const header = this.#receivingAt + k * HEADER.bytes;
@@ -317,6 +338,7 @@ class Batch {
       }
       // Behind the others, which so keep the slots of their queries; and with them, as each sending may wake a client.
       if (round === 0) replies += this.#answerFirst(listener, first, client, replies);
+      listener.responder.meter.end(UDP);
       if (!this.#send(listener, replies)) return false;
       if (count <= 0) break;
     }
@@ -326,6 +348,7 @@ class Batch {
   /** Puts it where it would be, had it come with the batch. @returns 1 where its reply stands in slot `reply`, or 0 */
   #answerFirst(listener: Listener, query: Buffer, client: RemoteInfo, reply: number): number {
     if (client.family === 'IPv6') {
+      listener.responder.meter.end(UDP);
       listener.socket.answer(query, client);
       return 0;
     }
@@ -340,12 +363,16 @@ class Batch {
     sender.at = this.#addressesAt + k * ADDRESS_STRIDE;
     const query = this.#queries[k] as Uint8Array;
     const replied = responder.respond(query, length, this.#replies[reply] as Uint8Array, false, socket.local, sender);
-    if (replied === DROP) return 0;
-    if (replied === FORWARD) {
-      const to = this.#octets.slice(sender.at, sender.at + SOCKET_ADDRESS_BYTES);
-      socket.relay(query.slice(0, length), (answer) => outbox.add(answer, to));
+    if (replied === DROP) {
+      responder.meter.dropped(UDP, sender);
       return 0;
     }
+    if (replied === FORWARD) {
+      const to = this.#octets.slice(sender.at, sender.at + SOCKET_ADDRESS_BYTES);
+      socket.relay(query.slice(0, length), new Addressee(to), (answer) => outbox.add(answer, to));
+      return 0;
+    }
+    responder.meter.answered(UDP, this.#replies[reply] as Uint8Array, replied, sender);
     this.#lay(reply, k, replied);
     return 1;
   }

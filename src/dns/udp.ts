@@ -1,9 +1,11 @@
 /** DNS over UDP on plain `dgram` sockets. */
 import { type BindOptions, createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
+import { UDP } from '../telemetry/query-counters.ts';
 import { MAX_MESSAGE_BYTES } from '../wire/header.ts';
 import { AddressedClient, type Clients } from './clients.ts';
 import { addressOctets } from './local-address.ts';
+import type { Asker } from './query-meter.ts';
 import type { Relay } from './relay.ts';
 import { DROP, FORWARD, type Responder } from './respond.ts';
 
@@ -51,7 +53,7 @@ export interface ServedSocket extends UdpListener {
    * Has a query relayed.
    * @param query kept: hand over a copy; @param deliver is given the reply when it comes, unless the socket is closed
    */
-  relay(query: Uint8Array, deliver: (reply: Uint8Array) => void): void;
+  relay(query: Uint8Array, asker: Asker, deliver: (reply: Uint8Array) => void): void;
   /** @param reply kept until it is sent: hand over a copy */
   send(reply: Uint8Array, port: number, address: string): void;
 }
@@ -86,24 +88,34 @@ export function serveUdp(socket: Socket, responder: Responder, relay: Relay, cli
   const { address, port } = socket.address();
   const local = addressOctets(address);
   const from = new AddressedClient(clients);
+  const { meter } = responder;
 
   function answer(query: Buffer, client: RemoteInfo): void {
     from.address = client.address;
+    meter.begin();
     const length = responder.respond(query, query.length, reply, false, local, from);
-    if (length === DROP) return;
+    if (length === DROP) {
+      meter.dropped(UDP, from);
+      return;
+    }
     if (length !== FORWARD) {
+      meter.answered(UDP, reply, length, from);
+      meter.end(UDP);
       // A copy: the system may take the datagram later than this call returns.
       send(socket, reply.slice(0, length), client.port, client.address);
       return;
     }
-    relayQuery(query, (answered) => send(socket, answered, client.port, client.address));
+    relayQuery(query, client, (answered) => send(socket, answered, client.port, client.address));
   }
 
-  function relayQuery(query: Uint8Array, deliver: (answered: Uint8Array) => void): void {
+  function relayQuery(query: Uint8Array, asker: Asker, deliver: (answered: Uint8Array) => void): void {
+    const beganMs = meter.forwarded(UDP);
     relay.relay(query, false, local, (answered) => {
+      meter.relayed(UDP, beganMs, answered, asker);
       // A reply that comes when the socket has been closed is for nobody.
       if (!isClosed) deliver(answered);
     });
+    meter.begin();
   }
 
   return {

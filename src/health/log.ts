@@ -1,8 +1,10 @@
 /** Every transition in the log, with its reason: what flaps is seen to flap. */
 import type { Log } from '../log.ts';
+import type { HealthStatus } from '../registry/model.ts';
 import type { Registry } from '../registry/registry.ts';
 
-export function logTransitions(registry: Registry, log: Log): void {
+/** @param onTransition told of the status that each led to */
+export function logTransitions(registry: Registry, log: Log, onTransition: (status: HealthStatus) => void): void {
   registry.subscribe(async (changes) => {
     for (const { change, undo } of changes) {
       if (change.kind !== 'instance' || undo.kind !== 'instance' || change.value === null || undo.value === null)
@@ -12,6 +14,7 @@ export function logTransitions(registry: Registry, log: Log): void {
       if (change.value.health.status === undo.value.health.status) continue;
       const service = registry.state.service(change.serviceId);
       const { status, reason } = transition;
+      onTransition(status);
       log.info(
         { service: change.serviceId, instance: change.id, status, reason },
         `${service?.name ?? change.serviceId}: ${change.id} is ${status} (${reason})`,

@@ -1,6 +1,16 @@
 /** One answering thread as the main thread sees it: started, told of deltas, asked to close. */
 import { Worker } from 'node:worker_threads';
-import type { FromThread, ListenAddress, LoopNames, ThreadOptions, ToThread } from '../answers/thread-protocol.ts';
+import type {
+  FromThread,
+  InjectedFault,
+  ListenAddress,
+  LoopNames,
+  ResolverFigures,
+  ThreadOptions,
+  ToThread,
+  Trial,
+  TrialQuery,
+} from '../answers/thread-protocol.ts';
 
 /** A DNS listener could not be bound. */
 export class BindError extends Error {
@@ -31,8 +41,14 @@ export class ThreadLostError extends Error {
 /** A thread and what it said when its listeners were bound. */
 export type StartedThread = Omit<Extract<FromThread, { kind: 'bound' }>, 'kind'> & { readonly thread: AnsweringThread };
 
+/** What a thread says to what it was asked. */
+type Reply = Extract<FromThread, { sequence: number }>;
+
 // Packed for npm the sources are JavaScript, and the thread's entry stands beside them as such.
 const ENTRY = new URL(`../dns/thread${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+
+/** What a thread shows of its queries. */
+export type ShownQueries = Omit<Extract<FromThread, { kind: 'queries' }>, 'kind'>;
 
 /** A thread takes in ten times as much of a delta, on a machine that does nothing else. */
 const READ_BYTES_PER_MS = 5000;
@@ -41,13 +57,16 @@ export class AnsweringThread {
   /** It answers from what was published; before it says SERVFAIL. */
   isFilled = false;
   readonly #worker: Worker;
-  readonly #acks = new Map<number, { resolve: (count: number) => void; reject: (error: Error) => void }>();
+  readonly #acks = new Map<number, { resolve: (reply: Reply) => void; reject: (error: Error) => void }>();
   readonly #exited: Promise<void>;
   #hasExited = false;
   #onLost: (error: Error) => void = () => undefined;
   #onAddress: (at: ListenAddress, problem: string | null) => void = () => undefined;
   #onLoop: (upstream: ListenAddress, names: LoopNames, isLoop: boolean) => void = () => undefined;
   #onProbe: (nonce: string) => void = () => undefined;
+  #onQueries: (shown: ShownQueries) => void = () => undefined;
+  /** What it said last of names outside; null: nothing yet. */
+  figures: ResolverFigures | null = null;
 
   private constructor(worker: Worker) {
     this.#worker = worker;
@@ -66,13 +85,17 @@ export class AnsweringThread {
       });
     });
     worker.on('message', (message: FromThread) => {
-      if (message.kind === 'ack' || message.kind === 'flushed') {
-        this.#acks.get(message.sequence)?.resolve(message.kind === 'flushed' ? message.count : 0);
+      if ('sequence' in message) {
+        if (message.kind === 'figures') this.figures = message.figures;
+        this.#acks.get(message.sequence)?.resolve(message);
         this.#acks.delete(message.sequence);
       } else if (message.kind === 'loop') {
         this.#onLoop(message.upstream, message.names, message.isLoop);
       } else if (message.kind === 'probe-heard') {
         this.#onProbe(message.nonce);
+      } else if (message.kind === 'queries') {
+        this.#onQueries(message);
+        this.#send({ kind: 'queries-taken' });
       } else if (message.kind === 'address') {
         this.#onAddress(message.at, message.error);
       }
@@ -84,7 +107,8 @@ export class AnsweringThread {
    * @throws BindError, SocketsError, ThreadLostError
    */
   static async start(options: ThreadOptions): Promise<StartedThread> {
-    const worker = new Worker(ENTRY, { workerData: options, name: 'dns' });
+    // What the process was started with is for whoever started it: a test runner's preloads, or `--input-type`.
+    const worker = new Worker(ENTRY, { workerData: options, name: 'dns', execArgv: [] });
     const thread = new AnsweringThread(worker);
     const bound = new Promise<Extract<FromThread, { kind: 'bound' }>>((resolve, reject) => {
       worker.on('message', (message: FromThread) => {
@@ -124,6 +148,21 @@ export class AnsweringThread {
     this.#onProbe = listener;
   }
 
+  /** @param listener shown queries, where it is to be shown any */
+  onQueries(listener: (shown: ShownQueries) => void): void {
+    this.#onQueries = listener;
+  }
+
+  /** @param every one of so many is shown from when this resolves; 0: none is; @throws ThreadLostError as above */
+  async watch(sequence: number, every: number, timeoutMs: number): Promise<void> {
+    await this.#ask(sequence, { kind: 'watch', sequence, every }, timeoutMs);
+  }
+
+  /** Has `figures` brought up to now. @throws ThreadLostError where it ends or takes too long */
+  async askFigures(sequence: number, timeoutMs: number): Promise<void> {
+    await this.#ask(sequence, { kind: 'figures', sequence }, timeoutMs);
+  }
+
   heard(nonce: string): void {
     this.#send({ kind: 'probe-heard', nonce });
   }
@@ -138,8 +177,22 @@ export class AnsweringThread {
   }
 
   /** Has upstreams' answers forgotten. @returns how many; @throws ThreadLostError */
-  flush(sequence: number, name: string | null, isBelow: boolean, timeoutMs: number): Promise<number> {
-    return this.#ask(sequence, { kind: 'flush', sequence, name, isBelow }, timeoutMs);
+  async flush(sequence: number, name: string | null, isBelow: boolean, timeoutMs: number): Promise<number> {
+    const reply = await this.#ask(sequence, { kind: 'flush', sequence, name, isBelow }, timeoutMs);
+    return reply.kind === 'flushed' ? reply.count : 0;
+  }
+
+  /** Has a query answered that nobody has sent. @throws ThreadLostError where it ends or takes too long */
+  async try(sequence: number, trial: TrialQuery, timeoutMs: number): Promise<Trial> {
+    const reply = await this.#ask(sequence, { kind: 'try', sequence, trial }, timeoutMs);
+    if (reply.kind !== 'tried') throw new Error(`"${reply.kind}" is no reply to a trial`);
+    return reply.trial;
+  }
+
+  /** Has what upstreams have said forgotten, and answers mixed as from the start. @returns how many; @throws ThreadLostError */
+  async reset(sequence: number, timeoutMs: number): Promise<number> {
+    const reply = await this.#ask(sequence, { kind: 'reset', sequence }, timeoutMs);
+    return reply.kind === 'flushed' ? reply.count : 0;
   }
 
   /**
@@ -163,9 +216,14 @@ export class AnsweringThread {
     await this.#ask(sequence, { kind: 'local-names', sequence, delta }, timeoutMs);
   }
 
-  async #ask(sequence: number, message: ToThread, timeoutMs: number, transfer?: ArrayBuffer[]): Promise<number> {
+  /** @returns when queries meet these alone; @throws ThreadLostError where it ends or takes too long */
+  async setFaults(sequence: number, faults: readonly InjectedFault[], timeoutMs: number): Promise<void> {
+    await this.#ask(sequence, { kind: 'faults', sequence, faults }, timeoutMs);
+  }
+
+  async #ask(sequence: number, message: ToThread, timeoutMs: number, transfer?: ArrayBuffer[]): Promise<Reply> {
     if (this.#hasExited) throw new ThreadLostError('the answering thread has ended');
-    const acknowledged = new Promise<number>((resolve, reject) => {
+    const acknowledged = new Promise<Reply>((resolve, reject) => {
       this.#acks.set(sequence, { resolve, reject });
     });
     const bytes = 'delta' in message ? message.delta.length : 0;

@@ -4,14 +4,29 @@
  */
 import { isIP } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { ListenAddress, LoopNames, SocketKind } from '../answers/thread-protocol.ts';
-import type { AnsweringThread } from './answering-thread.ts';
+import type {
+  InjectedFault,
+  ListenAddress,
+  LoopNames,
+  ResolverFigures,
+  SocketKind,
+  Trial,
+  TrialQuery,
+} from '../answers/thread-protocol.ts';
+import type { QueryCounters } from '../telemetry/query-counters.ts';
+import { type AnsweringThread, ThreadLostError } from './answering-thread.ts';
 import { News } from './news.ts';
+import { QueryAudience } from './query-audience.ts';
+import { addFigures, withoutCache } from './resolver-figures.ts';
 import { type PoolOptions, ThreadPool } from './thread-pool.ts';
 
 const ACKNOWLEDGE_TIMEOUT_MS = 1000;
 /** A chunk of a snapshot, and what comes behind it, may take longer than a delta: the thread grows meanwhile. */
 const CHUNK_TIMEOUT_MS = 5000;
+/** A trial waits for upstreams as a client's query does, which takes some seconds. */
+const TRIAL_TIMEOUT_MS = 10_000;
+/** Whoever asks for figures gets those of the last time from a thread that has no time for it. */
+const FIGURES_TIMEOUT_MS = 500;
 /** Chunks that were sent and not yet taken in, whose memory waits with the thread. */
 const MAX_CHUNKS_UNDER_WAY = 2;
 
@@ -38,12 +53,19 @@ export class Publisher {
   readonly #supplying = new Set<Promise<void>>();
   /** Those that came after the start; null: none did. */
   #localNames: Uint8Array | null = null;
+  #faults: readonly InjectedFault[] = [];
   #sequence = 0;
   #lastLoss: unknown = null;
   /** For a thread that answers. */
   readonly #waiting: (() => void)[] = [];
   readonly #loops: News<AnsweringThread, boolean>;
   #isClosing = false;
+  /** Who looks on as queries are answered. */
+  readonly queries = new QueryAudience(async (every) => {
+    await Promise.all(this.threads.map((thread) => this.#watch(thread, every)));
+  });
+  /** Of threads that are gone. */
+  #pastFigures: ResolverFigures = addFigures([]);
 
   private constructor(pool: ThreadPool, loops: News<AnsweringThread, boolean>) {
     this.#pool = pool;
@@ -68,11 +90,16 @@ export class Publisher {
         thread.onProbe((nonce) => {
           for (const other of publisher?.threads ?? []) if (other !== thread) other.heard(nonce);
         });
+        thread.onQueries((shown) => publisher?.queries.show(shown));
+        if (publisher !== null && publisher.queries.every > 0) {
+          void publisher.#watch(thread, publisher.queries.every);
+        }
         if (publisher !== null) publisher.#supplyLater(thread);
       },
       onLost(thread) {
         addresses.forget(thread);
         loops.forget(thread);
+        if (publisher !== null) publisher.#keepFigures(thread);
       },
     });
     publisher = new Publisher(pool, loops);
@@ -96,6 +123,11 @@ export class Publisher {
   /** Of the thread that was started last. */
   get sockets(): SocketKind {
     return this.#pool.sockets;
+  }
+
+  /** What each thread has counted, with those in whose place it is. */
+  get counters(): readonly QueryCounters[] {
+    return this.#pool.counters;
   }
 
   /** How many there are when none is being replaced. */
@@ -163,11 +195,26 @@ export class Publisher {
     await Promise.all(this.threads.map((thread) => this.#tellLocalNames(thread, names)));
   }
 
+  /** In place of those before. Resolves when queries meet these alone; never rejects. */
+  async setFaults(faults: readonly InjectedFault[]): Promise<void> {
+    this.#faults = faults;
+    await Promise.all(this.threads.map((thread) => this.#tellFaults(thread, faults)));
+  }
+
   /** Has upstreams' answers forgotten. @param name null: all; @returns how many answers, of all threads */
-  async flush(name: string | null, isBelow: boolean): Promise<number> {
+  flush(name: string | null, isBelow: boolean): Promise<number> {
+    return this.#forget((thread) => thread.flush(++this.#sequence, name, isBelow, timeoutOf(thread)));
+  }
+
+  /** Has all of them forgotten, and answers mixed as from the start. @returns how many, of all threads */
+  reset(): Promise<number> {
+    return this.#forget((thread) => thread.reset(++this.#sequence, timeoutOf(thread)));
+  }
+
+  async #forget(ask: (thread: AnsweringThread) => Promise<number>): Promise<number> {
     const counts = await Promise.all(
       this.threads.map((thread) =>
-        thread.flush(++this.#sequence, name, isBelow, timeoutOf(thread)).catch((error) => {
+        ask(thread).catch((error) => {
           // Whoever replaces it has nothing to forget.
           this.#lose(thread, error);
           return 0;
@@ -177,10 +224,47 @@ export class Publisher {
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
+  /**
+   * Has a query that nobody has sent answered by one of the threads; where it is lost meanwhile, by another one.
+   * @returns null: none answers now
+   */
+  async try(trial: TrialQuery): Promise<Trial | null> {
+    for (const thread of this.threads) {
+      if (!thread.isFilled) continue;
+      try {
+        return await thread.try(++this.#sequence, trial, TRIAL_TIMEOUT_MS);
+      } catch (error) {
+        // Whoever waits for its acknowledgements finds out whether it is of any use.
+        if (!(error instanceof ThreadLostError)) throw error;
+      }
+    }
+    return null;
+  }
+
+  /** What all threads know of names outside. */
+  async figures(): Promise<ResolverFigures> {
+    // One that is lost meanwhile has its counts with those that are gone.
+    await Promise.allSettled(this.threads.map((thread) => thread.askFigures(++this.#sequence, FIGURES_TIMEOUT_MS)));
+    return addFigures([this.#pastFigures, ...this.threads.flatMap(({ figures }) => figures ?? [])]);
+  }
+
+  #keepFigures({ figures }: AnsweringThread): void {
+    if (figures !== null) this.#pastFigures = addFigures([this.#pastFigures, withoutCache(figures)]);
+  }
+
   async close(): Promise<void> {
     this.#isClosing = true;
     for (const resolve of this.#waiting.splice(0)) resolve();
     await this.#pool.close();
+  }
+
+  /** Never rejects: whoever takes its place is told too. */
+  async #watch(thread: AnsweringThread, every: number): Promise<void> {
+    try {
+      await thread.watch(++this.#sequence, every, timeoutOf(thread));
+    } catch (error) {
+      this.#lose(thread, error);
+    }
   }
 
   async #tellLocalNames(thread: AnsweringThread, names: Uint8Array): Promise<void> {
@@ -191,10 +275,19 @@ export class Publisher {
     }
   }
 
+  async #tellFaults(thread: AnsweringThread, faults: readonly InjectedFault[]): Promise<void> {
+    try {
+      await thread.setFaults(++this.#sequence, faults, timeoutOf(thread));
+    } catch (error) {
+      this.#lose(thread, error);
+    }
+  }
+
   /** Fills a thread that replaces a lost one; before the first `fill` there is nothing that it could have missed. */
   #supplyLater(thread: AnsweringThread): void {
     // In front of what it is filled with: until it is, it answers nothing.
     if (this.#localNames !== null) void this.#tellLocalNames(thread, this.#localNames);
+    if (this.#faults.length > 0) void this.#tellFaults(thread, this.#faults);
     if (this.#takeSnapshot === null || this.#isClosing) return;
     // Up to the first chunk at once: no delta may come in front of it.
     this.#supply([thread], this.#takeSnapshot).catch((error) => this.#lose(thread, error));

@@ -1,6 +1,7 @@
 /** The answering threads, all on the same ports: started, and each replaced where it is lost. */
 import { randomBytes } from 'node:crypto';
 import type { ListenAddress, PortSharing, Siblings, SocketKind, ThreadOptions } from '../answers/thread-protocol.ts';
+import { QueryCounters } from '../telemetry/query-counters.ts';
 import { AnsweringThread, type StartedThread } from './answering-thread.ts';
 
 const CLOSE_TIMEOUT_MS = 1000;
@@ -9,7 +10,7 @@ const REPLACE_RETRY_MS = 500;
 const LOOP_KEY_BYTES = 16;
 
 /** Of each thread, but for what its place among the others makes of it. */
-export type PoolOptions = Omit<ThreadOptions, 'isReplacement' | 'sharing' | 'siblings'>;
+export type PoolOptions = Omit<ThreadOptions, 'isReplacement' | 'sharing' | 'siblings' | 'counters'>;
 
 export interface PoolEvents {
   /** Called before anything else happens with it. */
@@ -24,6 +25,8 @@ export interface PoolEvents {
 interface Place {
   /** Of the generator that mixes its answers. */
   readonly seed: number;
+  /** Of all threads that were ever there. */
+  readonly counters: QueryCounters;
   /** Null while it is being replaced. */
   thread: AnsweringThread | null;
   replacing: Promise<void> | null;
@@ -50,6 +53,7 @@ export class ThreadPool {
     siblings: Siblings | null,
     count: number,
     events: PoolEvents,
+    counters: QueryCounters,
     started: StartedThread,
   ) {
     // Whoever comes later binds what is bound now, also where any port was asked for.
@@ -60,6 +64,7 @@ export class ThreadPool {
     this.#sockets = started.sockets;
     this.#places = Array.from({ length: count }, (_, n) => ({
       seed: seedOf(options.seed, n),
+      counters: n === 0 ? counters : new QueryCounters(),
       thread: null,
       replacing: null,
       retryTimer: undefined,
@@ -71,8 +76,16 @@ export class ThreadPool {
   static async start(options: PoolOptions, count: number, events: PoolEvents): Promise<ThreadPool> {
     const siblings = count === 1 ? null : { count, loopKey: randomBytes(LOOP_KEY_BYTES) };
     const sharing = count === 1 ? 'alone' : 'first';
-    const first = await AnsweringThread.start({ ...options, sharing, siblings, isReplacement: false });
-    const pool = new ThreadPool(options, siblings, count, events, first);
+    const counters = new QueryCounters();
+    const isReplacement = false;
+    const first = await AnsweringThread.start({
+      ...options,
+      counters: counters.memory,
+      sharing,
+      siblings,
+      isReplacement,
+    });
+    const pool = new ThreadPool(options, siblings, count, events, counters, first);
     const others = await Promise.allSettled(
       pool.#places.slice(1).map(async (place) => pool.#settle(place, await pool.#start(place, 'join'))),
     );
@@ -85,6 +98,11 @@ export class ThreadPool {
   /** Those that are there now: all of them, but for those that are being replaced. */
   get threads(): readonly AnsweringThread[] {
     return this.#places.flatMap(({ thread }) => thread ?? []);
+  }
+
+  /** Of each place. */
+  get counters(): readonly QueryCounters[] {
+    return this.#places.map(({ counters }) => counters);
   }
 
   /** How many there are when none is being replaced. */
@@ -137,7 +155,9 @@ export class ThreadPool {
 
   #start(place: Place, sharing: PortSharing): Promise<StartedThread> {
     const siblings = this.#siblings;
-    return AnsweringThread.start({ ...this.#options, seed: place.seed, sharing, siblings, isReplacement: true });
+    const { seed, counters } = place;
+    const own = { seed, counters: counters.memory, sharing, siblings, isReplacement: true };
+    return AnsweringThread.start({ ...this.#options, ...own });
   }
 
   #settle(place: Place, { thread, sockets }: StartedThread): void {

@@ -121,6 +121,7 @@ export class Exchange {
       takeBack: () => undefined,
     };
     this.#attempts.push(attempt);
+    upstream.asked();
     const query = buildQuery(this.question, this.#random, upstream.hasEdns(nowMs), upstream.keepsCase(nowMs));
     this.queries.push(query);
     if (overTcp) {

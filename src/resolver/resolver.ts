@@ -13,7 +13,14 @@ import { SecureRandom } from './random.ts';
 import { Reply } from './reply.ts';
 import { type Action, type Route, type Rule, Rules } from './rules.ts';
 import { SocketBudget } from './socket-budget.ts';
-import { type Address, type GroupNames, Upstream, UpstreamGroup } from './upstreams.ts';
+import {
+  type Address,
+  type GroupNames,
+  REPLY_BOUNDS,
+  Upstream,
+  type UpstreamFigures,
+  UpstreamGroup,
+} from './upstreams.ts';
 
 export interface ResolverOptions {
   /** Whether anything is forwarded at all. */
@@ -38,6 +45,15 @@ export interface ResolverEvents {
 export interface ResolverSiblings extends LoopSiblings {
   /** All of them, who share what the process may open. */
   readonly count: number;
+}
+
+/** What was done since the start, and what there is. */
+export interface ResolverFigures {
+  readonly cacheEntries: number;
+  readonly cacheBytes: number;
+  readonly upstreams: readonly UpstreamFigures[];
+  /** Upper ends of the upstreams' buckets, in seconds. */
+  readonly bounds: readonly number[];
 }
 
 /** What a client is told. */
@@ -177,6 +193,18 @@ export class Resolver {
     return cache;
   }
 
+  /** When what is known of a question came, and when it ended or will; null: nothing is known. @param name lower case */
+  timesOf(
+    name: Uint8Array,
+    type: number,
+    bits: number,
+    nowMs: number,
+  ): { storedAtMs: number; expiresAtMs: number } | null {
+    if (!this.#knows(makeQuestion(name, type, bits), nowMs)) return null;
+    const { storedAtMs, expiresAtMs } = this.#cache;
+    return { storedAtMs, expiresAtMs };
+  }
+
   /** Asks again for the entry found last, where it is asked for often. */
   #refresh(group: UpstreamGroup, name: Uint8Array, type: number, bits: number, nowMs: number): void {
     const cache = this.#cache;
@@ -228,6 +256,12 @@ export class Resolver {
       flight.isFlushed ||= wire === null || matches(flight.exchange.question.name, wire, isBelow);
     }
     return this.#cache.flush(wire, isBelow);
+  }
+
+  /** Of the cache, and of every upstream that was ever named. */
+  get figures(): ResolverFigures {
+    const upstreams = [...this.#servers.values()].map((upstream) => upstream.figures);
+    return { cacheEntries: this.#cache.size, cacheBytes: this.#cache.sizeBytes, upstreams, bounds: REPLY_BOUNDS };
   }
 
   /** Whether clients wait for upstreams. */

@@ -25,6 +25,22 @@ const MAX_REFUSALS = 3;
 /** What a server was found not to know is tried again after so long. */
 const RELEARN_MS = 600_000;
 
+/** Upper ends of the buckets that useful replies are counted in by how long they took, in seconds. */
+export const REPLY_BOUNDS: readonly number[] = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
+];
+
+/** What has come of asking an upstream since the start. */
+export interface UpstreamFigures extends Address {
+  /** Sent to it, over UDP or TCP. */
+  readonly queries: number;
+  /** Times that it was silent, could not be reached, or gave nothing of use. */
+  readonly failures: number;
+  /** Useful replies over UDP: of each of REPLY_BOUNDS, and one of those that took longer. */
+  readonly buckets: readonly number[];
+  readonly sumSeconds: number;
+}
+
 export class Upstream {
   readonly address: string;
   readonly port: number;
@@ -36,6 +52,10 @@ export class Upstream {
   /** From when it is tried, or measured, again. */
   retryAtMs = 0;
   failures = 0;
+  #queries = 0;
+  #failed = 0;
+  readonly #buckets = new Array<number>(REPLY_BOUNDS.length + 1).fill(0);
+  #sumSeconds = 0;
   #refusals = 0;
   #plainUntilMs = 0;
   #foldsUntilMs = 0;
@@ -45,6 +65,17 @@ export class Upstream {
     this.address = address;
     this.port = port;
     this.sockets = new UpstreamSockets(address, port, random, budget);
+  }
+
+  get figures(): UpstreamFigures {
+    const { address, port } = this;
+    const buckets = [...this.#buckets];
+    return { address, port, queries: this.#queries, failures: this.#failed, buckets, sumSeconds: this.#sumSeconds };
+  }
+
+  /** A query goes to it. */
+  asked(): void {
+    this.#queries++;
   }
 
   /** How long it is waited for before another is asked beside it. */
@@ -60,6 +91,11 @@ export class Upstream {
 
   /** It gave an answer that can be used. */
   succeeded(rttMs: number): void {
+    const seconds = rttMs / 1000;
+    const bucket = REPLY_BOUNDS.findIndex((bound) => seconds <= bound);
+    const at = bucket === -1 ? REPLY_BOUNDS.length : bucket;
+    this.#buckets[at] = (this.#buckets[at] as number) + 1;
+    this.#sumSeconds += seconds;
     // RFC 6298's smoothing.
     this.rttMs = this.rttMs < 0 ? rttMs : this.rttMs + (rttMs - this.rttMs) / 8;
     this.#isBack();
@@ -73,7 +109,8 @@ export class Upstream {
 
   /** It gave an RCODE that is no answer. */
   refused(nowMs: number): void {
-    if (++this.#refusals >= MAX_REFUSALS) this.failed(nowMs);
+    this.#failed++;
+    if (++this.#refusals >= MAX_REFUSALS) this.#fallIll(nowMs);
   }
 
   lacksEdns(nowMs: number): void {
@@ -92,6 +129,11 @@ export class Upstream {
 
   /** It stayed silent for its time, could not be reached, or gave an answer of no use. */
   failed(nowMs: number): void {
+    this.#failed++;
+    this.#fallIll(nowMs);
+  }
+
+  #fallIll(nowMs: number): void {
     // Many queries may have waited for it; that is one failure.
     if (this.isDown && nowMs < this.retryAtMs) return;
     this.isDown = true;

@@ -13,7 +13,7 @@ import { absoluteName, instanceOwner } from '../registry/owner-names.ts';
 import { TYPE } from '../wire/header.ts';
 import { toWireName } from '../wire/names.ts';
 import { aaaaRdata, aRdata, cnameRdata, recordTail, srvRdata } from '../wire/rdata.ts';
-import { type CompileOptions, cappedTtl } from './compile-options.ts';
+import { cappedTtl, type TtlCap } from './compile-options.ts';
 
 // Fixed in Cloud Map's SRV records.
 const SRV_PRIORITY = 1;
@@ -29,7 +29,7 @@ export function choicesOfRecords(
   namespace: Namespace,
   service: Service,
   { type, ttlSeconds }: DnsRecord,
-  options: CompileOptions,
+  options: TtlCap,
 ): (instance: Instance) => Choice | null {
   const ttl = cappedTtl(ttlSeconds, options);
   return (instance) => {
@@ -47,7 +47,7 @@ export function choiceOfAlias(
   instance: Instance,
   type: RecordType,
   aliasTarget: (name: string) => AliasTarget | undefined,
-  options: CompileOptions,
+  options: TtlCap,
 ): Choice | null {
   const target = aliasTarget(aliasNameOf(instance) ?? '');
   const rdatas = type === 'A' ? target?.ipv4.map(aRdata) : type === 'AAAA' ? target?.ipv6.map(aaaaRdata) : undefined;

@@ -18,6 +18,9 @@ export interface CompileOptions {
   };
 }
 
-export function cappedTtl(ttlSeconds: number, { maxTtlSeconds }: CompileOptions): number {
+/** What of them decides the TTL of a record. */
+export type TtlCap = Pick<CompileOptions, 'maxTtlSeconds'>;
+
+export function cappedTtl(ttlSeconds: number, { maxTtlSeconds }: TtlCap): number {
   return maxTtlSeconds === null ? ttlSeconds : Math.min(ttlSeconds, maxTtlSeconds);
 }

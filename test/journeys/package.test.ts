@@ -33,6 +33,7 @@ describe('the package', () => {
     const body = await (await fetch(`${daemon.endpoint}/admin/export?format=json`)).text();
     const imported = await fetch(`${daemon.endpoint}/admin/import`, { method: 'POST', body });
     expect(await imported.json()).toMatchObject({ unchanged: { namespaces: 1 }, differences: [] });
+    expect(await (await fetch(`${daemon.endpoint}/metrics`)).text()).toContain('\ncloudmapd_namespaces 1\n');
     expect(await daemon.stop()).toBe(0);
     const hasLoaded = readModules(modules);
     expect(hasLoaded('/dist/chunks/')).toBe(true);
@@ -48,12 +49,15 @@ describe('the package', () => {
     await expectServing(await journey.start({ main, args: ['--config', EXAMPLE] }));
   });
 
-  it('exports, imports and backs up, with a daemon and without', async () => {
+  it('exports, imports, explains and backs up, with a daemon and without', async () => {
     const { endpoint } = await journey.start({ main });
     const yaml = await runWell(['import', '-', '--endpoint', endpoint], { main, stdin: CONTENT });
     expect(yaml).toMatch(/^created: 1 namespace/);
     const exported = await runWell(['export', '--endpoint', endpoint], { main });
     expect(exported).toContain('name: packed.internal');
+    expect(await runWell(['explain', 'x.packed.internal', '--endpoint', endpoint], { main })).toContain(
+      'The namespace packed.internal is of type HTTP',
+    );
     const dataDir = journey.newPath();
     mkdirSync(dataDir, { recursive: true });
     await runWell(['backup', join(dataDir, 'cloudmapd.db'), '--endpoint', endpoint], { main });

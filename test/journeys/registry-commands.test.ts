@@ -278,7 +278,7 @@ describe('discover', () => {
     const none = ['--health', 'UNHEALTHY', '--attribute', 'stage=beta'];
     expect(await ids(...none)).toEqual([]);
     expect(await well('discover', 'shop.internal', 'web', ...none)).toBe(
-      'no instances found in shop.internal/web (of 3 registered)\n',
+      'no instances found in shop.internal/web: 3 registered\n',
     );
     expect(await ids(...none.with(1, 'HEALTHY_OR_ELSE_ALL'))).toEqual(['d-1', 'd-2']);
   });
@@ -397,6 +397,10 @@ describe('wrong usage ends with exit code 2', () => {
   ])('%s', async (line) => {
     expectFailure(await run(...line.split(' ')), 2);
   });
+});
+
+it.each([['--help'], ['wait', '--help']])('%s %s tells the exit codes', async (...args) => {
+  expect(await well(...args)).toContain('\nExit codes: 0 done; 1 ');
 });
 
 describe('a daemon that is not there', () => {

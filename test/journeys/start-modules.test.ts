@@ -23,7 +23,13 @@ describe('a start', () => {
       '/@streamparser/',
       '/dns-report',
       '/resolver/trial',
-      ...['export', 'import', 'backup'].map((name) => `/cli/${name}`),
+      '/synthesis/explain',
+      '/wire/presentation',
+      '/wire/dig-text',
+      '/prom-client/',
+      '/cli/queries',
+      '/query-log',
+      ...['export', 'import', 'backup', 'explain'].map((name) => `/cli/${name}`),
     );
     expect(needless.filter(hasLoaded)).toEqual([]);
   });

@@ -138,6 +138,8 @@ const PROBES = {
   knotd: ['knotd', '-V'],
   busybox: ['busybox', 'true'],
   dnsmasq: ['dnsmasq', '--version'],
+  promtool: ['promtool', '--version'],
+  prometheus: ['prometheus', '--version'],
   // It has no way to do nothing but to complain.
   setcap: ['sh', '-c', 'command -v setcap'],
   npm: ['npm', '--version'],

@@ -1,0 +1,79 @@
+/** Answers that never end by themselves: a line of JSON at a time, until the client goes or the daemon stops. */
+import type { ServerResponse } from 'node:http';
+import type { FastifyReply } from 'fastify';
+
+/** What waits for a client that is slow to read; beyond it lines are left out, and counted. */
+const MAX_WAITING_BYTES = 1024 * 1024;
+const MAX_STREAMS = 100;
+
+export class LineStreams {
+  readonly #open = new Set<LineStream>();
+
+  /** The reply is the stream's from now on. @returns null where there are too many; the reply says so then */
+  make(reply: FastifyReply): LineStream | null {
+    if (this.#open.size >= MAX_STREAMS) {
+      reply.code(503).send({ error: `${MAX_STREAMS} listen already` });
+      return null;
+    }
+    reply.hijack();
+    const stream = new LineStream(reply.raw);
+    this.#open.add(stream);
+    reply.raw.once('close', () => this.#open.delete(stream));
+    return stream;
+  }
+
+  /** The daemon stops: whoever listens sees the end. */
+  endAll(): void {
+    for (const stream of this.#open) stream.end();
+  }
+}
+
+export class LineStream {
+  readonly #response: ServerResponse;
+  #leftOut = 0;
+
+  constructor(response: ServerResponse) {
+    this.#response = response;
+    response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
+    response.on('drain', () => this.#tellLeftOut());
+    response.on('error', () => response.destroy());
+  }
+
+  /** Sends the head: from now on. @param onEnd called once, when nobody listens any more */
+  begin(onEnd: () => void): void {
+    // The client may have gone already.
+    if (this.#response.closed) onEnd();
+    else this.#response.once('close', onEnd);
+    this.#response.flushHeaders();
+  }
+
+  /** False: a line would have to wait too long. */
+  get hasRoom(): boolean {
+    return this.#response.writableLength < MAX_WAITING_BYTES;
+  }
+
+  write(line: object): void {
+    this.#tellLeftOut();
+    this.#send(line);
+  }
+
+  /** So many lines are not told; `{"leftOut": n}` says so as soon as there is room. */
+  leaveOut(count: number): void {
+    this.#leftOut += count;
+    this.#tellLeftOut();
+  }
+
+  end(): void {
+    this.#response.end();
+  }
+
+  #tellLeftOut(): void {
+    if (this.#leftOut === 0 || !this.hasRoom) return;
+    this.#send({ leftOut: this.#leftOut });
+    this.#leftOut = 0;
+  }
+
+  #send(line: object): void {
+    if (!this.#response.writableEnded && !this.#response.destroyed) this.#response.write(`${JSON.stringify(line)}\n`);
+  }
+}

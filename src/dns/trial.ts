@@ -1,0 +1,143 @@
+/**
+ * Queries that nobody has sent, answered as any other, for whoever asks why an answer is what it is. They have a
+ * responder of their own, so that the draws of clients' answers stay as they are and nothing is counted.
+ */
+import { createRandom } from '../answers/selection.ts';
+import type { RuleAction, Trial, TrialQuery, TriedName, TriedRoute } from '../answers/thread-protocol.ts';
+import type { Rules } from '../resolver/rules.ts';
+import { readU16 } from '../wire/bytes.ts';
+import { FLAG, HEADER_BYTES, MAX_MESSAGE_BYTES, QUESTION_TAIL_BYTES, TYPE } from '../wire/header.ts';
+import { equalNames, expandName, FOLD, MAX_NAME_BYTES, NameView, skipName } from '../wire/names.ts';
+import { AddressedClient, type Clients } from './clients.ts';
+import { addressOctets } from './local-address.ts';
+import { OUTCOMES } from './outcome.ts';
+import { createRelay, type Relay } from './relay.ts';
+import { FORWARD, Responder, type ResponderOptions } from './respond.ts';
+
+export interface TrialsOptions extends Omit<ResponderOptions, 'random' | 'clock'> {
+  readonly clients: Clients;
+  readonly seed: number;
+  /** The very one that the resolver was given. */
+  readonly singleLabel: RuleAction | null;
+}
+
+interface Own {
+  readonly responder: Responder;
+  readonly relay: Relay;
+  readonly reply: Uint8Array;
+}
+
+export class Trials {
+  readonly #options: TrialsOptions;
+  // Made when first needed: hardly any thread is ever asked.
+  #own: Own | null = null;
+
+  constructor(options: TrialsOptions) {
+    this.#options = options;
+  }
+
+  /** @param onTried called once, perhaps before this returns */
+  run({ query, from, to, overTcp }: TrialQuery, onTried: (trial: Trial) => void): void {
+    const { responder, relay, reply } = this.#make();
+    const client = new AddressedClient(this.#options.clients);
+    client.address = from;
+    const local = to === null ? null : addressOctets(to);
+    const startedAt = performance.now();
+    const finish = (answered: Uint8Array): void =>
+      onTried({
+        reply: answered,
+        outcome: OUTCOMES[responder.outcome] as string,
+        tookMs: performance.now() - startedAt,
+        mayRecurse: client.mayRecurse(),
+        names: chainOf(query, answered).map((name) => this.#look(query, name)),
+      });
+    const length = responder.respond(query, query.length, reply, overTcp, local, client);
+    if (length === FORWARD) relay.relay(query, overTcp, local, finish);
+    else finish(reply.slice(0, length));
+  }
+
+  #make(): Own {
+    const { resolver, seed } = this.#options;
+    if (this.#own === null) {
+      const responder = new Responder({ ...this.#options, random: createRandom(seed) });
+      const relay = createRelay(responder, resolver);
+      this.#own = { responder, relay, reply: new Uint8Array(MAX_MESSAGE_BYTES) };
+    }
+    return this.#own;
+  }
+
+  #look(query: Uint8Array, name: Uint8Array): TriedName {
+    const { zones, locals } = this.#options;
+    const view = new NameView();
+    view.read(name, 0, name.length);
+    return {
+      name,
+      isRegistered: zones.find(name, view).zone !== null,
+      isLocal: locals.find(name, view).zone !== null,
+      route: this.#routeOf(query, name, view),
+    };
+  }
+
+  #routeOf(query: Uint8Array, name: Uint8Array, view: NameView): TriedRoute {
+    const { resolver, singleLabel } = this.#options;
+    const route = resolver.rules.find(name, view);
+    const isSingleLabel = route.action === singleLabel;
+    const { kind } = route.action;
+    const hasRule = kind !== 'default' && !isSingleLabel;
+    return {
+      kind,
+      suffix: hasRule ? name.slice(view.offsets[route.label] as number) : null,
+      isSingleLabel,
+      ...this.#askedOf(query, name, route),
+    };
+  }
+
+  #askedOf(
+    query: Uint8Array,
+    name: Uint8Array,
+    route: ReturnType<Rules['find']>,
+  ): Pick<TriedRoute, 'upstreams' | 'held'> {
+    const { resolver } = this.#options;
+    const group = resolver.groupOf(route);
+    if (group === null) return { upstreams: null, held: null };
+    const type = readU16(query, skipName(query, HEADER_BYTES, query.length));
+    const bits = readU16(query, 2) & (FLAG.AD | FLAG.CD);
+    return {
+      upstreams: group.upstreams.map((upstream) => ({
+        address: upstream.address,
+        port: upstream.port,
+        isLooping: group.looping.has(upstream),
+        isDown: upstream.isDown,
+        rttMs: upstream.rttMs < 0 ? null : upstream.rttMs,
+      })),
+      held: resolver.timesOf(name, type, bits, Date.now()),
+    };
+  }
+}
+
+/** The QNAME and the targets of the CNAMEs behind it, in lower case. @param query whose name is well formed */
+function chainOf(query: Uint8Array, reply: Uint8Array): Uint8Array[] {
+  const names = [nameAt(query, HEADER_BYTES) as Uint8Array];
+  if (reply.length < HEADER_BYTES) return names;
+  let at = HEADER_BYTES;
+  for (let left = readU16(reply, 4); left > 0; left--) at = skipName(reply, at, reply.length) + QUESTION_TAIL_BYTES;
+  for (let left = readU16(reply, 6); left > 0; left--) {
+    const owner = nameAt(reply, at);
+    const fields = skipName(reply, at, reply.length);
+    if (owner === null || fields < 0) break;
+    at = fields + 10 + readU16(reply, fields + 8);
+    const last = names.at(-1) as Uint8Array;
+    const goesOn = owner.length === last.length && equalNames(owner, 0, last, 0, last.length);
+    if (readU16(reply, fields) !== TYPE.CNAME || !goesOn) continue;
+    const target = nameAt(reply, fields + 10);
+    if (target === null) break;
+    names.push(target);
+  }
+  return names;
+}
+
+function nameAt(message: Uint8Array, at: number): Uint8Array | null {
+  const out = new Uint8Array(MAX_NAME_BYTES);
+  const length = expandName(message, at, message.length, out, 0);
+  return length < 0 ? null : out.slice(0, length).map((byte) => FOLD[byte] as number);
+}

@@ -1,0 +1,33 @@
+/** Back to the declared content, DNS included: what a test suite does between its tests. */
+import { resetToDeclared } from './declared/declare.ts';
+import type { Tally } from './declared/tally.ts';
+import type { Publisher } from './publish/publisher.ts';
+import type { Registry } from './registry/registry.ts';
+
+export interface ResetReport extends Tally {
+  /** Answers of upstreams that were forgotten. */
+  readonly flushed: number;
+}
+
+export interface ResetParts {
+  readonly registry: Registry;
+  readonly publisher: Publisher;
+  readonly faults: { clear(): Promise<number> };
+}
+
+/** An alias may lead to another; each round follows one more of them (the answering threads follow as many CNAMEs). */
+const ALIAS_ROUNDS = 16;
+
+/**
+ * Resolves when DNS answers by it. Calls go on meanwhile: those that were decided before it are gone, later ones stay.
+ * @throws StoreError; then the registry is as it was
+ */
+export async function reset({ registry, publisher, faults }: ResetParts): Promise<ResetReport> {
+  // First: calls that a fault holds up go on with it, and so are decided before what undoes them.
+  await faults.clear();
+  const tally = await resetToDeclared(registry);
+  if (!registry.state.aliasNames().next().done) {
+    for (let round = 0; round < ALIAS_ROUNDS; round++) await registry.submit(() => ({ changes: [], result: null }));
+  }
+  return { ...tally, flushed: await publisher.reset() };
+}
