@@ -1,21 +1,33 @@
 /** `cloudmapd doctor`: what keeps names from resolving, each with the exact line that mends it. */
+
+import { parseEndpoint } from '../setting-forms.ts';
 import { type AskFlags, endpointOf } from './api-client.ts';
-import { printable } from './command.ts';
-import { gatherFacts } from './doctor-facts.ts';
-import { type Finding, findingsOf, serverOf } from './doctor-findings.ts';
+import { printable, UsageError } from './command.ts';
+import { gatherFacts } from './doctor/facts.ts';
+import type { Finding } from './doctor/finding.ts';
+import { findingsOf } from './doctor/findings.ts';
+import { SETUPS, setupLines } from './doctor/name-setups.ts';
+import { serverOf } from './doctor/names.ts';
 import { EXIT_FAILURE } from './exit-codes.ts';
-import { SETUPS, setupLines } from './name-setups.ts';
 import { writeResult } from './result.ts';
 import type { Paint, Style } from './table.ts';
 
 export interface DoctorFlags extends AskFlags {
   /** Settings of a daemon that is yet to start. */
   readonly config?: string;
+  /** Where this machine reaches the daemon's DNS, if not where it listens. */
+  readonly dns?: string;
 }
+
+const DNS_PORT = 53;
 
 /** Exit code 1 where something is wrong. */
 export async function doctor(flags: DoctorFlags, env: NodeJS.ProcessEnv): Promise<void> {
-  const facts = await gatherFacts(endpointOf(flags, env), flags.config, env);
+  const publishedDns = flags.dns === undefined ? null : parseEndpoint(flags.dns, DNS_PORT);
+  if (flags.dns !== undefined && publishedDns === null) {
+    throw new UsageError(`--dns: "${flags.dns}" is no address such as 127.0.0.1:1053`);
+  }
+  const facts = await gatherFacts(endpointOf(flags, env), flags.config, publishedDns, env);
   const findings = findingsOf(facts);
   const problems = findings.filter(({ status }) => status === 'problem').length;
   if (problems > 0) process.exitCode = EXIT_FAILURE;

@@ -135,6 +135,10 @@ export async function run(argv: readonly string[]): Promise<void> {
 
   addDaemon(program.command('doctor').description('say what keeps names from resolving, and the lines that mend it'))
     .option('--config <file>', 'settings of a daemon that is yet to start (CLOUDMAPD_CONFIG)')
+    .option(
+      '--dns <address>',
+      'where its DNS is reached, such as the port that a container publishes (default: where it listens)',
+    )
     .action(async (flags) => {
       const [{ runCommand }, { doctor }] = await Promise.all([import('./command.ts'), import('./doctor.ts')]);
       await runCommand(() => doctor(flags, process.env));

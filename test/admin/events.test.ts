@@ -131,6 +131,10 @@ describe('the stream', () => {
     expect(await byService.next()).toMatchObject({ namespace: 'two', service: 'b' });
   });
 
+  it('has no head alone, as it has no end', async () => {
+    expect((await fetch(`${api.endpoint}/admin/events`, { method: 'HEAD' })).status).toBe(404);
+  });
+
   it('refuses what it does not know', async () => {
     const response = await fetch(`${api.endpoint}/admin/events?zone=x`);
     expect(response.status).toBe(400);

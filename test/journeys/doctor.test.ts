@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { runCli } from '../support/cli.ts';
 import type { RunningDaemon } from '../support/daemon.ts';
-import { examine, settingIn } from '../support/doctor.ts';
+import { examine, readDiagnosis, settingIn } from '../support/doctor.ts';
 import { type Behaviour, closedPort, FakeUpstream, GOOD, NEVER, relaying, replyTo } from '../support/fake-upstream.ts';
 import { Api } from '../support/journey-api.ts';
 import { expectServing, requireIpv6, setUpJourney, waitFor } from '../support/journey-tools.ts';
@@ -34,6 +34,22 @@ async function holdUdp(address = '127.0.0.1'): Promise<number> {
   opened.push(socket);
   await new Promise<void>((resolve) => socket.bind(0, address, resolve));
   return socket.address().port;
+}
+
+/** Of this process, the second 10,000 above the first. */
+async function twoUdpPorts(): Promise<[number, number]> {
+  for (let first = 20_000; ; first++) {
+    const sockets = [createSocket('udp4'), createSocket('udp4')] as const;
+    opened.push(...sockets);
+    const areBound = sockets.map(
+      (socket, i) =>
+        new Promise<boolean>((resolve) => {
+          socket.once('error', () => resolve(false));
+          socket.bind(first + 10_000 * i, '127.0.0.1', () => resolve(true));
+        }),
+    );
+    if (!(await Promise.all(areBound)).includes(false)) return [first, first + 10_000];
+  }
 }
 
 /** A web server of this process, which is no daemon. */
@@ -86,6 +102,15 @@ describe('without a daemon', () => {
     expect(finding?.mend.at(-1)).toBe(`kill ${process.pid}`);
     const line = finding?.mend.find((each) => each.startsWith('CLOUDMAPD_DNS=')) as string;
     expect(line).toMatch(/ cloudmapd serve$/);
+    await expectServing(await start({ DNS: settingIn([line], 'DNS') }));
+  });
+
+  it('offers a port that is free, where the one that it would offer first is not', async () => {
+    const [first, second] = await twoUdpPorts();
+    const env = { CLOUDMAPD_DNS: `127.0.0.1:${first}`, CLOUDMAPD_HTTP: '127.0.0.1:0' };
+    const { of } = await examine(`http://127.0.0.1:${await closedPort()}`, { env });
+    const line = of('port')[0]?.mend.find((each) => each.startsWith('CLOUDMAPD_DNS=')) as string;
+    expect(line).not.toContain(`:${second} `);
     await expectServing(await start({ DNS: settingIn([line], 'DNS') }));
   });
 
@@ -221,12 +246,17 @@ describe('with a daemon', () => {
       reach: (endpoint) => inside.reach(endpoint),
     });
     const { of } = await examine(daemon.endpoint);
-    expect(of('listener').map(({ status, message }) => ({ status, message }))).toEqual(
-      ['UDP', 'TCP'].map((transport) => ({
+    expect(of('listener')).toMatchObject([
+      {
         status: 'problem',
-        message: `DNS over ${transport} on 127.0.0.1:${other.port} is answered by something else than the daemon`,
-      })),
-    );
+        message: `DNS on 127.0.0.1:${other.port} is answered by something else than the daemon`,
+        mend: [
+          expect.stringMatching('^#'),
+          `docker run -p 127.0.0.1:1053:${other.port}/udp -p 127.0.0.1:1053:${other.port}/tcp ...`,
+          `cloudmapd doctor --endpoint ${daemon.endpoint} --dns 127.0.0.1:1053`,
+        ],
+      },
+    ]);
     await daemon.stop('SIGKILL');
   });
 
@@ -242,10 +272,24 @@ describe('with a daemon', () => {
       reach: (endpoint) => inside.reach(endpoint),
     });
     expect((await examine(daemon.endpoint)).of('listener')[0]?.message).toBe(
-      `DNS over UDP on 127.0.0.1:${port} does not answer: nobody listens there`,
+      `DNS on 127.0.0.1:${port} does not answer: nobody listens there`,
     );
     await daemon.stop('SIGKILL');
   });
+});
+
+it('asks the daemon where it is said to be reached, as through the port that a container publishes', async () => {
+  const daemon = await start();
+  await new Api(daemon.endpoint).createNamespace('shop.internal');
+  const published = await open(relaying('127.0.0.1', daemon.dnsPort));
+  const args = ['doctor', '--json', '--endpoint', daemon.endpoint, '--dns'];
+  const { findings, setups } = readDiagnosis(await runCli([...args, published.endpoint]));
+  expect(findings.find(({ check }) => check === 'listener')).toMatchObject({
+    status: 'ok',
+    message: `DNS is answered on ${published.endpoint}, over UDP and TCP`,
+  });
+  expect(setups.resolved).toContain(`sudo resolvectl dns cloudmap ${published.endpoint}`);
+  expect(await runCli([...args, 'nonsense'])).toMatchObject({ code: 2, stdout: '' });
 });
 
 describe("the SDKs' names", () => {

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, type TestContext } from 'vitest';
-import { SETUPS, type Setup, setupLines } from '../../src/cli/name-setups.ts';
+import { SETUPS, type Setup, setupLines } from '../../src/cli/doctor/name-setups.ts';
 import { askTcp, buildQuery, dig } from '../support/dns.ts';
 import { closedPort } from '../support/fake-upstream.ts';
 import { Api } from '../support/journey-api.ts';

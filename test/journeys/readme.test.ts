@@ -160,7 +160,7 @@ const SESSIONS: Readonly<Record<string, Session>> = {
   '; EDE: 0 (Other): (2 instances': {
     needs: ['dig'],
     async carryOut({ text }) {
-      const [noneHealthy = '', noInstances = ''] = text.split('\n');
+      const [noneHealthy = '', noInstances = '', notForwarded = ''] = text.split('\n');
       const where = folder.path;
       const id = (await run(where, 'cloudmapd', 'ls', 'demo.internal', '--json')).stdout;
       expect(id).toContain('web');
@@ -175,6 +175,18 @@ const SESSIONS: Readonly<Record<string, Session>> = {
         await expectWell(run(where, 'cloudmapd', 'deregister', 'demo.internal', 'web', instance));
       }
       expect(await expectWell(run(where, ...dig))).toMatch(pattern(noInstances));
+      const before = said;
+      const other = await startLine('npm start', {
+        CLOUDMAPD_HTTP: '127.0.0.1:0',
+        CLOUDMAPD_DNS: '127.0.0.1:2053',
+        CLOUDMAPD_STORE: 'memory',
+        CLOUDMAPD_UPSTREAMS: '127.0.0.9',
+        CLOUDMAPD_RECURSION_CLIENTS: '10.0.0.0/8',
+      });
+      said = before;
+      const outside = ['dig', '@127.0.0.1', '-p', '2053', 'www.example.com', 'A'] as const;
+      expect(await expectWell(run(where, ...outside))).toMatch(pattern(notForwarded));
+      await end(other);
       // The next sessions find what the first ones did.
       for (const [instance, address] of [['web-1', '10.0.0.7'] as const, ['web-2', '10.0.0.8'] as const]) {
         const flags = ['--ipv4', address, '--port', '8080'];
@@ -253,6 +265,17 @@ const SESSIONS: Readonly<Record<string, Session>> = {
       const place = ['demo.internal', 'web', 'web-3'];
       await expectWell(run(folder.path, 'cloudmapd', 'register', ...place, '--ipv4', '10.0.0.99'));
       await isTold;
+      // The sample below it is of such lines.
+      const sample = readCodeBlocks().find(({ text }) => text.startsWith('TIME'));
+      const [head = '', ...rows] = sample?.text.trimEnd().split('\n') ?? [];
+      expect(seen.split('\n')[0]).toBe(head);
+      const layout = /^\d\d:\d\d:\d\d\.\d{3} {2}[a-z-]+ *\S+ *\S/;
+      const events = seen.trimEnd().split('\n').slice(1);
+      for (const row of [...rows, ...events]) {
+        expect(row).toMatch(layout);
+        // Each column begins where its title does.
+        for (const title of ['EVENT', 'OF', 'WHAT']) expect(row.slice(head.indexOf(title) - 2)).toMatch(/^ {2}\S/);
+      }
       const ended = once(child, 'close');
       child.kill('SIGINT');
       expect((await ended)[0]).toBe(0);

@@ -21,6 +21,8 @@ describe('a start', () => {
       '/transfer/import',
       '/transfer/export',
       '/@streamparser/',
+      '/dns-report',
+      '/resolver/trial',
       '/synthesis/explain',
       '/wire/presentation',
       '/wire/dig-text',

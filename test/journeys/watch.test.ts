@@ -1,11 +1,18 @@
 /** `cloudmapd watch`, beside a daemon in which things happen: under a pipe and under a terminal. */
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { expectFailure, runCli, startCli } from '../support/cli.ts';
 import type { RunningDaemon } from '../support/daemon.ts';
+import { examine } from '../support/doctor.ts';
 import { Api } from '../support/journey-api.ts';
 import { setUpJourney, shareDaemon, waitFor } from '../support/journey-tools.ts';
+import { SmallDisk } from '../support/small-disk.ts';
 import { requireTerminal, startInTerminal } from '../support/terminal.ts';
 
+// First, so that daemons are gone before the disk that they run on.
+const disks: SmallDisk[] = [];
+afterEach(async () => {
+  for (const disk of disks.splice(0)) await disk.close();
+});
 const journey = setUpJourney();
 const daemon = shareDaemon({ settings: { STORE: 'memory' } });
 
@@ -126,6 +133,31 @@ describe('under a terminal', () => {
     expect(await terminal.ended).toBe(0);
     expect(terminal.text().slice(before.length).replace('^C', '').trim()).toBe('');
   });
+});
+
+it('tells that the store fails and is well again, whatever it is to tell of; doctor says where to look', async (context) => {
+  const disk = await SmallDisk.create(context, '16m');
+  disks.push(disk);
+  const own = await journey.start({ dataDir: disk.path, launcher: disk.launcher });
+  const { child, ended, lines } = await look(own.endpoint, 'none.internal');
+  const api = new Api(own.endpoint);
+  disk.fill();
+  let n = 0;
+  await waitFor('the outage', () =>
+    api.createNamespace(`n${n++}.internal`).then(
+      () => null,
+      () => true,
+    ),
+  );
+  expect((await lines(2))[1]).toMatch(/^\S+ {2}store-failed {2,}\S.*/);
+  const { of } = await examine(own.endpoint);
+  expect(of('ready')).toMatchObject([
+    { status: 'problem', message: expect.stringContaining('is not ready: '), mend: [`df -h ${disk.path}`] },
+  ]);
+  disk.free();
+  expect((await lines(3))[2]).toMatch(/^\S+ {2}store-recovered$/);
+  child.kill('SIGINT');
+  expect(await ended).toMatchObject({ code: 0, stderr: '' });
 });
 
 it('says in one line that the daemon has gone', async () => {

@@ -1,6 +1,6 @@
 /** `cloudmapd doctor` as a script asks it. */
 import { expect } from 'vitest';
-import type { Finding } from '../../src/cli/doctor-findings.ts';
+import type { Finding } from '../../src/cli/doctor/finding.ts';
 import { type CliOptions, runCli } from './cli.ts';
 
 export interface Diagnosis {

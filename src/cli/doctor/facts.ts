@@ -4,15 +4,15 @@ import { existsSync, readFileSync } from 'node:fs';
 import { connect, isIP } from 'node:net';
 import { homedir, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import type { DnsReport } from '../admin/dns.ts';
-import type { Info } from '../admin/info.ts';
-import { loadConfiguration } from '../config.ts';
-import { readResolvConf } from '../resolver/resolv-conf.ts';
-import { type Transport, type Trial, tryServer } from '../resolver/trial.ts';
-import { type Endpoint, parseEndpoint } from '../setting-forms.ts';
-import { decodeMessage, RCODE_CODES, TYPE_CODES } from '../wire/codec.ts';
-import { ask, askInfo, readProblem, readText } from './daemon-client.ts';
-import { findHolders, type Holder } from './port-holders.ts';
+import type { DnsReport } from '../../admin/dns.ts';
+import type { Info } from '../../admin/info.ts';
+import { loadConfiguration } from '../../config.ts';
+import { readResolvConf } from '../../resolver/resolv-conf.ts';
+import { type Transport, type Trial, tryServer } from '../../resolver/trial.ts';
+import { type Endpoint, parseEndpoint } from '../../setting-forms.ts';
+import { decodeMessage, RCODE_CODES, TYPE_CODES } from '../../wire/codec.ts';
+import { ask, askInfo, readProblem, readText } from '../daemon-client.ts';
+import { alternativePorts, findHolders, type Holder } from './port-holders.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -45,7 +45,7 @@ export interface Facts {
   readonly daemon: DaemonFacts | string;
   /** Where a daemon that is started from here would listen; text: which setting keeps it from starting. */
   readonly planned: { readonly http: readonly Endpoint[]; readonly dns: readonly Endpoint[] } | string;
-  /** Of the ports above, and 53; null: this system does not tell. */
+  /** Of the ports above, those that may be had in their place, and 53; null: this system does not tell. */
   readonly holders: readonly Holder[] | null;
   /** The least port that everybody may bind; null: this process may bind any. */
   readonly leastFreePort: number | null;
@@ -94,20 +94,29 @@ export const PLACES: Places = {
 
 const DNS_PORT = 53;
 
-/** @param config of a daemon that is yet to start. Never rejects. */
+/**
+ * Never rejects.
+ * @param config of a daemon that is yet to start
+ * @param publishedDns where this machine reaches the daemon's DNS, if not where it listens; null: there
+ */
 export async function gatherFacts(
   endpoint: URL,
   config: string | undefined,
+  publishedDns: Endpoint | null,
   env: Env,
   places: Places = PLACES,
   platform: NodeJS.Platform = process.platform,
 ): Promise<Facts> {
   const host = endpoint.hostname.replace(/^\[|\]$/g, '');
-  const [daemon, hostAddresses] = await Promise.all([daemonFacts(endpoint, host), addressesOf(host)]);
+  const [daemon, hostAddresses] = await Promise.all([daemonFacts(endpoint, host, publishedDns), addressesOf(host)]);
   const isLocal = hostAddresses.some(isOwnAddress);
   const planned = plannedOf(config, env);
   const bound = typeof planned === 'string' ? [] : [...planned.http, ...planned.dns];
-  const ports = [DNS_PORT, Number(endpoint.port || 80), ...bound.map(({ port }) => port)];
+  const ports = [
+    DNS_PORT,
+    Number(endpoint.port || 80),
+    ...bound.flatMap(({ port }) => [port, ...alternativePorts(port)]),
+  ];
   const dns = typeof daemon === 'string' ? null : daemon.dns;
   const [nameservers, prefix, endpointAddresses] = await Promise.all([
     Promise.all(
@@ -142,12 +151,15 @@ export async function gatherFacts(
   };
 }
 
-async function daemonFacts(endpoint: URL, host: string): Promise<DaemonFacts | string> {
+async function daemonFacts(endpoint: URL, host: string, published: Endpoint | null): Promise<DaemonFacts | string> {
   const info = await askInfo(endpoint);
   if (typeof info === 'string') return info;
   const [dns, ready] = await Promise.all([getJson(endpoint, '/admin/dns?trial=true'), getJson(endpoint, '/readyz')]);
   const report = Array.isArray(dns.listeners) ? (dns as unknown as DnsReport) : null;
-  const listeners = await Promise.all((report?.listeners ?? []).map((text) => listenerFacts(text, host, report)));
+  const bound = (report?.listeners ?? []).map((text) => parseEndpoint(text, DNS_PORT) as Endpoint);
+  const listeners = await Promise.all(
+    (published === null ? bound : [published]).map((each) => listenerFacts(each, host, report)),
+  );
   return { info, notReady: typeof ready.reason === 'string' ? ready.reason : '', dns: report, listeners };
 }
 
@@ -162,8 +174,7 @@ async function getJson(endpoint: URL, path: string): Promise<Record<string, unkn
   }
 }
 
-async function listenerFacts(text: string, host: string, dns: DnsReport | null): Promise<ListenerFacts> {
-  const endpoint = parseEndpoint(text, DNS_PORT) as Endpoint;
+async function listenerFacts(endpoint: Endpoint, host: string, dns: DnsReport | null): Promise<ListenerFacts> {
   const asked = await reachable(endpoint, host);
   if (asked === null || dns === null) return { endpoint, asked, udp: null, tcp: null };
   const [udp, tcp] = await Promise.all((['UDP', 'TCP'] as const).map((each) => answeredBy(asked, dns, each, true)));

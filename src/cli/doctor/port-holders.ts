@@ -50,6 +50,11 @@ export function findHolders(ports: ReadonlySet<number>, folder = '/proc'): Holde
   return found.map(({ inode, ...holder }) => ({ ...holder, process: owners.get(inode) ?? null }));
 }
 
+/** Ports of no privilege that may be had in place of one. */
+export function alternativePorts(port: number): number[] {
+  return [10_000, 20_000, -10_000, -20_000].map((by) => port + by).filter((each) => each >= 1024 && each <= 65_535);
+}
+
 /** Words of 32 bits, each in the machine's order of octets, which is that of all machines that we run on: lowest first. */
 function addressOf(hex: string): string {
   const octets = Buffer.from(hex, 'hex');
