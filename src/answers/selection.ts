@@ -34,17 +34,17 @@ export function createRandom(seed: number): Random {
  */
 export class Selection {
   readonly picked = new Int32Array(256);
-  random: Random;
+  readonly #random: Random;
 
   constructor(random: Random) {
-    this.random = random;
+    this.#random = random;
   }
 
   /** @param policy one of POLICY, of which `all` and those of the address asked draw 256 at the most; @param count choices to draw from, at least 1 */
   draw(policy: number, count: number): number {
     const { picked } = this;
     if (policy === POLICY.weighted) {
-      picked[0] = this.random(count);
+      picked[0] = this.#random(count);
       return 1;
     }
     if (policy !== POLICY.multivalue) {
@@ -57,7 +57,7 @@ export class Selection {
     else this.#sample(n, count);
     // Sampling's order is not uniform, and clients mostly take the first address: shuffle.
     for (let i = n - 1; i > 0; i--) {
-      const j = this.random(i + 1);
+      const j = this.#random(i + 1);
       const swap = picked[i] as number;
       picked[i] = picked[j] as number;
       picked[j] = swap;
@@ -70,7 +70,7 @@ export class Selection {
     const { picked } = this;
     for (let i = 0; i < n; i++) {
       const top = count - n + i;
-      const candidate = this.random(top + 1);
+      const candidate = this.#random(top + 1);
       let taken = false;
       for (let j = 0; j < i; j++) taken ||= picked[j] === candidate;
       picked[i] = taken ? top : candidate;

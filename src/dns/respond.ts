@@ -80,7 +80,7 @@ const NO_TELLINGS: readonly Told[] = [];
 export class Responder {
   readonly #zones: ZoneSet;
   readonly #locals: ZoneSet;
-  readonly #selection: Selection;
+  #selection: Selection;
   readonly #clock: () => number;
   readonly #screen = new Screen();
   readonly #writer: ReplyWriter;
@@ -153,7 +153,6 @@ export class Responder {
   ): number {
     this.#local = local;
     this.outcome = OUTCOME.error;
-    this.#held = null;
     const rcode = this.#screen.read(query, length, overTcp);
     if (rcode === SCREEN_DROP) return DROP;
     this.#writer.begin(query, reply);
@@ -188,7 +187,7 @@ export class Responder {
 
   /** From now on. */
   drawBy(random: Random): void {
-    this.#selection.random = random;
+    this.#selection = new Selection(random);
   }
 
   /** What the upstreams are to be asked when `respond` says FORWARD. Taken at once: it is of the query just screened. */
