@@ -26,8 +26,8 @@ const bundle = await rolldown({
   input: {
     main: 'src/main.ts',
     'dns/thread': 'src/dns/thread.ts',
-    library: 'src/library.ts',
-    'library-thread': 'src/library-thread.ts',
+    'library/start': 'src/library/start.ts',
+    'library/thread': 'src/library/thread.ts',
   },
   external: APART,
   resolve: { alias: Object.fromEntries(UNUSED.map((name) => [name, false])) },

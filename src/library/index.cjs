@@ -4,8 +4,8 @@
 const { existsSync } = require('node:fs');
 const { join } = require('node:path');
 
-const source = join(__dirname, '../src/library.ts');
-const entry = existsSync(source) ? source : join(__dirname, '../dist/library.js');
+const source = join(__dirname, 'start.ts');
+const entry = existsSync(source) ? source : join(__dirname, '../../dist/library/start.js');
 
 // Jest runs modules in contexts of their own, without an `import`, and has a `require` of its own, made of Node's as a
 // class is of another. The daemon is to be loaded as Node does, whoever asks for it.

@@ -1,14 +1,14 @@
 /**
- * The daemon for a program's tests: what `library/index.cjs` has loaded, and its types describe. It runs in a thread of
+ * The daemon for a program's tests: what `index.cjs` has loaded, and its types describe. It runs in a thread of
  * its own, so that a test which waits in a blocking call for somebody who asks the daemon gets an answer, and one that
  * fakes timers stops its own alone.
  */
 import { Worker } from 'node:worker_threads';
-import type { Cloudmapd, Fault, StartOptions } from '../library/index.cjs';
-import type { CallName, FromDaemon, GivenOptions, Started, ToDaemon } from './library-protocol.ts';
+import type { Cloudmapd, Fault, StartOptions } from './index.cjs';
+import type { CallName, FromDaemon, GivenOptions, Started, ToDaemon } from './protocol.ts';
 
 // Packed for npm the sources are JavaScript, and the thread's entry stands beside them as such.
-const ENTRY = new URL(`./library-thread${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+const ENTRY = new URL(`./thread${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
 
 type ListedFault = Fault & { readonly id: string; readonly until: Date | null };
 

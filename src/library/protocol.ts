@@ -1,5 +1,5 @@
 /** What a program's thread and the thread of its daemon say to each other. */
-import type { StartOptions } from '../library/index.cjs';
+import type { StartOptions } from './index.cjs';
 
 /** Whoever takes the log stays behind. */
 export type GivenOptions = Omit<StartOptions, 'log'> & { readonly log?: boolean };

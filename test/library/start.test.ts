@@ -7,14 +7,14 @@ import { compileFunction, createContext } from 'node:vm';
 import { ServiceDiscoveryServiceException } from '@aws-sdk/client-servicediscovery';
 import { type Cloudmapd, type Config, type StartOptions, start } from 'cloudmapd';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { loadConfiguration } from '../src/config.ts';
-import { parseYaml } from '../src/declared/yaml.ts';
-import { readOptions } from '../src/library-options.ts';
-import { askUdp, buildQuery, dig } from './support/dns.ts';
-import { Api } from './support/journey-api.ts';
-import { runCommand, setUpJourney, waitFor } from './support/journey-tools.ts';
+import { loadConfiguration } from '../../src/config.ts';
+import { parseYaml } from '../../src/declared/yaml.ts';
+import { readOptions } from '../../src/library/options.ts';
+import { askUdp, buildQuery, dig } from '../support/dns.ts';
+import { Api } from '../support/journey-api.ts';
+import { runCommand, setUpJourney, waitFor } from '../support/journey-tools.ts';
 
-const ROOT = new URL('..', import.meta.url).pathname;
+const ROOT = new URL('../..', import.meta.url).pathname;
 // Each start loads the sources anew. Threads take it from the environment as it is then.
 process.env.NODE_COMPILE_CACHE = join(tmpdir(), 'cloudmapd-test-compile-cache');
 
@@ -158,7 +158,7 @@ describe('a test that', () => {
 
 describe('a test runner that', () => {
   it('has a `require` of its own, and no `import`, as jest has: what is loaded is loaded as by Node', async () => {
-    const file = join(ROOT, 'library/index.cjs');
+    const file = join(ROOT, 'src/library/index.cjs');
     const outside = createRequire(file);
     class OwnModule extends outside('node:module').Module {
       static createRequire(): never {

@@ -1,8 +1,9 @@
 /** What a program gives to `start`, as the daemon's configuration. */
-import type { StartOptions } from '../library/index.cjs';
-import { type Configuration, givenConfiguration, loadConfiguration, SETTING_KEYS, SettingError } from './config.ts';
-import { givenValue } from './declared/yaml.ts';
-import type { GivenOptions } from './library-protocol.ts';
+
+import { type Configuration, givenConfiguration, loadConfiguration, SETTING_KEYS, SettingError } from '../config.ts';
+import { givenValue } from '../declared/yaml.ts';
+import type { StartOptions } from './index.cjs';
+import type { GivenOptions } from './protocol.ts';
 
 const OPTIONS: readonly string[] = ['config', 'seed', 'settings', 'log'] satisfies (keyof StartOptions)[];
 

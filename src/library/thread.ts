@@ -3,14 +3,14 @@
  * the program does to its own thread, such as blocking it or faking its timers, is not felt here.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Fault } from '../library/index.cjs';
-import { type Daemon, startDaemon } from './daemon.ts';
-import { readOptions } from './library-options.ts';
-import type { CallName, FromDaemon, GivenOptions, Started, ToDaemon } from './library-protocol.ts';
-import { createLog } from './log.ts';
+import { type Daemon, startDaemon } from '../daemon.ts';
+import { createLog } from '../log.ts';
+import type { Fault } from './index.cjs';
+import { readOptions } from './options.ts';
+import type { CallName, FromDaemon, GivenOptions, Started, ToDaemon } from './protocol.ts';
 
 const port = parentPort;
-if (port === null) throw new Error('library-thread.ts runs as a worker thread only');
+if (port === null) throw new Error('library/thread.ts runs as a worker thread only');
 const tell = (message: FromDaemon): void => port.postMessage(message);
 
 let daemon: Daemon | null = null;
