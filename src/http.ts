@@ -82,9 +82,9 @@ export async function serveHttp(
   registerFaults(app, faults);
   registerInfo(app, settings.store, storeFile(settings.store, settings.dataDir));
   registerDns(app, dns);
-  const endEvents = registerEvents(app, registry, clock);
   const { cacheBytes: cacheLimitBytes } = settings;
   const streams = new LineStreams();
+  registerEvents(app, registry, streams, clock);
   registerQueries(app, publisher, streams, outcomeName);
   registerMetrics(app, { registry, publisher, meters, outcomeName, cacheLimitBytes });
   const listening = await listenHttp(app, settings.http);
@@ -92,7 +92,6 @@ export async function serveHttp(
     ...listening,
     close(timeoutMs) {
       // What goes on for as long as the client reads it would be waited for.
-      endEvents();
       streams.endAll();
       return listening.close(timeoutMs);
     },

@@ -2,9 +2,12 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
 
-/** What waits for a client that is slow to read; beyond it lines are left out, and counted. */
+/** What waits for a client that is slow to read: more would fill the memory. */
 const MAX_WAITING_BYTES = 1024 * 1024;
+/** Each is a socket, and is written to with every line. */
 const MAX_STREAMS = 100;
+/** A client that has gone without a word is noticed after some minutes. */
+const KEEP_ALIVE_MS = 60_000;
 
 export class LineStreams {
   readonly #open = new Set<LineStream>();
@@ -34,7 +37,8 @@ export class LineStream {
 
   constructor(response: ServerResponse) {
     this.#response = response;
-    response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
+    response.writeHead(200, { 'content-type': 'application/x-ndjson; charset=utf-8', 'cache-control': 'no-store' });
+    response.socket?.setKeepAlive(true, KEEP_ALIVE_MS);
     response.on('drain', () => this.#tellLeftOut());
     response.on('error', () => response.destroy());
   }
@@ -65,6 +69,18 @@ export class LineStream {
 
   end(): void {
     this.#response.end();
+  }
+
+  /** For one whose every line counts: where there is no room for it, it ends. @returns whether it went on */
+  writeOrEnd(line: object): boolean {
+    if (this.hasRoom) {
+      this.#send(line);
+      return true;
+    }
+    const reason = `this client does not read: ${MAX_WAITING_BYTES} octets were waiting for it, and what came then is lost`;
+    this.#send({ at: new Date().toISOString(), event: 'cut-off', reason });
+    this.#response.end();
+    return false;
   }
 
   #tellLeftOut(): void {
