@@ -47,7 +47,7 @@ afterEach(() => {
 async function openStream(endpoint: string, filter = ''): Promise<Stream> {
   const abort = new AbortController();
   const response = await fetch(`${endpoint}/admin/queries${filter}`, { signal: abort.signal });
-  expect(response.headers.get('content-type')).toBe('application/x-ndjson');
+  expect(response.headers.get('content-type')).toBe('application/x-ndjson; charset=utf-8');
   const lines: Record<string, unknown>[] = [];
   let hasEnded = false;
   const read = async (): Promise<void> => {
