@@ -40,7 +40,8 @@ beforeAll(async () => {
   chmodSync(join(bin, 'cloudmapd'), 0o755);
   writeFileSync(noNameservers, '');
   namespace = await NetworkNamespace.create();
-  started = await startLine('npm start', { CLOUDMAPD_DATA_DIR: join(folder.path, 'data') });
+  const settings = { CLOUDMAPD_DATA_DIR: join(folder.path, 'data'), CLOUDMAPD_FAULTS: 'true' };
+  started = await startLine('npm start', settings);
 });
 afterAll(async () => {
   if (started !== undefined) await end(started);
@@ -200,10 +201,70 @@ const SESSIONS: Readonly<Record<string, Session>> = {
       expect(await expectWell(run(folderOf(block), 'cloudmapd', 'check', 'my.yaml'))).toContain('my.yaml: ok');
     },
   },
-  'curl -s http://127.0.0.1:8053/admin/flush': {
+  'cloudmapd flush example.com': {
     needs: ['curl'],
-    carryOut: async (block) => expect(JSON.parse(await paste(block))).toEqual({ flushed: 0 }),
+    carryOut: async (block) => expect(await paste(block)).toContain('{"flushed":0}'),
   },
+  'cloudmapd explain web.demo.internal': {
+    carryOut: async (block) => expect(await paste(block)).toMatch(/^web\.demo\.internal A is answered with 10\./),
+  },
+  'cloudmapd ls': {
+    async carryOut(block) {
+      expect(await paste(block)).toContain('web-3');
+      // It is gone again at the end.
+      expect(await expectWell(run(folder.path, 'cloudmapd', 'ls', 'demo.internal', 'web'))).not.toContain('web-3');
+    },
+  },
+  'curl -s -X POST http://127.0.0.1:8053/admin/reset': {
+    needs: ['curl'],
+    async carryOut(block) {
+      await expectWell(run(folder.path, 'cloudmapd', 'deregister', 'demo.internal', 'web', 'web-1'));
+      JSON.parse(await paste(block));
+      expect(await expectWell(run(folder.path, 'cloudmapd', 'ls', 'demo.internal', 'web'))).toContain('web-1');
+    },
+  },
+  'faults=http://127.0.0.1:8053/admin/faults': {
+    needs: ['curl'],
+    async carryOut(block) {
+      const output = await paste(block);
+      expect(output).toMatch(/"id":"fault-1"[\s\S]*"id":"fault-2"/);
+      expect(await expectWell(run(folder.path, 'curl', '-s', 'http://127.0.0.1:8053/admin/faults'))).not.toContain(
+        'fault-',
+      );
+    },
+  },
+  "curl -sN 'http://127.0.0.1:8053/admin/queries": {
+    needs: ['curl', 'dig'],
+    async carryOut({ text }) {
+      // The head, so that it is known when it begins.
+      const [command, args] = inNamespace('sh', '-c', `exec ${text.replace('curl -sN', 'curl -sNi')}`);
+      const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+      let seen = '';
+      const isTold = new Promise<void>((resolve) => {
+        child.stdout.on('data', (chunk) => {
+          seen += chunk;
+          if (seen.includes('"name"')) resolve();
+        });
+      });
+      await once(child.stdout, 'data');
+      await expectWell(run(folder.path, 'dig', '@127.0.0.1', '-p', '1053', 'web.demo.internal', 'A'));
+      await isTold;
+      const ended = once(child, 'close');
+      child.kill();
+      await ended;
+      expect(seen).toMatch(/"name":"web\.demo\.internal\.?"/);
+    },
+  },
+  'scrape_configs:': {
+    async carryOut({ text }) {
+      // A Prometheus does scrape in `metrics.test.ts`.
+      const [{ static_configs }] = parse(text).scrape_configs;
+      const { code } = await run(folder.path, 'curl', '-fs', `http://${static_configs[0].targets[0]}/metrics`);
+      expect(code).toBe(0);
+    },
+  },
+  // Run by vitest, from the package, by `library-package.test.ts`.
+  'import { Resolver }': { carryOut: async () => undefined },
   'cloudmapd export > shop.yaml': {
     async carryOut(block) {
       // All but the line that needs an account; `from-aws.test.ts` has that one, with an endpoint of its own.
