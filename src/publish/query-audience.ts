@@ -16,6 +16,7 @@ export class QueryAudience {
   readonly #onlookers = new Set<Onlooker>();
   readonly #tell: (every: number) => Promise<void>;
   readonly #random: () => number;
+  #told: Promise<void> = Promise.resolve();
   /** One of so many queries is shown by the threads; 0: none is. */
   every = 0;
 
@@ -50,8 +51,10 @@ export class QueryAudience {
 
   async #agree(): Promise<void> {
     const every = this.#onlookers.size === 0 ? 0 : Math.min(...[...this.#onlookers].map((onlooker) => onlooker.every));
-    if (every === this.every) return;
+    // They may not have been told yet what was agreed on before.
+    if (every === this.every) return this.#told;
     this.every = every;
-    await this.#tell(every);
+    this.#told = this.#tell(every);
+    await this.#told;
   }
 }

@@ -11,7 +11,15 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { loadConfiguration, settingFlags } from '../../src/config.ts';
 import { makeFolder } from '../support/daemon.ts';
-import { type Ended, hasTool, requireTool, runCommand, skipOrFail, type Tool } from '../support/journey-tools.ts';
+import {
+  type Ended,
+  hasTool,
+  requireTool,
+  runCommand,
+  skipOrFail,
+  type Tool,
+  waitFor,
+} from '../support/journey-tools.ts';
 import { NetworkNamespace, requireNamespace, unshareFlags } from '../support/network-namespace.ts';
 import { type CodeBlock, readCodeBlocks, readSection } from '../support/readme.ts';
 
@@ -236,19 +244,17 @@ const SESSIONS: Readonly<Record<string, Session>> = {
   "curl -sN 'http://127.0.0.1:8053/admin/queries": {
     needs: ['curl', 'dig'],
     async carryOut({ text }) {
-      // The head, so that it is known when it begins.
-      const [command, args] = inNamespace('sh', '-c', `exec ${text.replace('curl -sN', 'curl -sNi')}`);
+      const [command, args] = inNamespace('sh', '-c', `exec ${text}`);
       const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
       let seen = '';
-      const isTold = new Promise<void>((resolve) => {
-        child.stdout.on('data', (chunk) => {
-          seen += chunk;
-          if (seen.includes('"name"')) resolve();
-        });
+      child.stdout.on('data', (chunk) => {
+        seen += chunk;
       });
-      await once(child.stdout, 'data');
-      await expectWell(run(folder.path, 'dig', '@127.0.0.1', '-p', '1053', 'web.demo.internal', 'A'));
-      await isTold;
+      // curl tells nobody when it begins.
+      await waitFor('a line', async () => {
+        await expectWell(run(folder.path, 'dig', '@127.0.0.1', '-p', '1053', 'web.demo.internal', 'A'));
+        return seen.includes('"name"') ? seen : null;
+      });
       const ended = once(child, 'close');
       child.kill();
       await ended;
