@@ -1,4 +1,5 @@
 /** Back to the declared content, DNS included: what a test suite does between its tests. */
+import { setImmediate } from 'node:timers/promises';
 import { resetToDeclared } from './declared/declare.ts';
 import type { Tally } from './declared/tally.ts';
 import type { Publisher } from './publish/publisher.ts';
@@ -20,11 +21,13 @@ const ALIAS_ROUNDS = 16;
 
 /**
  * Resolves when DNS answers by it. Calls go on meanwhile: those that were decided before it are gone, later ones stay.
- * @throws StoreError; then the registry is as it was
+ * @throws StoreError; then the registry is as it was, and the faults have ended
  */
 export async function reset({ registry, publisher, faults }: ResetParts): Promise<ResetReport> {
   // First: calls that a fault holds up go on with it, and so are decided before what undoes them.
   await faults.clear();
+  // What they were let go by is a turn of the event loop ahead of them.
+  await setImmediate();
   const tally = await resetToDeclared(registry);
   if (!registry.state.aliasNames().next().done) {
     for (let round = 0; round < ALIAS_ROUNDS; round++) await registry.submit(() => ({ changes: [], result: null }));

@@ -20,6 +20,8 @@ export class LineStreams {
     }
     reply.hijack();
     const stream = new LineStream(reply.raw);
+    // A client that has gone already is told of no more.
+    if (reply.raw.closed || reply.raw.destroyed) return stream;
     this.#open.add(stream);
     reply.raw.once('close', () => this.#open.delete(stream));
     return stream;

@@ -28,8 +28,19 @@ const NEWER_TYPES: Readonly<Record<number, string>> = { 64: 'SVCB', 65: 'HTTPS' 
 /** The high bits of an RCODE stand in the OPT record's TTL (RFC 6891 s6.1.3). */
 const OPT = 41;
 
+/** Several may look on at one query. */
+const lines = new WeakMap<SeenQuery, QueryLine>();
+
 /** @param outcome its name */
 export function queryLine(seen: SeenQuery, outcome: string): QueryLine {
+  const known = lines.get(seen);
+  if (known !== undefined) return known;
+  const line = makeLine(seen, outcome);
+  lines.set(seen, line);
+  return line;
+}
+
+function makeLine(seen: SeenQuery, outcome: string): QueryLine {
   const { at, transport, client, microseconds, reply } = seen;
   const line = {
     at: new Date(at).toISOString(),

@@ -13,7 +13,8 @@ export function registerReset(app: FastifyInstance, reset: () => Promise<object>
       if (report === null) return reply.code(503).send({ error: 'the state is being loaded' });
       return await report;
     } catch (error) {
-      if (error instanceof StoreError) return reply.code(500).send({ error: `nothing was changed: ${error.message}` });
+      if (error instanceof StoreError)
+        return reply.code(500).send({ error: `the registry is as it was, and faults have ended: ${error.message}` });
       throw error;
     }
   });

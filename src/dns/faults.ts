@@ -26,10 +26,10 @@ export class FaultTable {
   readonly #byHash = new Map<number, InjectedFault[]>();
   #random: Random = createRandom(0);
 
-  /** In place of those that were there. @param seed of the chances */
+  /** In place of those that were there. @param seed of the chances, which begin anew where there were none */
   set(faults: readonly InjectedFault[], seed: number): void {
+    if (this.size === 0) this.#random = createRandom(seed);
     this.size = faults.length;
-    this.#random = createRandom(seed);
     this.#byHash.clear();
     const view = new NameView();
     for (const fault of faults) {

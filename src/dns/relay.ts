@@ -16,6 +16,8 @@ export interface Relay {
    * @param send is called once, never before this returns, with the reply in memory of its own
    */
   relay(query: Uint8Array, overTcp: boolean, local: Uint8Array | null, send: (reply: Uint8Array) => void): void;
+  /** Lets queries that injected delays hold up go on. */
+  release(): void;
 }
 
 /** CNAMEs may lead out of our zones, into them and out again; whoever asks for more rounds goes in circles. */
@@ -28,7 +30,8 @@ const MAX_HELD = 1000;
 
 export function createRelay(responder: Responder, resolver: Resolver): Relay {
   const scratch = new Uint8Array(MAX_MESSAGE_BYTES);
-  let heldCount = 0;
+  /** Those that are held up: what each goes on by. */
+  const held = new Set<() => void>();
   return {
     relay(query, overTcp, local, send) {
       const tellings: Told[] = [];
@@ -60,15 +63,16 @@ export function createRelay(responder: Responder, resolver: Resolver): Relay {
         };
         resolver.ask(question, group, Date.now(), onOutcome, rounds === 0 ? query : null);
       };
-      const hold = ({ delayMs, kind, mayRecurse }: HeldQuery): void => {
-        const isTooMany = heldCount >= MAX_HELD;
-        if (!isTooMany) heldCount++;
+      const hold = ({ delayMs, kind: kindThen, mayRecurse }: HeldQuery): void => {
+        let kind = kindThen;
+        const isTooMany = held.size >= MAX_HELD;
         const goOn = (): void => {
+          clearTimeout(holding);
           if (isTooMany) {
             finish(responder.refuse(query, scratch, overTcp, RCODE.SERVFAIL, FIXED_ERRORS.tooManyHeld));
             return;
           }
-          heldCount--;
+          held.delete(letGo);
           deadlineMs = performance.now() + EXCHANGE_TIMEOUT_MS;
           const client = mayRecurse ? SERVED : NOT_SERVED;
           const length =
@@ -78,12 +82,21 @@ export function createRelay(responder: Responder, resolver: Resolver): Relay {
           if (length === FORWARD) ask();
           else if (length !== DROP) finish(length);
         };
+        const letGo = (): void => {
+          // What was to come behind the delay has ended with it.
+          kind = null;
+          goOn();
+        };
         // A thread that is to end does not wait for it.
-        setTimeout(goOn, isTooMany ? 0 : delayMs).unref();
+        const holding = setTimeout(goOn, isTooMany ? 0 : delayMs).unref();
+        if (!isTooMany) held.add(letGo);
       };
-      const held = responder.takeHeld();
-      if (held === null) ask();
-      else hold(held);
+      const toHold = responder.takeHeld();
+      if (toHold === null) ask();
+      else hold(toHold);
+    },
+    release() {
+      for (const letGo of [...held]) letGo();
     },
   };
 }

@@ -54,8 +54,8 @@ export class Faults {
   readonly #faults = new Map<string, Fault>();
   #lastId = 0;
   #endTimer: NodeJS.Timeout | undefined;
-  /** Calls that wait: what lets each go on. */
-  readonly #held = new Set<() => void>();
+  /** Calls that wait: what lets each go on, and the faults that it waits for. */
+  readonly #held = new Map<() => void, Set<string>>();
   #isClosed = false;
 
   constructor(options: FaultsOptions) {
@@ -108,6 +108,7 @@ export class Faults {
     const fault = this.#faults.get(id);
     if (fault === undefined) return false;
     this.#faults.delete(id);
+    for (const [release, ids] of [...this.#held]) if (ids.delete(id) && ids.size === 0) release();
     await this.#changed(fault.dns !== undefined);
     return isInForce(fault, this.#options.clock());
   }
@@ -117,7 +118,7 @@ export class Faults {
     const count = this.#faults.size;
     this.#faults.clear();
     this.#random = createRandom(this.#options.seed);
-    for (const release of [...this.#held]) release();
+    for (const release of [...this.#held.keys()]) release();
     if (count > 0) await this.#changed(true);
     return count;
   }
@@ -127,17 +128,20 @@ export class Faults {
     if (this.#faults.size === 0) return null;
     const now = this.#options.clock();
     let delayMs = 0;
+    const delays = new Set<string>();
     let outcome: Disturbance['outcome'] = null;
     for (const fault of this.#faults.values()) {
       const { api } = fault;
       if (api === undefined || !isInForce(fault, now)) continue;
       if (api.operation !== '*' && api.operation !== operation) continue;
       if (api.percent < 100 && this.#random(100) >= api.percent) continue;
-      if (api.fault === 'delay') delayMs = Math.max(delayMs, api.delayMs);
-      else outcome = outcome === 'fail' ? outcome : api.fault;
+      if (api.fault === 'delay') {
+        delayMs = Math.max(delayMs, api.delayMs);
+        delays.add(fault.id);
+      } else outcome = outcome === 'fail' ? outcome : api.fault;
     }
     if (delayMs === 0 && outcome === null) return null;
-    return { outcome, wait: () => (delayMs === 0 ? Promise.resolve() : this.#hold(delayMs)) };
+    return { outcome, wait: () => (delayMs === 0 ? Promise.resolve() : this.#hold(delayMs, delays)) };
   }
 
   /** Lets calls that wait go on; nothing is told to the threads any more. */
@@ -145,14 +149,14 @@ export class Faults {
     this.#isClosed = true;
     clearTimeout(this.#endTimer);
     this.#faults.clear();
-    for (const release of [...this.#held]) release();
+    for (const release of [...this.#held.keys()]) release();
   }
 
   #requireOn(): void {
     if (!this.#options.isOn) throw new FaultsOffError();
   }
 
-  #hold(delayMs: number): Promise<void> {
+  #hold(delayMs: number, ids: Set<string>): Promise<void> {
     return new Promise((resolve) => {
       const release = (): void => {
         clearTimeout(timer);
@@ -160,7 +164,7 @@ export class Faults {
         resolve();
       };
       const timer = setTimeout(release, delayMs);
-      this.#held.add(release);
+      this.#held.set(release, ids);
     });
   }
 

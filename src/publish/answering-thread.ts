@@ -94,8 +94,11 @@ export class AnsweringThread {
       } else if (message.kind === 'probe-heard') {
         this.#onProbe(message.nonce);
       } else if (message.kind === 'queries') {
+        const beganMs = performance.now();
         this.#onQueries(message);
-        this.#send({ kind: 'queries-taken' });
+        // Queries may come faster than they can be shown: as much time again is for all else that the main thread does.
+        const restMs = Math.ceil(performance.now() - beganMs);
+        setTimeout(() => this.#send({ kind: 'queries-taken' }), restMs).unref();
       } else if (message.kind === 'address') {
         this.#onAddress(message.at, message.error);
       }

@@ -16,7 +16,7 @@ it.for(UDP_LISTENERS)(
     const other = own.find(({ family, address }) => family === 'IPv4' && address !== '127.0.0.1');
     if (other === undefined) return context.skip('this machine has one IPv4 address alone');
     const responder = new Responder({ zones: new ZoneSet(), random: () => 0, ...outside() });
-    const relay = { relay: () => undefined };
+    const relay = { relay: () => undefined, release: () => undefined };
     const told: string[] = [];
     const events = { onAddress: (address: string) => void told.push(address) };
     const listen = (port: number, isReplacement: boolean) =>

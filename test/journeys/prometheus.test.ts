@@ -51,7 +51,7 @@ describe('Prometheus', () => {
     const { daemon } = forwarding();
     const config = journey.writeFile(
       'prometheus.yml',
-      `global: { scrape_interval: 200ms, scrape_timeout: 200ms }
+      `global: { scrape_interval: 500ms, scrape_timeout: 500ms }
 scrape_configs: [{ job_name: cloudmapd, static_configs: [{ targets: ['127.0.0.1:${daemon.httpPort}'] }] }]
 `,
     );
@@ -85,8 +85,9 @@ scrape_configs: [{ job_name: cloudmapd, static_configs: [{ targets: ['127.0.0.1:
       await askTcp(daemon.dnsPort, [query, query]);
       await waitFor('the queries', async () => ((await value(queries)) === 7 ? true : null));
       const p99 = 'histogram_quantile(0.99, sum by (le) (cloudmapd_dns_query_duration_seconds_bucket))';
-      expect(await value(p99)).toBeGreaterThan(0);
-      expect(await value('scrape_samples_scraped')).toBeGreaterThan(100);
+      // A scrape that a busy machine kept from its time leaves a gap.
+      await waitFor('a percentile', async () => (((await value(p99)) ?? 0) > 0 ? true : null));
+      await waitFor('the samples', async () => (((await value('scrape_samples_scraped')) ?? 0) > 100 ? true : null));
     } finally {
       server.kill('SIGKILL');
       await ended;
