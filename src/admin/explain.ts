@@ -21,7 +21,7 @@ const query = z.strictObject({
   from: z
     .string()
     .default('127.0.0.1')
-    .refine((text) => isIP(text) !== 0, 'is no IP address'),
+    .refine((text) => isIP(text) !== 0, { error: ({ input }) => `"${input}" is no IP address` }),
 });
 
 /** @param name lower case, without an ending dot; @param type mnemonic. @returns the faults that are set for it now */

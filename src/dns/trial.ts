@@ -130,6 +130,9 @@ export class Trials {
 function chainOf(query: Uint8Array, reply: Uint8Array): Uint8Array[] {
   const names = [nameAt(query, HEADER_BYTES) as Uint8Array];
   if (reply.length < HEADER_BYTES) return names;
+  // Nothing follows a CNAME that was asked for itself.
+  const type = readU16(query, skipName(query, HEADER_BYTES, query.length));
+  if (type === TYPE.CNAME || type === TYPE.ANY) return names;
   let at = HEADER_BYTES;
   for (let left = readU16(reply, 4); left > 0; left--) at = skipName(reply, at, reply.length) + QUESTION_TAIL_BYTES;
   for (let left = readU16(reply, 6); left > 0; left--) {

@@ -44,7 +44,7 @@ export function sentencesOf(explained: Explained, now: number): string[] {
   return sentences;
 }
 
-function headline({ question, rcode, answer, extendedErrors, transport, names }: Explained): string {
+function headline({ question, rcode, answer, extendedErrors, transport, names, faults }: Explained): string {
   const { type } = question;
   const asked = `${question.name} ${type}`;
   if (rcode === null) return `${asked} gets no answer at all.`;
@@ -61,7 +61,8 @@ function headline({ question, rcode, answer, extendedErrors, transport, names }:
     'and',
   );
   const shown = values.length <= MAX_HEADLINE ? values : counted(wanted.length, 'record');
-  const how = transport === 'tcp' ? ', over TCP, as that is too much for UDP' : '';
+  const why = faults.length > 0 ? '' : ', as that is too much for UDP';
+  const how = transport === 'tcp' ? `, over TCP${why}` : '';
   // A name has its ending dot already.
   return `${asked} is answered with ${shown}${how}`.replace(/\.?$/, '.');
 }
@@ -104,7 +105,7 @@ function nothingSentences({ namespace, hints }: ExplainedName, where: string): s
   const sentences = [
     namespace.serviceCount === 0
       ? `It would be in ${where}, which has no services.`
-      : `None of the ${counted(namespace.serviceCount, 'service')} of ${where} has that name.`,
+      : `No service of ${where} has that name (it has ${namespace.serviceCount}).`,
   ];
   if (similar.length > 0) sentences.push(`There is ${listed(similar, 'and')}.`);
   return sentences;

@@ -113,7 +113,7 @@ describe('cloudmapd explain', () => {
   it.each<[string, 1 | 2, string[], string[]]>([
     ['a name that is none', 2, ['a..b'], ['name: "a..b" is no domain name']],
     ['a type that is none', 2, ['a.b', 'AAAAA'], ['type: "AAAAA" is no type']],
-    ['a client that is none', 2, ['a.b', '--from', 'me'], ['from: is no IP address']],
+    ['a client that is none', 2, ['a.b', '--from', 'me'], ['from: "me" is no IP address']],
     ['no name', 2, [], ["missing required argument 'name'"]],
     ['a flag that is none', 2, ['a.b', '--by', 'me'], ["unknown option '--by'"]],
   ])('ends at %s with %d', async (_what, code, args, parts) => {

@@ -153,7 +153,7 @@ describe('a name', () => {
       'mayn.corp.internal A',
       [
         'mayn.corp.internal A is answered with NXDOMAIN: there is no such name.',
-        `None of the 9 services of ${NAMESPACE} has that name.`,
+        `No service of ${NAMESPACE} has that name (it has 9).`,
         'There is many.corp.internal.',
         RULE,
         NEGATIVE,
@@ -281,6 +281,13 @@ describe('a name', () => {
     expect(instancesOf(explained).filter((text) => text.includes(' not-drawn '))).toHaveLength(4);
   });
 
+  it.each(['CNAME', 'ANY'])('of a CNAME that is asked for itself goes no further: %s', async (type) => {
+    const explained = await explain(endpoint(), `link.corp.internal ${type}`);
+    expect(explained.answer.map(({ type }) => type)).toEqual(['CNAME']);
+    expect(explained.names.map(({ name }) => name)).toEqual(['link.corp.internal']);
+    expect(explained.summary.join(' ')).not.toMatch(/leads to|may remember/);
+  });
+
   it('of a WEIGHTED service says which instance is in the answer, behind a CNAME too', async () => {
     const explained = await explain(endpoint(), 'link.corp.internal');
     const [cname, address] = explained.answer;
@@ -347,7 +354,7 @@ describe('a name', () => {
       400,
       { error: expect.stringMatching(/^type: "TYPE65536" /) },
     ]);
-    expect(await ask('name=a.b&from=somebody')).toEqual([400, { error: 'from: is no IP address' }]);
+    expect(await ask('name=a.b&from=somebody')).toEqual([400, { error: 'from: "somebody" is no IP address' }]);
     expect(await ask('name=a.b&for=me')).toEqual([400, { error: expect.stringContaining('for') }]);
   });
 });

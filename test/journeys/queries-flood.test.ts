@@ -1,7 +1,8 @@
 /** Whoever looks on at queries does not keep the main thread from its work, however fast they come. */
 import { expect, it } from 'vitest';
-import { askTcp, buildQuery } from '../support/dns.ts';
+import { buildQuery } from '../support/dns.ts';
 import { setUpJourney } from '../support/journey-tools.ts';
+import { framed, TcpClient } from '../support/tcp-client.ts';
 
 const journey = setUpJourney();
 
@@ -16,9 +17,14 @@ it('the API answers while a flood of queries is logged and watched', async () =>
   expect(watchers.map(({ status }) => status)).toEqual(Array(10).fill(200));
   let isOver = false;
   let answered = 0;
-  const queries = Array.from({ length: 64 }, (_, id) => buildQuery('nobody.internal', 'A', { id }));
+  const queries = framed(...Array.from({ length: 64 }, (_, id) => buildQuery('nobody.internal', 'A', { id })));
   const flood = Array.from({ length: 4 }, async () => {
-    while (!isOver) answered += (await askTcp(daemon.dnsPort, queries)).length;
+    const client = await TcpClient.open(daemon.dnsPort);
+    while (!isOver) {
+      await client.send(queries);
+      answered += (await client.take(64)).length;
+    }
+    client.socket.destroy();
   });
   try {
     // They would not come before the flood ends, which they end.

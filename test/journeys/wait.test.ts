@@ -78,11 +78,11 @@ describe('with a daemon', () => {
 
   it.each([
     [
-      'shop.internal web --healthy 2 --timeout 300ms',
-      'shop.internal/web: 1 of 5 instances healthy, 2 wanted; UNHEALTHY: web-2, web-3, web-4 and 1 more (waited 300ms)',
+      'shop.internal web --healthy 2 --timeout 4s',
+      'shop.internal/web: 1 of 5 instances healthy, 2 wanted; UNHEALTHY: web-2, web-3, web-4 and 1 more (waited 4s)',
     ],
     ['shop.internal empty --timeout 0s', 'shop.internal/empty: 0 of 0 instances healthy, 1 wanted (waited 0s)'],
-    ['shop.internal nope --timeout 0.2', 'there is no service "nope" in shop.internal; there is empty, plain, web'],
+    ['shop.internal nope --timeout 4', 'there is no service "nope" in shop.internal; there is empty, plain, web'],
     ['nope.internal web --timeout 0', 'there is no namespace "nope.internal"; there is shop.internal (waited 0)'],
     [`shop.internal web --timeout 0 --endpoint ${NOBODY}`, `no cloudmapd answers at ${NOBODY}: `],
   ])('%s ends with exit code 1, and what there is', async (line, message) => {
