@@ -39,7 +39,7 @@ describe('DNS queries are counted', () => {
   const forwarding = shareForwarding({
     behaviours: [onlyAddress('192.0.2.1')],
     file: () => CONTENT,
-    settings: () => ({ REFUSE: 'refused.example' }),
+    settings: () => ({ REFUSE: 'refused.example', FAULTS: 'true' }),
   });
   const query = buildQuery('web.own.internal', 'A');
   const badVersion = Uint8Array.from(buildQuery('web.own.internal', 'A', { edns: 1232 }));
@@ -109,6 +109,26 @@ describe('DNS queries are counted', () => {
     expect(second.by('cloudmapd_cache_lookups_total', { result: 'hit' })).toBe(1);
     expect(second.by('cloudmapd_upstream_queries_total')).toBe(0);
     expect((await scrape(daemon.endpoint)).value('cloudmapd_cache_limit_bytes')).toBe(16_777_216);
+  });
+
+  it('held up by an injected delay: as what they are answered by then', async () => {
+    const { daemon, ask } = forwarding();
+    const faults = `${daemon.endpoint}/admin/faults`;
+    const delay = { fault: 'delay', delayMs: 1, below: true };
+    for (const name of ['own.internal', 'slow.example']) {
+      await fetch(faults, { method: 'POST', body: JSON.stringify({ dns: { name, ...delay } }) });
+    }
+    const counted = await grown(daemon.endpoint, async () => {
+      await askUdp(daemon.dnsPort, query);
+      await askTcp(daemon.dnsPort, [query]);
+      await ask('www.slow.example A');
+      await ask('www.slow.example A');
+    });
+    await fetch(faults, { method: 'DELETE' });
+    expect(['zone', 'upstream', 'cache'].map((outcome) => counted.by(QUERIES, { outcome }))).toEqual([2, 1, 1]);
+    expect(counted.by(`${DURATIONS}_count`, { source: 'upstream' })).toBe(1);
+    expect(counted.by(`${DURATIONS}_count`, { source: 'local' })).toBe(3);
+    expect(counted.by(`${DURATIONS}_bucket`, { source: 'local', le: '0.0005' })).toBe(0);
   });
 
   it('that an upstream gave no answer to', async () => {
