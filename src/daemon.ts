@@ -86,7 +86,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     const warn = (line: string): void => log.warn(line);
     const system = systemServers(settings);
     const forwarding = forwardingOf(settings, settings.dns, system, warn);
-    const local = localOptionsOf(settings, content);
+    let local = localOptionsOf(settings, content);
     const seed = settings.seed ?? randomInt(2 ** 32);
     const starting = Publisher.start(
       {
@@ -140,6 +140,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
       dns: async (hasTrials) =>
         (await import('./dns-report.ts')).reportDns(settings, served, await starting, hasTrials),
       faults: () => (served === null ? null : faults),
+      local: () => local,
       reset: () => (served === null ? null : reset({ registry: served, publisher, faults })),
       meters,
     };
@@ -237,7 +238,10 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     // Calls that a fault holds up are among those under way.
     closers.push(() => faults.close());
     const isFollowed = yaml !== null && yaml.digest !== null;
-    const reloader = !isFollowed ? null : new Reloader(configuration, yaml, { registry, publisher, ec2, log });
+    const onLocal = (now: typeof local): void => {
+      local = now;
+    };
+    const reloader = !isFollowed ? null : new Reloader(configuration, yaml, { registry, publisher, ec2, log, onLocal });
     reloader?.start();
     closers.push(() => reloader?.close());
     const reload = (): void => {

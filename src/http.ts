@@ -27,6 +27,7 @@ import type { Registry } from './registry/registry.ts';
 import type { ResetReport } from './reset.ts';
 import { storeFile } from './store/open.ts';
 import type { Store } from './store/store.ts';
+import type { LocalOptions } from './synthesis/local-names.ts';
 import type { DaemonMeters } from './telemetry/daemon-meters.ts';
 
 /** What is served, as far as it is there yet; each is asked at every request. */
@@ -39,6 +40,8 @@ export interface Served {
   store(): Store | null;
   dns(hasTrials: boolean): Promise<DnsReport>;
   faults(): Faults | null;
+  /** Names of the settings, as they are answered now. */
+  local(): LocalOptions;
   /** Null while the state is not loaded. */
   reset(): Promise<ResetReport> | null;
   readonly meters: DaemonMeters;
@@ -50,7 +53,7 @@ export const OPERATIONS: ReadonlySet<string> = new Set(ACTIONS.keys());
 /** Binds every address and serves there. @throws HttpBindError; then none stays bound */
 export async function serveHttp(
   settings: Settings,
-  { registry, publisher, readiness, store, dns, faults, reset, meters }: Served,
+  { registry, publisher, readiness, store, dns, faults, local, reset, meters }: Served,
   outside: Outside,
   clock: () => number,
   log: Log,
@@ -75,7 +78,7 @@ export async function serveHttp(
     maxTtlSeconds: settings.dnsMaxTtl ?? null,
     soaTtlSeconds: settings.soaTtl,
   };
-  registerExplain(app, registry, publisher, explaining, (name, type) => faults()?.met(name, type) ?? []);
+  registerExplain(app, registry, publisher, explaining, local, faults);
   registerImport(app, registry, outside.ec2);
   registerBackup(app, store);
   registerReset(app, reset);

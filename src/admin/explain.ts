@@ -9,6 +9,7 @@ import { domainNameProblem } from '../registry/owner-names.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { ExplainOptions } from '../synthesis/explain-name.ts';
 import type { ActiveFault } from '../synthesis/explanation.ts';
+import type { LocalOptions } from '../synthesis/local-names.ts';
 import { writeU16 } from '../wire/bytes.ts';
 import { OPT_BYTES, writeOpt } from '../wire/edns.ts';
 import { CLASS_IN, FLAG, HEADER_BYTES, QUESTION_TAIL_BYTES } from '../wire/header.ts';
@@ -24,19 +25,25 @@ const query = z.strictObject({
     .refine((text) => isIP(text) !== 0, { error: ({ input }) => `"${input}" is no IP address` }),
 });
 
-/** @param name lower case, without an ending dot; @param type mnemonic. @returns the faults that are set for it now */
-export type FaultsOf = (name: string, type: string) => readonly ActiveFault[];
+/** Faults that are set now. */
+export interface FaultsSet {
+  /** @param name lower case, without an ending dot; @param type mnemonic */
+  met(name: string, type: string): readonly ActiveFault[];
+  metByCalls(): readonly ActiveFault[];
+}
 
 /**
  * `?name=web.demo.internal&type=A&from=127.0.0.1`. An answering thread is asked for the real answer, and the registry for
  * what led to it.
+ * @param local names of the settings, as they are answered now; @param faults null: not there yet
  */
 export function registerExplain(
   app: FastifyInstance,
   registry: () => Registry | null,
   publisher: () => Promise<Publisher>,
   options: ExplainOptions,
-  faultsOf: FaultsOf = () => [],
+  local: () => LocalOptions,
+  faults: () => FaultsSet | null,
 ): void {
   app.get('/admin/explain', async (request, reply) => {
     const refuse = (status: number, error: string) => reply.code(status).send({ error });
@@ -68,8 +75,10 @@ export function registerExplain(
       trials: second === null ? [first] : [first, second],
       state: loaded.state,
       options,
+      local: local(),
       now: Date.now(),
-      faults: faultsOf(name.toLowerCase(), type),
+      faults: faults()?.met(name.toLowerCase(), type) ?? [],
+      apiFaults: faults()?.metByCalls() ?? [],
     });
   });
 }

@@ -3,6 +3,7 @@
  * Identical questions in flight are asked once; an answer that has ended is given when no upstream gives a new one
  * (RFC 8767); one that is asked for often is asked again shortly before it ends.
  */
+import { readU32 } from '../wire/bytes.ts';
 import { HEADER_BYTES } from '../wire/header.ts';
 import { toWireName } from '../wire/names.ts';
 import { Cache, type Held, matches } from './cache.ts';
@@ -193,16 +194,22 @@ export class Resolver {
     return cache;
   }
 
-  /** When what is known of a question came, and when it ended or will; null: nothing is known. @param name lower case */
+  /**
+   * When what is known of a question came, when it ended or will, and the TTLs that it came with: of each record of the
+   * answer, then of the authority section. Null: nothing is known. @param name lower case
+   */
   timesOf(
     name: Uint8Array,
     type: number,
     bits: number,
     nowMs: number,
-  ): { storedAtMs: number; expiresAtMs: number } | null {
+  ): { storedAtMs: number; expiresAtMs: number; ttls: number[] } | null {
     if (!this.#knows(makeQuestion(name, type, bits), nowMs)) return null;
-    const { storedAtMs, expiresAtMs } = this.#cache;
-    return { storedAtMs, expiresAtMs };
+    const { storedAtMs, expiresAtMs, bytes, at } = this.#cache;
+    const reply = this.#reply.read(bytes, at);
+    const count = Math.min(reply.ttlCount, reply.answers + reply.authorities);
+    const ttls = Array.from({ length: count }, (_, n) => readU32(bytes, reply.bodyAt + reply.ttlPlace(n)));
+    return { storedAtMs, expiresAtMs, ttls };
   }
 
   /** Asks again for the entry found last, where it is asked for often. */

@@ -1,10 +1,12 @@
 /** What there is to say of a service's instances: who is healthy, who is answered, who is left out, and why. */
 import { MULTIVALUE_RECORDS } from '../answers/selection.ts';
-import type { ExplainedInstance, ExplainedName, ExplainedRecords, ExplainedService } from './explanation.ts';
+import type { ExplainedInstance, ExplainedName, ExplainedRecords, ExplainedService, Verdict } from './explanation.ts';
 import { counted, listed, span } from './wording.ts';
 
 /** So many are named; of the others there is a number. */
 const MAX_NAMED = 5;
+/** Of those that may be in an answer. */
+const CHOSEN: readonly Verdict[] = ['answered', 'not-drawn', 'fault'];
 
 /** @param type that was asked for */
 export function instanceSentences(
@@ -55,7 +57,7 @@ function healthSentence(
       const all = ableCount === 1 ? 'it is answered' : ableCount === 2 ? 'both count' : `all ${ableCount} count`;
       return `${none}${ableCount === 1 ? '' : never}, so ${all} nevertheless (CLOUDMAPD_DNS_FALLBACK=${fallback.setting}).`;
     }
-    const last = instances.filter(({ verdict }) => verdict === 'answered' || verdict === 'not-drawn');
+    const last = instances.filter(({ verdict }) => CHOSEN.includes(verdict));
     const since =
       fallback.lastHealthyAt === null ? '' : `, healthy until ${span(now - Date.parse(fallback.lastHealthyAt))} ago`;
     const ids = named(
