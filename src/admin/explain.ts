@@ -66,10 +66,13 @@ export function registerExplain(
     const to = addressAsked(threads.addresses, from);
     const bytes = queryFor(name, code);
     const attempt = (overTcp: boolean): Promise<Trial | null> => threads.try({ query: bytes, from, to, overTcp });
+    // Before the query meets them: what it has met may end meanwhile.
+    const type = typeText(code);
+    const met = faults()?.met(name.toLowerCase(), type) ?? [];
+    const metByCalls = faults()?.metByCalls() ?? [];
     const first = await attempt(false);
     const second = first !== null && isTruncated(first) ? await attempt(true) : null;
     if (first === null) return refuse(503, 'no thread answers DNS now: ask again in a moment');
-    const type = typeText(code);
     return explain({
       question: { name, type, from, to },
       trials: second === null ? [first] : [first, second],
@@ -77,8 +80,8 @@ export function registerExplain(
       options,
       local: local(),
       now: Date.now(),
-      faults: faults()?.met(name.toLowerCase(), type) ?? [],
-      apiFaults: faults()?.metByCalls() ?? [],
+      faults: met,
+      apiFaults: metByCalls,
     });
   });
 }
