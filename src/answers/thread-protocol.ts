@@ -205,7 +205,7 @@ export type ToThread =
   | { kind: 'flush'; sequence: number; name: string | null; isBelow: boolean }
   /** For `explain`. */
   | { kind: 'try'; sequence: number; trial: TrialQuery }
-  /** What upstreams have said is forgotten, and answers are mixed as from the start. */
+  /** What upstreams have said and how they are is forgotten, and answers are mixed as from the start. */
   | { kind: 'reset'; sequence: number }
   /** In place of those before. */
   | { kind: 'faults'; sequence: number; faults: readonly InjectedFault[] }
@@ -243,5 +243,6 @@ export type FromThread =
   | { kind: 'tried'; sequence: number; trial: Trial }
   /** `every` as in `watch`, when they were answered; `leftOut`: so many more that were to be shown. */
   | { kind: 'queries'; every: number; queries: readonly SeenQuery[]; leftOut: number }
+  /** Of 0: nobody has asked for them. */
   | { kind: 'figures'; sequence: number; figures: ResolverFigures }
   | { kind: 'closed' };

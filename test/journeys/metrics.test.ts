@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FAMILIES } from '../../src/admin/metric-families.ts';
 import { askTcp, askUdp, buildQuery } from '../support/dns.ts';
-import { NEVER, onlyAddress } from '../support/fake-upstream.ts';
+import { NEVER, onlyAddress, replyTo } from '../support/fake-upstream.ts';
 import { shareForwarding } from '../support/forwarding.ts';
 import { Api } from '../support/journey-api.ts';
 import { setUpJourney, shareDaemon, waitFor } from '../support/journey-tools.ts';
@@ -141,6 +141,42 @@ describe('DNS queries are counted', () => {
     expect(counted.by(`${DURATIONS}_bucket`, { transport: 'tcp', source: 'upstream', le: '0.25' })).toBe(0);
     expect(counted.by('cloudmapd_upstream_failures_total')).toBeGreaterThan(0);
     expect(counted.by('cloudmapd_upstream_queries_total')).toBeGreaterThan(1);
+  });
+});
+
+describe('look-ups of aliases', () => {
+  const forwarding = shareForwarding({ behaviours: [onlyAddress('192.0.2.1')] });
+
+  it('are counted with what the answering threads ask of the same upstreams', async () => {
+    const { daemon, upstream, ask } = forwarding();
+    const labels = { upstream: upstream.endpoint };
+    const [queries, replies] = ['cloudmapd_upstream_queries_total', 'cloudmapd_upstream_response_seconds_count'];
+    const api = new Api(daemon.endpoint);
+    const namespace = await api.createNamespace('corp.internal');
+    const service = await api.createService(namespace, 'lb', { policy: 'WEIGHTED' });
+    const before = await scrape(daemon.endpoint);
+    await ask('www.example A');
+    await api.register(service, 'lb-1', { AWS_ALIAS_DNS_NAME: 'balancer.example' });
+    await waitFor('its addresses', async () =>
+      (await ask('lb.corp.internal A')).answer.length === 1 ? true : null,
+    );
+    const after = await scrape(daemon.endpoint);
+    // For A and AAAA.
+    expect(upstream.timesAsked('balancer.example')).toBe(2);
+    expect(after.value(queries as string, labels) - before.value(queries as string, labels)).toBe(3);
+    expect(after.value(replies as string, labels) - before.value(replies as string, labels)).toBe(3);
+    expect(after.labels(queries as string)).toEqual([labels]);
+  });
+
+  it('that come to nothing are failures', async () => {
+    const { daemon, upstream } = forwarding();
+    upstream.behaviour = (query) => [replyTo(query, { rcode: 'SERVFAIL', records: 0 })];
+    const api = new Api(daemon.endpoint);
+    const service = await api.createService(await api.createNamespace('other.internal'), 'lb', { policy: 'WEIGHTED' });
+    await api.register(service, 'lb-1', { AWS_ALIAS_DNS_NAME: 'ill.example' });
+    await waitFor('both failures', async () =>
+      (await scrape(daemon.endpoint)).value('cloudmapd_upstream_failures_total') === 2 ? true : null,
+    );
   });
 });
 
