@@ -252,7 +252,19 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
       else reloader.reload();
     };
     const { sockets, threadCount: threads } = publisher;
-    return { registry, publisher, http, dns, sockets, threads, configFile, faults, reset: () => resetAll(registry), reload, close };
+    return {
+      registry,
+      publisher,
+      http,
+      dns,
+      sockets,
+      threads,
+      configFile,
+      faults,
+      reset: () => resetAll(registry),
+      reload,
+      close,
+    };
   } catch (error) {
     await close();
     throw asSettingError(error, settings);

@@ -17,10 +17,7 @@ export type MetricParts = Pick<MetricSources, 'outcomeName' | 'cacheLimitBytes'>
   lookups(): ResolverFigures;
 };
 
-export function registerMetrics(
-  app: FastifyInstance,
-  { registry, publisher, lookups, ...others }: MetricParts,
-): void {
+export function registerMetrics(app: FastifyInstance, { registry, publisher, lookups, ...others }: MetricParts): void {
   let text: Promise<MetricsText> | null = null;
   let sizes: RegistrySizes | null = null;
   app.get('/metrics', async (_request, reply) => {

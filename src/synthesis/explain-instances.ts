@@ -151,12 +151,19 @@ function ttlSentences(
       const under = capped === null ? `under their TTL of ${own} s` : `under a TTL of ${own} s (${capped})`;
       return `${id} stands for ${alias} (AWS_ALIAS_DNS_NAME), whose addresses it has, ${under}.`;
     });
-  if (ttl === null) return sentences;
+  return ttl === null ? sentences : [...sentences, ttlSentence({ ttl, configuredTtl, ttlCappedBy }, type)];
+}
+
+/** @param type of the records that the service says it of */
+export function ttlSentence(
+  { ttl, configuredTtl, ttlCappedBy }: Pick<ExplainedRecords, 'ttl' | 'configuredTtl' | 'ttlCappedBy'>,
+  type: string,
+): string {
   const cap =
     ttlCappedBy === null
       ? `as the service says of ${type}`
       : `which ${ttlCappedBy} has made of the service's ${configuredTtl} s`;
-  return [...sentences, `The TTL is ${ttl} s, ${cap}.`];
+  return `The TTL is ${ttl} s, ${cap}.`;
 }
 
 /** The attribute that a record of the type is made of. */

@@ -2,7 +2,7 @@
 
 import { isIP } from 'node:net';
 import { aaaaRdata, aRdata } from '../wire/rdata.ts';
-import { instanceSentences } from './explain-instances.ts';
+import { instanceSentences, ttlSentence } from './explain-instances.ts';
 import { reverseOf } from './explain-reverse.ts';
 import { ttlSentences } from './explain-ttl.ts';
 import type { ActiveFault, ExplainedName, ExplainedRoute, ExplainedStep, Explanation } from './explanation.ts';
@@ -114,7 +114,9 @@ function registrySentences(step: ExplainedStep, found: ExplainedName, explained:
     const id = instances[0]?.id;
     sentences.push(
       `It is what the SRV record of ${id} leads to, an instance of the service ${service.name} in ${where}.`,
-      records === null ? `${id} has no ${question.type} record there.` : 'It is answered whatever its health.',
+      ...(records === null
+        ? [`${id} has no ${question.type} record there.`]
+        : ['It is answered whatever its health.', ttlSentence(records, 'SRV')]),
     );
   } else {
     sentences.push(`It is the service ${service.name} (${service.id}) of ${where}.`);

@@ -99,7 +99,9 @@ function whyOf({ ttl, configuredTtl, ttlCappedBy, source, isNegative }: Answered
     'soa-ttl': ['as CLOUDMAPD_SOA_TTL says', `the ${configuredTtl} s of CLOUDMAPD_SOA_TTL`],
   }[source] as [string, string];
   if (ttlCappedBy !== null) {
-    return configuredTtl === null ? `the most that ${ttlCappedBy} lets through` : `which ${ttlCappedBy} has made of ${whole}`;
+    return configuredTtl === null
+      ? `the most that ${ttlCappedBy} lets through`
+      : `which ${ttlCappedBy} has made of ${whole}`;
   }
   const isCountedDown = source === 'upstream' && configuredTtl !== null && ttl < configuredTtl;
   return isCountedDown ? `what is left of ${whole}` : says;

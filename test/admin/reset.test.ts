@@ -8,9 +8,9 @@ import {
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { makeFolder, type RunningDaemon, startTestDaemon } from '../support/daemon.ts';
 import { dig } from '../support/dns.ts';
+import { explain } from '../support/explaining.ts';
 import { FakeUpstream, GOOD } from '../support/fake-upstream.ts';
 import { Api } from '../support/journey-api.ts';
-import { explain } from '../support/explaining.ts';
 import { setUpJourney, waitFor } from '../support/journey-tools.ts';
 
 const CONTENT = `

@@ -67,7 +67,10 @@ describe('a query that a delay holds up', () => {
     const held = Array.from({ length: MAX_HELD }, () => send('web.corp.internal'));
     const { reply, ...said } = await send('web.corp.internal');
     expect(said).toEqual({ wasAsked: false, outcome: OUTCOMES[OUTCOME.fault] });
-    expect([readAnswer(reply).rcode, extendedErrorOf(reply)?.text]).toEqual(['SERVFAIL', expect.stringMatching(/fault/)]);
+    expect([readAnswer(reply).rcode, extendedErrorOf(reply)?.text]).toEqual([
+      'SERVFAIL',
+      expect.stringMatching(/fault/),
+    ]);
     relay.release();
     for (const { outcome } of await Promise.all(held)) expect(outcome).toBe('zone');
   });

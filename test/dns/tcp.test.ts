@@ -211,7 +211,14 @@ describe('a connection that is owed a reply', () => {
 
   beforeEach(async () => {
     const name = toWireName('web.corp.internal');
-    const delay = { kind: 'delay', delayMs: DELAY_MS, type: null, isBelow: false, percent: 100, untilMs: null } as const;
+    const delay = {
+      kind: 'delay',
+      delayMs: DELAY_MS,
+      type: null,
+      isBelow: false,
+      percent: 100,
+      untilMs: null,
+    } as const;
     faults.set([{ name, ...delay }], 1);
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     client = await openClient();

@@ -162,6 +162,10 @@ describe('faults', () => {
     await inject({ dns: { name: 'web.corp.internal', fault: 'drop' } });
     await inject({ api: { operation: '*', fault: 'fail' } });
     await reset();
-    expect(await explain(endpoint(), 'web.corp.internal')).toMatchObject({ faults: [], apiFaults: [], outcome: 'zone' });
+    expect(await explain(endpoint(), 'web.corp.internal')).toMatchObject({
+      faults: [],
+      apiFaults: [],
+      outcome: 'zone',
+    });
   });
 });

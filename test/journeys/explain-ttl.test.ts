@@ -130,7 +130,9 @@ describe('a TTL that CLOUDMAPD_DNS_MAX_TTL caps', () => {
       return (now.json[0]?.ttl ?? 9) < 4 ? now : null;
     });
     expect(found.json[0]).toMatchObject({ configuredTtl: 5, ttlCappedBy: null });
-    expect(found.sentences).toEqual([expect.stringMatching(/^The TTL is [0-3] s, what is left of the upstream's 5 s\.$/)]);
+    expect(found.sentences).toEqual([
+      expect.stringMatching(/^The TTL is [0-3] s, what is left of the upstream's 5 s\.$/),
+    ]);
   });
 });
 
@@ -140,7 +142,9 @@ describe('names of the settings', () => {
   it('are told as the file has them by now', async () => {
     const config = journey.writeFile('c.yaml', FILE);
     const daemon = await journey.start({ settings: { STORE: 'memory', CONFIG: config } });
-    expect((await ttlOf(daemon.endpoint, 'printer.example')).sentences).toEqual(['The TTL is 40 s, as `records` says.']);
+    expect((await ttlOf(daemon.endpoint, 'printer.example')).sentences).toEqual([
+      'The TTL is 40 s, as `records` says.',
+    ]);
     writeFileSync(config, FILE.replace('ttl: 40', 'ttl: 41'));
     await waitFor('the other TTL', async () => {
       const { sentences } = await ttlOf(daemon.endpoint, 'printer.example');

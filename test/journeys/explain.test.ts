@@ -117,6 +117,7 @@ describe('a name', () => {
         'db-1._db._tcp.corp.internal A is answered with 10.0.4.1.',
         `It is what the SRV record of db-1 leads to, an instance of the service _db._tcp in ${NAMESPACE}.`,
         'It is answered whatever its health.',
+        'The TTL is 10 s, as the service says of SRV.',
         ZONE,
       ],
       ['db-1 UNKNOWN answered 10.0.4.1'],

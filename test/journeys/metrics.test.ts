@@ -157,9 +157,7 @@ describe('look-ups of aliases', () => {
     const before = await scrape(daemon.endpoint);
     await ask('www.example A');
     await api.register(service, 'lb-1', { AWS_ALIAS_DNS_NAME: 'balancer.example' });
-    await waitFor('its addresses', async () =>
-      (await ask('lb.corp.internal A')).answer.length === 1 ? true : null,
-    );
+    await waitFor('its addresses', async () => ((await ask('lb.corp.internal A')).answer.length === 1 ? true : null));
     const after = await scrape(daemon.endpoint);
     // For A and AAAA.
     expect(upstream.timesAsked('balancer.example')).toBe(2);

@@ -2,7 +2,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { makeQuestion, type Question } from '../../src/resolver/question.ts';
 import { Reply } from '../../src/resolver/reply.ts';
-import type { Outcome, Resolver, ResolverEvents, ResolverFigures, ResolverOptions } from '../../src/resolver/resolver.ts';
+import type {
+  Outcome,
+  Resolver,
+  ResolverEvents,
+  ResolverFigures,
+  ResolverOptions,
+} from '../../src/resolver/resolver.ts';
 import { NameView, toWireName } from '../../src/wire/names.ts';
 import { type Behaviour, FakeUpstream, NEVER, replyTo } from '../support/fake-upstream.ts';
 import { closeResolvers, makeResolver } from '../support/resolving.ts';
@@ -398,14 +404,31 @@ describe('reset', () => {
     expect(asking.resolver.reset()).toBe(1);
     expect(asking.known()).toBeNull();
     expect([upstream.isDown, upstream.rttMs]).toEqual([false, -1]);
-    const waiting = asking.ask('silent.example.com');
+    const { figures } = upstream;
+    const waiting = asking.ask('late.example.com');
+    await vi.waitFor(() => expect(asking.times).toBe(figures.queries + 1));
     asking.resolver.reset();
-    expect(await passUntil(waiting)).toBe('failure null');
-    expect([upstream.isDown, upstream.rttMs]).toEqual([false, -1]);
-    // What it ended in is not remembered either.
+    // Its time is over, and it is asked anew.
     asking.server.behaviour = address(2);
-    expect(await asking.ask('silent.example.com')).toBe('192.0.2.2 since 0 s');
-    expect(upstream.figures.queries).toBe(asking.times);
+    await vi.advanceTimersByTimeAsync(800);
+    expect(upstream.figures.failures).toBe(figures.failures + 1);
+    expect(upstream.isDown).toBe(false);
+    expect(await waiting).toBe('192.0.2.2 since 0 s');
+  });
+
+  it('has failures of what is under way remembered no more', async () => {
+    const held = Promise.withResolvers<void>();
+    const asking = await Asking.of(async (query, overTcp, seen) => {
+      await held.promise;
+      return refuse(query, overTcp, seen);
+    });
+    const waiting = asking.ask();
+    await vi.waitFor(() => expect(asking.times).toBe(1));
+    asking.resolver.reset();
+    held.resolve();
+    expect(await waiting).toBe('failure 2');
+    asking.server.behaviour = address(2);
+    expect(await asking.ask()).toBe('192.0.2.2 since 0 s');
   });
 });
 
