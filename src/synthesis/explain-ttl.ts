@@ -35,7 +35,8 @@ export function answeredTtlOf(
   }
   const { held, index } = givenAt(trial, place, record ?? (soa as TextRecord), message);
   const given = held?.ttls[index] ?? null;
-  const isStale = held !== null && held.expiresAtMs <= now && ['stale', 'cache'].includes(trial.outcome);
+  const hasEnded = held !== null && held.expiresAtMs <= now && trial.outcome !== 'upstream';
+  const isStale = hasEnded && ttl === cappedTtl(STALE_TTL_SECONDS, local);
   const left = isStale ? STALE_TTL_SECONDS : given === null ? null : given - (held?.ageSeconds ?? 0);
   return { ...base, ...capOf(ttl, given, left, local), source: isStale ? 'stale' : 'upstream' };
 }
