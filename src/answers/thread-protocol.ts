@@ -50,6 +50,7 @@ export interface Siblings {
 
 /** What queries for a name are to meet instead of an answer. */
 export interface InjectedFault {
+  readonly id: string;
   /** Lower case, in wire form. */
   readonly name: Uint8Array;
   /** Null: all types. */

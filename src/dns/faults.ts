@@ -10,8 +10,12 @@ export type FaultKind = (typeof KINDS)[number];
 /** A query that waits. */
 export interface HeldQuery {
   readonly delayMs: number;
+  /** The fault that it waits for. */
+  readonly delayId: string;
   /** What becomes of it then; null: it is answered. */
   readonly kind: FaultKind | null;
+  /** The fault that makes it so; '': there is none. */
+  readonly kindId: string;
   /** Whether names outside our zones are looked up for whoever sent it. */
   readonly mayRecurse: boolean;
 }
@@ -23,6 +27,10 @@ export class FaultTable {
   delayMs = 0;
   /** And what becomes of it then; null: it is answered. */
   kind: FaultKind | null = null;
+  /** The faults that say so. */
+  delayId = '';
+  kindId = '';
+  #ids: ReadonlySet<string> = new Set();
   readonly #byHash = new Map<number, InjectedFault[]>();
   #random: Random = createRandom(0);
 
@@ -30,6 +38,7 @@ export class FaultTable {
   set(faults: readonly InjectedFault[], seed: number): void {
     if (this.size === 0) this.#random = createRandom(seed);
     this.size = faults.length;
+    this.#ids = new Set(faults.map(({ id }) => id));
     this.#byHash.clear();
     const view = new NameView();
     for (const fault of faults) {
@@ -41,14 +50,19 @@ export class FaultTable {
     }
   }
 
+  has(id: string): boolean {
+    return this.#ids.has(id);
+  }
+
   /**
    * Of several faults the longest delay counts, and the worst of what comes after it.
    * @param name was read from `message`
-   * @returns whether there is any; then `delayMs` and `kind` are set
+   * @returns whether there is any; then `delayMs`, `kind` and whose they are are set
    */
   find(message: Uint8Array, name: NameView, qtype: number, nowMs: number): boolean {
     this.delayMs = 0;
     this.kind = null;
+    this.kindId = '';
     let isAny = false;
     for (let label = 0; label <= name.count; label++) {
       const faults = this.#byHash.get(name.hashes[label] as number);
@@ -62,8 +76,15 @@ export class FaultTable {
         if (length !== name.end - at || !equalNames(fault.name, 0, message, at, length)) continue;
         if (fault.percent < 100 && this.#random(100) >= fault.percent) continue;
         isAny = true;
-        if (fault.kind === 'delay') this.delayMs = Math.max(this.delayMs, fault.delayMs);
-        else if (this.kind === null || KINDS.indexOf(fault.kind) < KINDS.indexOf(this.kind)) this.kind = fault.kind;
+        const { kind } = fault;
+        if (kind === 'delay') {
+          if (fault.delayMs <= this.delayMs) continue;
+          this.delayMs = fault.delayMs;
+          this.delayId = fault.id;
+        } else if (this.kind === null || KINDS.indexOf(kind) < KINDS.indexOf(this.kind)) {
+          this.kind = kind;
+          this.kindId = fault.id;
+        }
       }
     }
     return isAny;

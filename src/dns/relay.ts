@@ -20,8 +20,8 @@ export interface Relay {
    * @param send is called once, never before this returns
    */
   relay(query: Uint8Array, overTcp: boolean, local: Uint8Array | null, send: Send): void;
-  /** Lets queries that injected delays hold up go on. */
-  release(): void;
+  /** Faults have been taken away: queries that one of those held up go on. @param isThere whether a fault is, by its id */
+  release(isThere: (id: string) => boolean): void;
 }
 
 /** CNAMEs may lead out of our zones, into them and out again; whoever asks for more rounds goes in circles. */
@@ -35,7 +35,7 @@ const MAX_HELD = 1000;
 export function createRelay(responder: Responder, resolver: Resolver): Relay {
   const scratch = new Uint8Array(MAX_MESSAGE_BYTES);
   /** Those that are held up: what each goes on by. */
-  const held = new Set<() => void>();
+  const held = new Set<(isThere: (id: string) => boolean) => void>();
   return {
     relay(query, overTcp, local, send) {
       const tellings: Told[] = [];
@@ -69,7 +69,7 @@ export function createRelay(responder: Responder, resolver: Resolver): Relay {
         };
         resolver.ask(question, group, Date.now(), onOutcome, rounds === 0 ? query : null);
       };
-      const hold = ({ delayMs, kind: kindThen, mayRecurse }: HeldQuery): void => {
+      const hold = ({ delayMs, delayId, kind: kindThen, kindId, mayRecurse }: HeldQuery): void => {
         let kind = kindThen;
         const isTooMany = held.size >= MAX_HELD;
         const goOn = (): void => {
@@ -89,10 +89,9 @@ export function createRelay(responder: Responder, resolver: Resolver): Relay {
           if (length === FORWARD) ask();
           else if (length !== DROP) finish(length);
         };
-        const letGo = (): void => {
-          // What was to come behind the delay has ended with it.
-          kind = null;
-          goOn();
+        const letGo = (isThere: (id: string) => boolean): void => {
+          if (!isThere(kindId)) kind = null;
+          if (!isThere(delayId)) goOn();
         };
         // A thread that is to end does not wait for it.
         const holding = setTimeout(goOn, isTooMany ? 0 : delayMs).unref();
@@ -102,8 +101,8 @@ export function createRelay(responder: Responder, resolver: Resolver): Relay {
       if (toHold === null) ask();
       else hold(toHold);
     },
-    release() {
-      for (const letGo of [...held]) letGo();
+    release(isThere) {
+      for (const letGo of [...held]) letGo(isThere);
     },
   };
 }

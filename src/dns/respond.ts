@@ -220,7 +220,8 @@ export class Responder {
     this.outcome = OUTCOME.fault;
     if (kind === 'drop') return DROP;
     if (faults.delayMs > 0 && this.#isDelayed) {
-      this.#held = { delayMs: faults.delayMs, kind, mayRecurse: client.mayRecurse() };
+      const { delayMs, delayId, kindId } = faults;
+      this.#held = { delayMs, delayId, kind, kindId, mayRecurse: client.mayRecurse() };
       return FORWARD;
     }
     return kind === null ? NO_FAULT : this.#carryOut(kind);

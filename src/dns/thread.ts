@@ -91,7 +91,7 @@ port.on('message', (message: ToThread) => {
       break;
     case 'faults':
       for (const table of [faults, trials.faults]) table.set(message.faults, options.seed);
-      if (faults.size === 0) relay.release();
+      relay.release((id) => faults.has(id));
       tell({ kind: 'ack', sequence: message.sequence });
       break;
     case 'reset':

@@ -240,9 +240,11 @@ function isInForce({ until }: Fault, now: number): boolean {
   return until === null || now < until;
 }
 
-function injected({ dns, until }: Fault): InjectedFault[] {
+function injected({ id, dns, until }: Fault): InjectedFault[] {
   if (dns === undefined) return [];
   const { name, type, below, fault, delayMs, percent } = dns;
   const typeNumber = type === null ? null : typeCode(type);
-  return [{ name: toWireName(name), type: typeNumber, isBelow: below, kind: fault, delayMs, percent, untilMs: until }];
+  return [
+    { id, name: toWireName(name), type: typeNumber, isBelow: below, kind: fault, delayMs, percent, untilMs: until },
+  ];
 }

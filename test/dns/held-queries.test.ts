@@ -1,6 +1,7 @@
 /** Queries that injected delays hold up: what is said of each when its reply goes out. */
 import { afterAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/answers/selection.ts';
+import type { InjectedFault } from '../../src/answers/thread-protocol.ts';
 import { FaultTable } from '../../src/dns/faults.ts';
 import { OUTCOME, OUTCOMES } from '../../src/dns/outcome.ts';
 import { createRelay } from '../../src/dns/relay.ts';
@@ -27,10 +28,8 @@ interface Sent {
 function holding(delayMs: number, resolver = makeResolver()) {
   const faults = new FaultTable();
   const all = { type: null, isBelow: true, kind: 'delay', delayMs, percent: 100, untilMs: null } as const;
-  faults.set(
-    ['internal', 'example'].map((name) => ({ ...all, name: toWireName(name) })),
-    1,
-  );
+  const list: InjectedFault[] = ['internal', 'example'].map((name) => ({ ...all, id: name, name: toWireName(name) }));
+  faults.set(list, 1);
   const responder = new Responder({ zones: ZONES, random: createRandom(1), faults, ...outside(), resolver });
   const relay = createRelay(responder, resolver);
   const scratch = new Uint8Array(65_535);
@@ -43,7 +42,7 @@ function holding(delayMs: number, resolver = makeResolver()) {
       );
     });
   };
-  return { relay, send };
+  return { relay, send, faults, list };
 }
 
 describe('a query that a delay holds up', () => {
@@ -62,6 +61,30 @@ describe('a query that a delay holds up', () => {
     await upstream.close();
   });
 
+  it('goes on when that delay is taken away, whatever others are there, and meets nothing that has gone with it', async () => {
+    const { relay, send, faults, list } = holding(60_000);
+    const [internal, example] = list as [InjectedFault, InjectedFault];
+    const failing: InjectedFault = { ...internal, id: 'failing', kind: 'servfail', delayMs: 0 };
+    faults.set([...list, failing], 1);
+    const [one, other] = [send('web.corp.internal'), send('www.example')];
+    let isOtherAnswered = false;
+    void other.then(() => {
+      isOtherAnswered = true;
+    });
+    faults.set([example, failing], 1);
+    relay.release((id) => faults.has(id));
+    expect(await one).toMatchObject({ wasAsked: false, outcome: 'fault' });
+    expect(isOtherAnswered).toBe(false);
+    faults.set(list, 1);
+    const held = send('web.corp.internal');
+    faults.set([{ ...internal, id: 'failing', kind: 'servfail' }, ...list], 1);
+    const doomed = send('web.corp.internal');
+    faults.set([], 1);
+    relay.release((id) => faults.has(id));
+    for (const sent of [held, doomed]) expect(await sent).toMatchObject({ wasAsked: false, outcome: 'zone' });
+    await other;
+  });
+
   it('is refused, by the fault, where too many are', async () => {
     const { relay, send } = holding(60_000);
     const held = Array.from({ length: MAX_HELD }, () => send('web.corp.internal'));
@@ -71,7 +94,7 @@ describe('a query that a delay holds up', () => {
       'SERVFAIL',
       expect.stringMatching(/fault/),
     ]);
-    relay.release();
+    relay.release(() => false);
     for (const { outcome } of await Promise.all(held)) expect(outcome).toBe('zone');
   });
 });

@@ -17,7 +17,15 @@ function respondWith(
   { isDelayed = true, overTcp = false, name = WEB } = {},
 ) {
   const table = new FaultTable();
-  const all = { name: toWireName(WEB), type: null, isBelow: false, delayMs: 0, percent: 100, untilMs: null };
+  const all = {
+    id: 'fault-1',
+    name: toWireName(WEB),
+    type: null,
+    isBelow: false,
+    delayMs: 0,
+    percent: 100,
+    untilMs: null,
+  };
   table.set(
     faults.map((fault) => ({ ...all, kind: 'servfail', ...fault })),
     1,
@@ -52,10 +60,15 @@ describe('a query that meets a fault', () => {
   });
 
   it('is set aside for a delay, once, with what comes after it', () => {
-    const faults = [{ kind: 'delay', delayMs: 5 }, { kind: 'servfail' }] as const;
+    const faults = [
+      { kind: 'delay', delayMs: 5 },
+      { kind: 'servfail', id: 'fault-2' },
+    ] as const;
     const { responder, query, reply, length } = respondWith(faults);
     expect(length).toBe(FORWARD);
-    expect(responder.takeHeld()).toEqual({ delayMs: 5, kind: 'servfail', mayRecurse: true });
+    expect(responder.takeHeld()).toEqual({
+      ...{ delayMs: 5, delayId: 'fault-1', kind: 'servfail', kindId: 'fault-2', mayRecurse: true },
+    });
     expect(responder.takeHeld()).toBe(null);
     const end = responder.fault(query, reply, false, 'servfail');
     expect(readAnswer(reply.slice(0, end)).rcode).toBe('SERVFAIL');

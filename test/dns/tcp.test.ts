@@ -212,6 +212,7 @@ describe('a connection that is owed a reply', () => {
   beforeEach(async () => {
     const name = toWireName('web.corp.internal');
     const delay = {
+      id: 'fault-1',
       kind: 'delay',
       delayMs: DELAY_MS,
       type: null,

@@ -34,9 +34,26 @@ describe('faults', () => {
     expect(told.at(-1)).toEqual([
       {
         name: new Uint8Array(Buffer.from('\x03web\x04shop\x08internal\0', 'latin1')),
-        ...{ type: TYPE.AAAA, isBelow: false, kind: 'servfail', delayMs: 0, percent: 100, untilMs: NOW + 1500 },
+        ...{
+          id: 'fault-1',
+          type: TYPE.AAAA,
+          isBelow: false,
+          kind: 'servfail',
+          delayMs: 0,
+          percent: 100,
+          untilMs: NOW + 1500,
+        },
       },
-      { name: Uint8Array.of(0), type: null, isBelow: true, kind: 'delay', delayMs: 7, percent: 50, untilMs: null },
+      {
+        id: 'fault-2',
+        name: Uint8Array.of(0),
+        type: null,
+        isBelow: true,
+        kind: 'delay',
+        delayMs: 7,
+        percent: 50,
+        untilMs: null,
+      },
     ]);
     await faults.remove(one);
     expect(told.at(-1)).toHaveLength(1);
