@@ -106,4 +106,5 @@ const ANSWERED: Readonly<Record<ExplainedInstance['verdict'], string>> = {
   'alias-unresolved': 'no address known',
   'not-drawn': 'not this time',
   fault: 'no, a fault',
+  failed: 'no, its target failed',
 };

@@ -32,7 +32,7 @@ const NOT_SERVED: Client = { mayRecurse: () => false };
 /** Queries that injected delays hold up at once, in a thread. */
 const MAX_HELD = 1000;
 
-export function createRelay(responder: Responder, resolver: Resolver): Relay {
+export function createRelay(responder: Responder, resolver: Pick<Resolver, 'ask'>): Relay {
   const scratch = new Uint8Array(MAX_MESSAGE_BYTES);
   /** Those that are held up: what each goes on by. */
   const held = new Set<(isThere: (id: string) => boolean) => void>();

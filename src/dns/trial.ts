@@ -14,12 +14,11 @@ import { AddressedClient, type Clients } from './clients.ts';
 import { FaultTable } from './faults.ts';
 import { addressOctets } from './local-address.ts';
 import { OUTCOMES } from './outcome.ts';
-import { createRelay, type Relay } from './relay.ts';
+import { createRelay } from './relay.ts';
 import { FORWARD, Responder } from './respond.ts';
 
 interface Own {
   readonly responder: Responder;
-  readonly relay: Relay;
   readonly reply: Uint8Array;
 }
 
@@ -45,13 +44,14 @@ export class Trials {
 
   /** @param onTried called once, perhaps before this returns */
   run({ query, from, to, overTcp }: TrialQuery, onTried: (trial: Trial) => void): void {
-    const { responder, relay, reply } = this.#make();
+    const { responder, reply } = this.#make();
     const client = new AddressedClient(this.#clients);
     client.address = from;
     const local = to === null ? null : addressOctets(to);
     const startedAt = performance.now();
+    const asked: Uint8Array[] = [];
     const finish = (answered: Uint8Array): void => {
-      const { names, leadsBackTo } = chainOf(query, answered);
+      const { names, leadsBackTo } = chainOf(query, answered, asked);
       onTried({
         reply: answered,
         outcome: OUTCOMES[responder.outcome] as string,
@@ -62,7 +62,11 @@ export class Trials {
       });
     };
     const length = responder.respond(query, query.length, reply, overTcp, local, client);
-    if (length === FORWARD) relay.relay(query, overTcp, local, finish);
+    const ask: Resolver['ask'] = (question, ...rest) => {
+      asked.push(question.name);
+      this.#resolver.ask(question, ...rest);
+    };
+    if (length === FORWARD) createRelay(responder, { ask }).relay(query, overTcp, local, finish);
     else finish(reply.slice(0, length));
   }
 
@@ -80,8 +84,7 @@ export class Trials {
       // Whoever asks reads of the delay, and need not wait for it.
       isDelayed: false,
     });
-    const relay = createRelay(responder, this.#resolver);
-    this.#own = { responder, relay, reply: new Uint8Array(MAX_MESSAGE_BYTES) };
+    this.#own = { responder, reply: new Uint8Array(MAX_MESSAGE_BYTES) };
     return this.#own;
   }
 
@@ -138,14 +141,19 @@ interface Chain {
   readonly leadsBackTo: number | null;
 }
 
-/** The QNAME and the targets of the CNAMEs behind it, in lower case, each once. @param query whose name is well formed */
-function chainOf(query: Uint8Array, reply: Uint8Array): Chain {
+/**
+ * The QNAME and the targets of the CNAMEs behind it, in lower case, each once.
+ * @param query whose name is well formed
+ * @param asked names that upstreams were asked for: where that failed the reply does not say what led to them
+ */
+function chainOf(query: Uint8Array, reply: Uint8Array, asked: readonly Uint8Array[]): Chain {
   const names = [nameAt(query, HEADER_BYTES) as Uint8Array];
   const chain = { names, leadsBackTo: null };
   if (reply.length < HEADER_BYTES) return chain;
   // Nothing follows a CNAME that was asked for itself.
   const type = readU16(query, skipName(query, HEADER_BYTES, query.length));
   if (type === TYPE.CNAME || type === TYPE.ANY) return chain;
+  if (readU16(reply, 6) === 0) names.push(...asked.filter((name) => !names.some((each) => isSame(each, name))));
   let at = HEADER_BYTES;
   for (let left = readU16(reply, 4); left > 0; left--) at = skipName(reply, at, reply.length) + QUESTION_TAIL_BYTES;
   for (let left = readU16(reply, 6); left > 0; left--) {

@@ -6,7 +6,7 @@ import { counted, listed, span } from './wording.ts';
 /** So many are named; of the others there is a number. */
 const MAX_NAMED = 5;
 /** Of those that may be in an answer. */
-const CHOSEN: readonly Verdict[] = ['answered', 'not-drawn', 'fault'];
+const CHOSEN: readonly Verdict[] = ['answered', 'not-drawn', 'fault', 'failed'];
 
 /** @param type that was asked for */
 export function instanceSentences(

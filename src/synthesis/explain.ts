@@ -11,7 +11,15 @@ import { type ExplainOptions, explainName } from './explain-name.ts';
 import { addressOfReverse, instancesWith } from './explain-reverse.ts';
 import { sentencesOf } from './explain-sentences.ts';
 import { answeredTtlOf } from './explain-ttl.ts';
-import type { ActiveFault, ExplainedQuestion, ExplainedRoute, ExplainedStep, Explanation } from './explanation.ts';
+import type {
+  ActiveFault,
+  ExplainedInstance,
+  ExplainedName,
+  ExplainedQuestion,
+  ExplainedRoute,
+  ExplainedStep,
+  Explanation,
+} from './explanation.ts';
 import type { LocalOptions } from './local-names.ts';
 
 export interface ExplainInput {
@@ -73,14 +81,33 @@ function stepOf(
     record?.name.toLowerCase() === `${name}.` && (type === 'ANY' || [type, 'CNAME'].includes(record.type));
   const tails = (message?.answerTails ?? []).filter((_tail, i) => isAtName(message?.answer[i]));
   const answered = trial.outcome === 'fault' ? null : new Set(tails);
+  // The reply to a chain that could not be followed to its end has nothing of it.
+  const next = trial.names[place + 1];
+  const failed = trial.outcome === 'failed' && message?.answer.length === 0 && next !== undefined ? next.name : null;
   return {
     name: name === '' ? '.' : name,
     source: tried.isRegistered ? 'registry' : tried.isLocal ? 'settings' : 'outside',
-    registry: tried.isRegistered ? explainName(state, plain, type, answered, options) : null,
+    registry: tried.isRegistered ? withFailed(explainName(state, plain, type, answered, options), failed) : null,
     outside: routeOf(tried, trial, plain, state),
     answeredTtl: answeredTtlOf(trial, place, name.toLowerCase(), type, message, local, now),
     registered: registeredWith(state, plain),
     isShadowingSettings: tried.isRegistered && tried.isLocal,
+  };
+}
+
+/** @param target what the CNAME that was drawn leads to, and could not be looked up; null: none was */
+function withFailed(found: ExplainedName | null, target: Uint8Array | null): ExplainedName | null {
+  if (found === null || target === null) return found;
+  const leads = ({ verdict, records }: ExplainedInstance): boolean =>
+    verdict === 'not-drawn' && records.some((record) => record.toLowerCase() === toTextName(target));
+  const instances = found.instances.map((each) => (leads(each) ? { ...each, verdict: 'failed' as const } : each));
+  const count = instances.filter(({ verdict }) => verdict === 'failed').length;
+  const { 'not-drawn': waiting = 0, ...counts } = found.counts;
+  const left = waiting - count;
+  return {
+    ...found,
+    instances,
+    counts: { ...counts, ...(left > 0 && { 'not-drawn': left }), ...(count > 0 && { failed: count }) },
   };
 }
 

@@ -186,6 +186,8 @@ export const VERDICTS = [
   'not-drawn',
   /** It could have been in the answer, which a fault kept back. */
   'fault',
+  /** It was drawn, and what it leads to could not be looked up. */
+  'failed',
 ] as const;
 export type Verdict = (typeof VERDICTS)[number];
 

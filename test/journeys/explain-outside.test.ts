@@ -1,6 +1,6 @@
 /** `GET /admin/explain` of names outside the namespaces: rules, upstreams, the cache, and who is refused. */
 import { describe, expect, it } from 'vitest';
-import { explain, stable, summaryOf } from '../support/explaining.ts';
+import { explain, instancesOf, stable, summaryOf } from '../support/explaining.ts';
 import { type Behaviour, questionOf, replyTo } from '../support/fake-upstream.ts';
 import { shareForwarding } from '../support/forwarding.ts';
 import { waitFor } from '../support/journey-tools.ts';
@@ -13,6 +13,11 @@ const FILE = `namespaces:
         dns: { records: [{ type: CNAME, ttl: 10 }] }
         instances:
           - { id: l-1, attributes: { AWS_INSTANCE_CNAME: www.example.com } }
+      - name: lost
+        dns: { routingPolicy: WEIGHTED, records: [{ type: CNAME, ttl: 10 }] }
+        instances:
+          - { id: lost-1, attributes: { AWS_INSTANCE_CNAME: ill.first.example } }
+          - { id: lost-2, attributes: { AWS_INSTANCE_CNAME: ill.second.example } }
       - name: web
         dns: { records: [{ type: A, ttl: 10 }] }
         instances:
@@ -210,6 +215,28 @@ describe('a CNAME', () => {
       expect.stringMatching(/^The TTL is \d+ s, (as the upstream gave it|what is left of the upstream's 300 s)\.$/),
       ZONE,
     ]);
+  });
+
+  it('that leads to a name which the upstreams fail at is told with that name, of which the reply has nothing', async () => {
+    const explained = await explain(endpoint(), 'lost.corp.internal');
+    const [, drawn] = explained.names.map(({ name }) => name);
+    expect(['ill.first.example', 'ill.second.example']).toContain(drawn);
+    expect([explained.rcode, explained.answer]).toEqual(['SERVFAIL', []]);
+    expect(explained.summary.map(stable)).toEqual([
+      'lost.corp.internal A is answered with SERVFAIL: the upstreams could not answer (CLOUDMAPD_UPSTREAMS).',
+      'It is the service lost (srv-*) of the namespace corp.internal (ns-*).',
+      `lost.corp.internal is a CNAME, and it leads to ${drawn}.`,
+      OUTSIDE,
+      asked(),
+      'It gave no answer that could be used.',
+      ZONE,
+    ]);
+    const isFirst = drawn === 'ill.first.example';
+    expect(instancesOf(explained)).toEqual([
+      `lost-1 UNKNOWN ${isFirst ? 'failed' : 'not-drawn'} ill.first.example.`,
+      `lost-2 UNKNOWN ${isFirst ? 'not-drawn' : 'failed'} ill.second.example.`,
+    ]);
+    expect(explained.names[0]?.registry?.counts).toEqual({ failed: 1, 'not-drawn': 1 });
   });
 
   it('from outside that leads into a namespace is followed home', async () => {
