@@ -37,34 +37,28 @@ const BUS = `<busconfig>
 </busconfig>
 `;
 
-/** Arguments: the /etc. Ends with its stdin, and so with this process; or with resolved. */
+/**
+ * Argument: the /etc. It says when that is there, and ends with its stdin, and so with this process; or with resolved.
+ * The bus forks when it can be connected to: resolved ends where it finds a socket that it may not use yet.
+ */
 const SCRIPT = `
 mount --bind "$1" /etc && mount -t tmpfs tmpfs /run && mkdir /run/dbus /run/systemd || exit
+echo mounted
+bus=$(dbus-daemon --config-file=/etc/bus.conf --fork --nopidfile --nosyslog --print-pid) || exit
 exec 3<&0
-dbus-daemon --config-file=/etc/bus.conf --nofork --nopidfile --nosyslog &
-bus=$!
 ${SERVER} &
 resolved=$!
 { cat <&3 >/dev/null; kill $resolved; } 2>/dev/null &
 wait $resolved
-kill $bus
-wait $bus`;
-
-/** What is executed instead of a machine's own command, by its name. */
-const SHIMS = {
-  // Who is root need not have it.
-  sudo: 'exec "$@"',
-};
+kill $bus`;
 
 /**
  * Not every kernel has links of the type dummy. Of a pair whose other end is up resolved thinks as of a dummy: it is up,
- * it has a carrier. A bridge without ports has none.
+ * and has a carrier. A bridge without ports has none.
  */
-const WITHOUT_DUMMY = {
-  ip: `PATH=\${PATH#*:}
+const IP_WITHOUT_DUMMY = `PATH=\${PATH#*:}
 [ "$*" = 'link add cloudmap type dummy' ] || exec ip "$@"
-ip link add cloudmap type veth peer name cloudmap-peer && ip link set cloudmap-peer up`,
-};
+ip link add cloudmap type veth peer name cloudmap-peer && ip link set cloudmap-peer up`;
 
 export interface Resolved {
   /** Runs a shell's lines where resolved is the machine's: libc, `resolvectl` and `ip` know nothing else. */
@@ -86,25 +80,22 @@ export async function startResolved(
   settings: readonly string[],
 ): Promise<Resolved> {
   const etc = makeEtc(journey, settings);
-  const bin = journey.newPath('bin');
-  mkdirSync(bin, { recursive: true });
   const [enter = '', ...entering] = network.launcher;
   const hasDummy = runsToSuccess(enter, [...entering, 'unshare', '--net', 'ip', 'link', 'add', 'type', 'dummy']);
-  for (const [name, text] of Object.entries({ ...SHIMS, ...(hasDummy ? {} : WITHOUT_DUMMY) })) {
-    writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`);
-    chmodSync(join(bin, name), 0o755);
-  }
+  // Who is root need not have sudo.
+  const bin = makeBin(journey, { sudo: 'exec "$@"', ...(hasDummy ? {} : { ip: IP_WITHOUT_DUMMY }) });
   const libraries = (await runCommand('sh', ['-c', `echo ${ROOT}/usr/lib/*/systemd`])).stdout.trim();
   const env = { PATH: `${bin}:${ROOT}/usr/bin:${TOOL_ENV.PATH}`, LD_LIBRARY_PATH: libraries };
 
   const server = spawn(enter, [...entering, 'unshare', '--mount', 'sh', '-c', SCRIPT, 'sh', etc], {
-    stdio: ['pipe', 'ignore', 'pipe'],
     env,
   });
   let said = '';
-  server.stderr.on('data', (chunk) => {
-    said += chunk;
-  });
+  for (const stream of [server.stdout, server.stderr]) {
+    stream.on('data', (chunk) => {
+      said += chunk;
+    });
+  }
   const ended = once(server, 'close');
   context.onTestFinished(async () => {
     server.stdin.end();
@@ -116,9 +107,22 @@ export async function startResolved(
     runCommand('nsenter', [...inside, 'sh', '-c', lines.join('\n')], env);
   await waitFor('systemd-resolved', async () => {
     if (server.exitCode !== null) throw new Error(`systemd-resolved has ended: ${said}`);
+    // Before that, what is run would be run in the machine's own network.
+    if (!said.includes('mounted')) return null;
     return (await run(['resolvectl status'])).code === 0 ? true : null;
   });
   return { run };
+}
+
+/** A folder of commands that are executed instead of the machine's. */
+function makeBin(journey: Journey, commands: Readonly<Record<string, string>>): string {
+  const bin = journey.newPath('bin');
+  mkdirSync(bin, { recursive: true });
+  for (const [name, text] of Object.entries(commands)) {
+    writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`);
+    chmodSync(join(bin, name), 0o755);
+  }
+  return bin;
 }
 
 /** As Debian's package leaves it, for programs that look names up in files and in DNS, as most do. */
