@@ -1,7 +1,7 @@
 /** The README's lines for systemd-resolved, carried out beside a real one that asks another nameserver otherwise. */
 import { expect, it } from 'vitest';
 import { setupLines } from '../../src/cli/doctor/name-setups.ts';
-import { requireTool, setUpJourney, waitFor } from '../support/journey-tools.ts';
+import { requireIpv6, requireTool, setUpJourney, waitFor } from '../support/journey-tools.ts';
 import { readMetrics } from '../support/metrics.ts';
 import { type Resolved, requireResolved, startResolved } from '../support/resolved.ts';
 import { makeNetwork, startInside, type TestNetwork } from '../support/test-network.ts';
@@ -57,17 +57,31 @@ async function countQueries(network: TestNetwork): Promise<number> {
 }
 
 it.for([
-  { server: '127.0.0.1', who: 'its settings name', settings: [`DNS=${OTHER_SERVER}`], before: 'true' },
-  { server: '::1', who: 'another link has', settings: [], before: `resolvectl dns eth9 ${OTHER_SERVER}` },
+  {
+    server: '127.0.0.1',
+    dns: '127.0.0.1:1053',
+    who: 'its settings name',
+    settings: [`DNS=${OTHER_SERVER}`],
+    before: 'true',
+  },
+  {
+    server: '::1',
+    dns: '[::1]:1053',
+    who: 'another link has',
+    settings: [],
+    before: `resolvectl dns eth9 ${OTHER_SERVER}`,
+  },
 ])('names of namespaces are asked of $server, all others of the server that $who', async (each, context) => {
   requireResolved(context);
   requireTool(context, 'curl');
+  if (each.server === '::1') requireIpv6(context);
   const network = await makeNetwork(context);
   const asked = await startOther(network);
-  const settings = { HTTP: '127.0.0.1:8053', DNS: '127.0.0.1:1053,[::1]:1053' };
+  const settings = { HTTP: '127.0.0.1:8053', DNS: each.dns };
   await startInside(context, network, journey, CONTENT, settings);
   const resolved = await startResolved(context, journey, network, ['FallbackDNS=', ...each.settings]);
   expect(await resolved.run([each.before])).toMatchObject({ code: 0, stderr: '' });
+
   const expectUnrouted = async (): Promise<void> => {
     const own = await countQueries(network);
     for (const name of Object.keys(OWN)) {
@@ -78,6 +92,7 @@ it.for([
     }
     expect(await countQueries(network)).toBe(own);
   };
+
   const expectRouted = async (): Promise<void> => {
     const already = asked().length;
     for (const [name, address] of Object.entries(OWN)) {
@@ -95,6 +110,7 @@ it.for([
     });
     expect([...new Set(since)]).toEqual(OUTSIDE);
   };
+
   const lines = setupLines('resolved', { names: NAMESPACES, server: { address: each.server, port: 1053 } });
   await expectUnrouted();
   expect(await resolved.run(['set -e', ...lines])).toEqual({ code: 0, stdout: '', stderr: '' });
