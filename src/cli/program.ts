@@ -5,6 +5,8 @@ import { readVersion } from '../version.ts';
 import { check } from './check.ts';
 import { EXIT_USAGE } from './exit-codes.ts';
 
+const TIMEOUT_HELP = 'wait so long, such as 500ms, 60s or 5m; then the exit code is 1';
+
 /** @param argv as the process has it */
 export async function run(argv: readonly string[]): Promise<void> {
   const program = new Command('cloudmapd')
@@ -85,7 +87,8 @@ export async function run(argv: readonly string[]): Promise<void> {
     .option('--cname <name>', 'AWS_INSTANCE_CNAME')
     .option('--port <number>', 'AWS_INSTANCE_PORT')
     .option('--attribute <key=value>', 'any other attribute; may be given more than once', collect)
-    .option('--no-wait', "do not wait for the operation's end")
+    .option('--no-wait', "do not wait for the operation's end: print its id")
+    .option('--timeout <duration>', TIMEOUT_HELP, '60s')
     .action(async (namespace: string, service: string, instance: string, flags) => {
       const [{ runCommand }, { register }] = await Promise.all([import('./command.ts'), import('./register.ts')]);
       await runCommand(() => register(namespace, service, instance, flags, process.env));
@@ -93,7 +96,8 @@ export async function run(argv: readonly string[]): Promise<void> {
 
   addDaemon(addPlace(program.command('deregister').description('deregister an instance')))
     .argument('<instance>', 'its id')
-    .option('--no-wait', "do not wait for the operation's end")
+    .option('--no-wait', "do not wait for the operation's end: print its id")
+    .option('--timeout <duration>', TIMEOUT_HELP, '60s')
     .action(async (namespace: string, service: string, instance: string, flags) => {
       const [{ runCommand }, { deregister }] = await Promise.all([import('./command.ts'), import('./register.ts')]);
       await runCommand(() => deregister(namespace, service, instance, flags, process.env));
@@ -111,7 +115,7 @@ export async function run(argv: readonly string[]): Promise<void> {
 
   addDaemon(addPlace(program.command('wait').description('wait for the daemon, the service and its healthy instances')))
     .option('--healthy <number>', 'so many instances; 0: the service alone', '1')
-    .option('--timeout <duration>', 'such as 500ms, 60s or 5m; then the exit code is 1', '60s')
+    .option('--timeout <duration>', TIMEOUT_HELP, '60s')
     .action(async (namespace: string, service: string, flags) => {
       const [{ runCommand }, { wait }] = await Promise.all([import('./command.ts'), import('./wait.ts')]);
       await runCommand(() => wait(namespace, service, flags, process.env));

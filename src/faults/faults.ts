@@ -76,11 +76,11 @@ export class Faults {
   }
 
   /** What a query meets, in words, and when that ends (ISO 8601; null: not by itself). @see findDnsFaults */
-  met(name: string, type: string): { fault: string; endsAt: string | null }[] {
+  met(name: string, type: string): { fault: string; until: string | null }[] {
     return findDnsFaults(this.inForce(), name, type, this.#options.clock()).flatMap(({ dns, until }) =>
       dns === undefined
         ? []
-        : [{ fault: describeDnsFault(dns), endsAt: until === null ? null : new Date(until).toISOString() }],
+        : [{ fault: describeDnsFault(dns), until: until === null ? null : new Date(until).toISOString() }],
     );
   }
 

@@ -16,8 +16,8 @@ const MAX_HEADLINE = 160;
 export function sentencesOf(explained: Explained, now: number): string[] {
   const { names, faults } = explained;
   const sentences = [headline(explained)];
-  for (const { fault, endsAt } of faults) {
-    const end = endsAt === null ? '' : `, for another ${span(Date.parse(endsAt) - now)}`;
+  for (const { fault, until } of faults) {
+    const end = until === null ? '' : `, for another ${span(Date.parse(until) - now)}`;
     sentences.push(`A fault is set for the name: ${fault}${end} (/admin/faults).`);
   }
   names.forEach((step, i) => {
@@ -91,7 +91,7 @@ function registrySentences(step: ExplainedStep, found: ExplainedName, explained:
   const isEmpty = !answer.some(({ name }) => name.toLowerCase() === `${step.name}.`);
   sentences.push(...shadowSentences(found, step, isEmpty));
   if (isEmpty && isAnswer && step === names.at(-1)) {
-    sentences.push(`Clients may remember that for ${namespace.negativeTtl} s, the TTL of the zone's SOA.`);
+    sentences.push(`Clients may remember that for ${namespace.negativeTtlSeconds} s, the TTL of the zone's SOA.`);
   }
   return sentences;
 }

@@ -60,7 +60,7 @@ describe('the stream', () => {
       {
         event: 'health-changed',
         ...instance,
-        status: 'UNHEALTHY',
+        health: 'UNHEALTHY',
         before: 'HEALTHY',
         reason: 'UpdateInstanceCustomHealthStatus',
       },
@@ -71,7 +71,7 @@ describe('the stream', () => {
         attributes: { ...ADDRESS, stage: 'beta' },
         changed: ['attributes'],
       },
-      { event: 'health-changed', ...instance, status: 'HEALTHY', before: 'UNHEALTHY', reason: 'registered anew' },
+      { event: 'health-changed', ...instance, health: 'HEALTHY', before: 'UNHEALTHY', reason: 'registered anew' },
       { event: 'service-changed', ...inService, manager: 'api', changed: ['attributes'] },
       { event: 'instance-removed', ...instance, manager: 'api', attributes: { ...ADDRESS, stage: 'beta' } },
       { event: 'service-removed', ...inService, manager: 'api' },
@@ -92,7 +92,7 @@ describe('the stream', () => {
     await api.register(serviceId, 'web-1', { AWS_INSTANCE_IPV4: '127.0.0.1', AWS_INSTANCE_PORT: '1' });
     expect(await reader.take(2)).toMatchObject([
       { event: 'instance-created', instance: 'web-1' },
-      { event: 'health-changed', instance: 'web-1', status: 'UNHEALTHY', reason: 'connect ECONNREFUSED, 1 in a row' },
+      { event: 'health-changed', instance: 'web-1', health: 'UNHEALTHY', reason: 'connect ECONNREFUSED, 1 in a row' },
     ]);
   });
 

@@ -30,6 +30,7 @@ function factsOf(facts: Partial<Facts>, daemon: Partial<DaemonFacts> = {}): Fact
     endpoint: new URL('http://127.0.0.1:8053'),
     isLocal: true,
     daemon: { ...DAEMON, ...daemon },
+    config: null,
     planned: { http: [{ address: '127.0.0.1', port: 8053 }], dns: [LISTENER] },
     holders: [],
     leastFreePort: 1024,

@@ -404,7 +404,7 @@ describe('health', () => {
     ]);
     expect(explained.names[0]?.registry?.instances[1]?.lastTransition).toEqual({
       at: expect.stringMatching(/Z$/),
-      status: 'UNHEALTHY',
+      health: 'UNHEALTHY',
       reason: 'UpdateInstanceCustomHealthStatus',
     });
   });
