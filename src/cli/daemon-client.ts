@@ -37,7 +37,12 @@ export async function askInfo(endpoint: URL): Promise<Info | string> {
   try {
     const response = await send(endpoint, 'GET', '/admin/info', null, AbortSignal.timeout(INFO_TIMEOUT_MS));
     const text = await readText(response);
-    if (response.statusCode !== 200) return somethingElse(`${response.statusCode} is answered to /admin/info`);
+    if (response.statusCode !== 200) {
+      const { __type, Message } = parseObject(text) ?? {};
+      // A cloudmapd under a name that is not its own refuses so.
+      if (typeof __type === 'string') return String(Message ?? __type);
+      return somethingElse(`${response.statusCode} is answered to /admin/info`);
+    }
     const info = JSON.parse(text);
     return typeof info?.pid === 'number' ? info : somethingElse(NOT_OURS);
   } catch (error) {

@@ -51,7 +51,7 @@ export async function wait(
   let timer = setTimeout(() => over.abort(), Math.max(timeoutMs, FIRST_LOOK_MS));
   const onMissing = (missing: string): void => {
     clearTimeout(timer);
-    timer = setTimeout(() => over.abort(), deadlineMs - performance.now());
+    timer = setTimeout(() => over.abort(), Math.max(0, deadlineMs - performance.now()));
     progress.show(`waiting: ${missing}`);
   };
   try {

@@ -140,6 +140,33 @@ describe('the stream', () => {
     expect(response.status).toBe(400);
     expect(await response.json()).toEqual({ error: expect.stringContaining('zone') });
   });
+
+  it.each([
+    ['namespace', 'no name'],
+    ['namespace', ''],
+    ['namespace', 'arn:aws:servicediscovery:us-east-1:123456789012:service/srv-aaaaaaaaaaaaaaaa'],
+    ['service', 'a..b'],
+    ['service', 'arn:aws:servicediscovery:us-east-1:123456789012:namespace/ns-aaaaaaaaaaaaaaaa'],
+  ])('refuses a %s that nothing can be called: "%s"', async (key, value) => {
+    const response = await fetch(`${api.endpoint}/admin/events?${new URLSearchParams({ [key]: value })}`);
+    expect(response.status).toBe(400);
+    expect(await response.json()).toEqual({ error: `${key}: "${value}" is no name, id or ARN of a ${key}` });
+  });
+
+  it('has what discovery calls a namespace where that is not its name, and is asked for by that', async () => {
+    await api.createNamespace('PrivateDns', { Name: 'twin' });
+    const twin = await api.createNamespace('Http', { Name: 'twin' });
+    const { Namespace } = await api.ok('GetNamespace', { Id: twin });
+    const httpName = Namespace.Properties.HttpProperties.HttpName;
+    const reader = await look(`?namespace=${httpName}`);
+    await api.ok('DeleteService', { Id: await api.createService(twin, 'jobs') });
+    await api.ok('DeleteNamespace', { Id: twin });
+    expect(await reader.take(3)).toMatchObject([
+      { event: 'service-created', namespace: 'twin', httpName, service: 'jobs' },
+      { event: 'service-removed', namespace: 'twin', httpName },
+      { event: 'namespace-removed', namespace: 'twin', namespaceId: twin, httpName },
+    ]);
+  });
 });
 
 it('a client that does not read is cut off, with a last line that says so, and others go on', async () => {

@@ -330,7 +330,12 @@ describe('a name', () => {
     });
     expect(new Date(at).toISOString()).toBe(at);
     const namespace = names[0]?.registry?.namespace;
-    expect(namespace).toMatchObject({ name: 'corp.internal', type: 'DNS_PRIVATE', negativeTtl: 5, serviceCount: 9 });
+    expect(namespace).toMatchObject({
+      name: 'corp.internal',
+      type: 'DNS_PRIVATE',
+      negativeTtlSeconds: 5,
+      serviceCount: 9,
+    });
     expect(authority).toEqual([
       {
         name: 'corp.internal.',

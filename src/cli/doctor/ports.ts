@@ -42,11 +42,14 @@ export function withoutDaemon(facts: Facts, why: string): Finding[] {
   return findings;
 }
 
-/** Starts a daemon that answers at the endpoint. */
-function startLine(facts: Facts): string {
+/** Starts a daemon that answers at the endpoint. @param settings of it that are others than those as they are */
+function startLine(facts: Facts, settings: Readonly<Record<string, string>> = {}): string {
   const { config } = facts;
-  const command = ['cloudmapd serve', ...(config === null ? [] : ['--config', quoted(config)])].join(' ');
-  return isPlanned(facts) ? command : `CLOUDMAPD_HTTP=${formatAddress(apiAddress(facts))} ${command}`;
+  const needed = isPlanned(facts) ? {} : { CLOUDMAPD_HTTP: formatAddress(apiAddress(facts)) };
+  const assignments = Object.entries({ ...needed, ...settings }).map(([name, value]) => `${name}=${value}`);
+  return [...assignments.reverse(), 'cloudmapd serve', ...(config === null ? [] : ['--config', quoted(config)])].join(
+    ' ',
+  );
 }
 
 /** As a word of a shell's. */
@@ -80,7 +83,7 @@ function portTaken(facts: Facts, own: Endpoint, setting: string, holders: readon
   const transports = [...new Set(holders.map(({ transport }) => transport))].join(' and ');
   const message = `${formatAddress(own)} (${transports}, ${setting}): ${describe(first)} holds ${formatAddress(first)}`;
   const free = placesInstead(own).find((place) => !(facts.holders ?? []).some((holder) => collides(place, holder)));
-  const beside = free && ['# the daemon beside it:', `${setting}=${formatAddress(free)} cloudmapd serve`];
+  const beside = free && ['# the daemon beside it:', startLine(facts, { [setting]: formatAddress(free) })];
   return problem('port', message, [...(beside ?? []), '# or in its place:', ...freed(first)]);
 }
 
