@@ -95,7 +95,9 @@ function problemOf(error: unknown, body: IncomingMessage): { status: number; err
 class ProgressLines {
   readonly #reply: FastifyReply;
   #phase = '';
-  #lastMs = 0;
+  /** Told when it is due; null: nothing that is new. */
+  #next: ImportProgress | null = null;
+  #timer: NodeJS.Timeout | null = null;
 
   constructor(reply: FastifyReply) {
     this.#reply = reply;
@@ -106,17 +108,28 @@ class ProgressLines {
   }
 
   tell(progress: ImportProgress): void {
-    const now = performance.now();
-    const isNew = progress.phase !== this.#phase;
-    if (!isNew && now - this.#lastMs < PROGRESS_MS && progress.done < progress.total) return;
+    this.#next = progress;
     if (!this.hasBegun) this.#begin();
+    // By the clock: where the import has to wait, the last line is what it waits at.
+    if (progress.phase !== this.#phase) this.#tellNext();
+    else this.#timer ??= setTimeout(() => this.#tellNext(), PROGRESS_MS);
     this.#phase = progress.phase;
-    this.#lastMs = now;
+  }
+
+  #tellNext(): void {
+    this.#stopTimer();
     // A client that does not read is told of the end alone.
-    if (!this.#reply.raw.writableNeedDrain) this.#send({ progress });
+    if (this.#next !== null && !this.#reply.raw.writableNeedDrain) this.#send({ progress: this.#next });
+    this.#next = null;
+  }
+
+  #stopTimer(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
   }
 
   end(last: object): FastifyReply {
+    this.#stopTimer();
     if (!this.hasBegun) this.#begin();
     this.#send(last);
     this.#reply.raw.end();

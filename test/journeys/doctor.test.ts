@@ -141,11 +141,13 @@ describe('without a daemon', () => {
   it('sees what a holder of one address is to a wildcard, and offers an address beside it', async () => {
     const port = await holdUdp('127.0.0.53');
     const env = { CLOUDMAPD_DNS: `0.0.0.0:${port}`, CLOUDMAPD_HTTP: '127.0.0.1:0' };
-    const { of } = await examine(`http://127.0.0.1:${await closedPort()}`, { env });
+    const api = `127.0.0.1:${await closedPort()}`;
+    const { of } = await examine(`http://${api}`, { env });
     const [finding] = of('port');
     expect(finding?.message).toContain(`holds 127.0.0.53:${port}`);
-    expect(finding?.mend).toContain(`CLOUDMAPD_DNS=127.0.0.1:${port} cloudmapd serve`);
-    await expectServing(await start({ DNS: `127.0.0.1:${port}` }));
+    // With all that it needs to be found at the endpoint.
+    expect(finding?.mend).toContain(`CLOUDMAPD_DNS=127.0.0.1:${port} CLOUDMAPD_HTTP=${api} cloudmapd serve`);
+    await expectServing(await start({ DNS: `127.0.0.1:${port}`, HTTP: api }));
   });
 
   it('says which setting would keep it from starting', async () => {

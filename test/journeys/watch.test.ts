@@ -1,5 +1,9 @@
 /** `cloudmapd watch`, beside a daemon in which things happen: under a pipe and under a terminal. */
-import { CreateHttpNamespaceCommand, GetNamespaceCommand } from '@aws-sdk/client-servicediscovery';
+import {
+  CreateHttpNamespaceCommand,
+  CreateServiceCommand,
+  GetNamespaceCommand,
+} from '@aws-sdk/client-servicediscovery';
 import { afterEach, describe, expect, it } from 'vitest';
 import { expectFailure, runCli, startCli } from '../support/cli.ts';
 import type { RunningDaemon } from '../support/daemon.ts';
@@ -237,7 +241,7 @@ describe('what is not there', () => {
       look(daemon().endpoint, httpName),
     ]);
     await api.register(serviceId, 'web-1', { AWS_INSTANCE_IPV4: '10.0.0.7' });
-    await api.createService(other, 'jobs');
+    await api.sdk.send(new CreateServiceCommand({ NamespaceId: other, Name: 'jobs' }));
     const [byCase, byId, byNamespaceId, byHttpName] = await Promise.all(watching.map(({ lines }) => lines(2)));
     for (const lines of [byCase, byId]) expect(lines?.[1]).toContain('same.internal/web/web-1');
     for (const lines of [byNamespaceId, byHttpName])
