@@ -70,7 +70,9 @@ async function listNamespace(api: ApiClient, name: string, { json }: AskFlags): 
   const namespace = await findNamespace(api, name);
   const found = await listServices(api, namespace);
   const services = (await withHealthy(api, namespace, found)).sort((a, b) => (a.name < b.name ? -1 : 1));
-  await writeResult(json, { namespace: shownNamespace(namespace), services }, (paint) =>
+  // `namespace` is a name wherever it stands.
+  const { id, name: own, ...rest } = shownNamespace(namespace);
+  await writeResult(json, { namespace: own, namespaceId: id, ...rest, services }, (paint) =>
     services.length === 0 ? [`no services in ${namespace.Name}`] : serviceLines(services, paint),
   );
 }

@@ -65,8 +65,15 @@ describe('ls', () => {
         'web       A 10      MULTIVALUE  custom          2  2        srv-...\n',
       ].join('\n'),
     );
-    const { namespace, services } = await json('ls', 'demo.internal');
-    expect(namespace).toMatchObject({ name: 'demo.internal', serviceCount: 3 });
+    const { services, ...namespace } = await json('ls', 'demo.internal');
+    expect(namespace).toEqual({
+      namespace: 'demo.internal',
+      namespaceId: SOME_ID,
+      httpName: 'demo.internal',
+      type: 'DNS_PRIVATE',
+      description: 'A demonstration',
+      serviceCount: 3,
+    });
     expect(services[2]).toEqual({
       id: SOME_ID,
       name: 'web',
@@ -109,7 +116,7 @@ describe('ls', () => {
   it('takes ARNs', async () => {
     const [{ id }] = (await json('ls')).namespaces;
     const arn = `arn:aws:servicediscovery:us-east-1:123456789012:namespace/${id}`;
-    expect((await json('ls', arn)).namespace).toMatchObject({ id, name: 'demo-http' });
+    expect(await json('ls', arn)).toMatchObject({ namespaceId: id, namespace: 'demo-http' });
   });
 
   it('says where there is nothing', async () => {
