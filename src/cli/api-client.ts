@@ -148,15 +148,25 @@ export class ApiClient {
   }
 
   async *#told(response: IncomingMessage): AsyncGenerator<string> {
+    let last = '';
     try {
-      yield* linesOf(response);
+      for await (const line of linesOf(response)) {
+        yield line;
+        last = line;
+      }
     } catch (cause) {
       const { message, code } = cause as NodeJS.ErrnoException;
-      throw new CommandError(`the daemon at ${this.name} tells no more: ${message || code}`, { cause });
+      throw this.#endOfLines(message || code || 'it has gone', cause);
     } finally {
       response.destroy();
     }
-    throw new CommandError(`the daemon at ${this.name} tells no more: it has stopped`);
+    // It says so where it cuts off whoever reads too slowly.
+    const { event, reason } = last === '' ? {} : this.#parse(last);
+    throw this.#endOfLines(event === 'cut-off' ? String(reason) : 'it has stopped');
+  }
+
+  #endOfLines(why: string, cause?: unknown): CommandError {
+    return new CommandError(`the daemon at ${this.name} tells no more: ${why}`, { cause });
   }
 
   #refusal(path: string, status: number | undefined, answer: Readonly<Record<string, unknown>>): CommandError {
