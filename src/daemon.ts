@@ -86,7 +86,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     const warn = (line: string): void => log.warn(line);
     const system = systemServers(settings);
     const forwarding = forwardingOf(settings, settings.dns, system, warn);
-    const local = localOptionsOf(settings, content);
+    let local = localOptionsOf(settings, content);
     const seed = settings.seed ?? randomInt(2 ** 32);
     const starting = Publisher.start(
       {
@@ -123,6 +123,9 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
       seed,
       tell: async (list) => (await starting).setFaults(list),
     });
+    // Of the main thread's own, for aliases; it keeps nothing, since each look-up is one of an ended TTL.
+    const resolver = new Resolver({ ...forwarding, cacheBytes: 0 }, null);
+    closers.push(() => resolver.close());
     const readinessNow = (): Readiness => {
       if (!readiness.isReady) return readiness;
       if (!publisher.isReady) return { ...readiness, isReady: false, reason: 'no thread answers DNS' };
@@ -140,9 +143,13 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
       dns: async (hasTrials) =>
         (await import('./dns-report.ts')).reportDns(settings, served, await starting, hasTrials),
       faults: () => (served === null ? null : faults),
-      reset: () => (served === null ? null : reset({ registry: served, publisher, faults })),
+      local: () => local,
+      reset: () => (served === null ? null : resetAll(served)),
       meters,
+      lookups: () => resolver.figures,
     };
+    const resetAll = (registry: Registry): Promise<ResetReport> =>
+      reset({ registry, publisher, faults, resolver, throttles: listeners });
     const listeners = await serveHttp(settings, parts, { ec2 }, clock, log);
     closers.push(() => listeners.close(DRAIN_TIMEOUT_MS));
     const publisher = await starting;
@@ -150,9 +157,6 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
       const { logQueries } = await import('./query-log.ts');
       await logQueries(publisher, settings.queryLog, log);
     }
-    // Of the main thread's own, for aliases; it keeps nothing, since each look-up is one of an ended TTL.
-    const resolver = new Resolver({ ...forwarding, cacheBytes: 0 }, null);
-    closers.push(() => resolver.close());
     closers.push(
       followSystem(settings, settings.dns, system, warn, (upstreams, which) => {
         log.info(
@@ -237,7 +241,10 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     // Calls that a fault holds up are among those under way.
     closers.push(() => faults.close());
     const isFollowed = yaml !== null && yaml.digest !== null;
-    const reloader = !isFollowed ? null : new Reloader(configuration, yaml, { registry, publisher, ec2, log });
+    const onLocal = (now: typeof local): void => {
+      local = now;
+    };
+    const reloader = !isFollowed ? null : new Reloader(configuration, yaml, { registry, publisher, ec2, log, onLocal });
     reloader?.start();
     closers.push(() => reloader?.close());
     const reload = (): void => {
@@ -245,8 +252,19 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
       else reloader.reload();
     };
     const { sockets, threadCount: threads } = publisher;
-    const resetAll = (): Promise<ResetReport> => reset({ registry, publisher, faults });
-    return { registry, publisher, http, dns, sockets, threads, configFile, faults, reset: resetAll, reload, close };
+    return {
+      registry,
+      publisher,
+      http,
+      dns,
+      sockets,
+      threads,
+      configFile,
+      faults,
+      reset: () => resetAll(registry),
+      reload,
+      close,
+    };
   } catch (error) {
     await close();
     throw asSettingError(error, settings);

@@ -13,6 +13,7 @@ import { registerMetrics } from './admin/metrics.ts';
 import { type Readiness, registerProbes } from './admin/probes.ts';
 import { registerQueries } from './admin/queries.ts';
 import { registerReset } from './admin/reset.ts';
+import type { ResolverFigures } from './answers/thread-protocol.ts';
 import type { Outside } from './api/action.ts';
 import { type HttpListeners, listenHttp } from './api/listen.ts';
 import { createApp } from './api/server.ts';
@@ -27,6 +28,7 @@ import type { Registry } from './registry/registry.ts';
 import type { ResetReport } from './reset.ts';
 import { storeFile } from './store/open.ts';
 import type { Store } from './store/store.ts';
+import type { LocalOptions } from './synthesis/local-names.ts';
 import type { DaemonMeters } from './telemetry/daemon-meters.ts';
 
 /** What is served, as far as it is there yet; each is asked at every request. */
@@ -39,22 +41,31 @@ export interface Served {
   store(): Store | null;
   dns(hasTrials: boolean): Promise<DnsReport>;
   faults(): Faults | null;
+  /** Names of the settings, as they are answered now. */
+  local(): LocalOptions;
   /** Null while the state is not loaded. */
   reset(): Promise<ResetReport> | null;
   readonly meters: DaemonMeters;
+  /** Of the main thread's own look-ups outside. */
+  lookups(): ResolverFigures;
 }
 
 /** Names of the API's operations. */
 export const OPERATIONS: ReadonlySet<string> = new Set(ACTIONS.keys());
 
+export interface ServedHttp extends HttpListeners {
+  /** Calls that are counted against a rate are counted anew. */
+  refill(): void;
+}
+
 /** Binds every address and serves there. @throws HttpBindError; then none stays bound */
 export async function serveHttp(
   settings: Settings,
-  { registry, publisher, readiness, store, dns, faults, reset, meters }: Served,
+  { registry, publisher, readiness, store, dns, faults, local, reset, meters, lookups }: Served,
   outside: Outside,
   clock: () => number,
   log: Log,
-): Promise<HttpListeners> {
+): Promise<ServedHttp> {
   const { ownName } = settings;
   const app = createApp(ownName === null ? [] : [ownName, `data-${ownName}`]);
   const throttles = new Map([
@@ -75,7 +86,7 @@ export async function serveHttp(
     maxTtlSeconds: settings.dnsMaxTtl ?? null,
     soaTtlSeconds: settings.soaTtl,
   };
-  registerExplain(app, registry, publisher, explaining, (name, type) => faults()?.met(name, type) ?? []);
+  registerExplain(app, registry, publisher, explaining, local, faults);
   registerImport(app, registry, outside.ec2);
   registerBackup(app, store);
   registerReset(app, reset);
@@ -86,10 +97,13 @@ export async function serveHttp(
   const streams = new LineStreams();
   registerEvents(app, registry, streams, clock);
   registerQueries(app, publisher, streams, outcomeName);
-  registerMetrics(app, { registry, publisher, meters, outcomeName, cacheLimitBytes });
+  registerMetrics(app, { registry, publisher, lookups, meters, outcomeName, cacheLimitBytes });
   const listening = await listenHttp(app, settings.http);
   return {
     ...listening,
+    refill: () => {
+      for (const throttle of throttles.values()) throttle.refill();
+    },
     close(timeoutMs) {
       // What goes on for as long as the client reads it would be waited for.
       streams.endAll();

@@ -11,7 +11,7 @@ import { type Ec2Lookup, localOptionsOf, prepareContent } from './declared-conte
 import type { Log } from './log.ts';
 import type { Publisher } from './publish/publisher.ts';
 import { isStoreFailure, type Registry } from './registry/registry.ts';
-import { compileLocalNames } from './synthesis/local-names.ts';
+import { compileLocalNames, type LocalOptions } from './synthesis/local-names.ts';
 
 /** The file is looked at so often; two looks in a row have to find the same. */
 const LOOK_INTERVAL_MS = 1000;
@@ -22,6 +22,8 @@ export interface ReloaderParts {
   readonly publisher: Publisher;
   readonly ec2: Ec2Lookup;
   readonly log: Log;
+  /** Told of the names of the settings when DNS answers by them. */
+  onLocal(local: LocalOptions): void;
 }
 
 export class Reloader {
@@ -123,7 +125,7 @@ export class Reloader {
 
   /** @returns what has become of it; null: the daemon is stopping. @throws SettingError, ConfigFileError, StoreError */
   async #declare(reading: Reading): Promise<string | null> {
-    const { registry, publisher, ec2 } = this.#parts;
+    const { registry, publisher, ec2, onLocal } = this.#parts;
     const settings = this.#settings;
     const configuration = this.#again(() => {
       if (reading instanceof Error) throw reading;
@@ -134,7 +136,9 @@ export class Reloader {
     const { content, options } = await prepareContent({ settings, content: given, yaml }, ec2);
     if (this.#isClosed) return null;
     const things = await declare(registry, content, yaml, options);
-    await publisher.setLocalNames(compileLocalNames(localOptionsOf(settings, content)));
+    const local = localOptionsOf(settings, content);
+    await publisher.setLocalNames(compileLocalNames(local));
+    onLocal(local);
     const outside = tallyRecords(this.#applied, given);
     this.#applied = { records: given.records, ec2Instances: given.ec2Instances };
     return describeTallies(things, outside);

@@ -9,6 +9,7 @@ import { domainNameProblem } from '../registry/owner-names.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { ExplainOptions } from '../synthesis/explain-name.ts';
 import type { ActiveFault } from '../synthesis/explanation.ts';
+import type { LocalOptions } from '../synthesis/local-names.ts';
 import { writeU16 } from '../wire/bytes.ts';
 import { OPT_BYTES, writeOpt } from '../wire/edns.ts';
 import { CLASS_IN, FLAG, HEADER_BYTES, QUESTION_TAIL_BYTES } from '../wire/header.ts';
@@ -24,19 +25,25 @@ const query = z.strictObject({
     .refine((text) => isIP(text) !== 0, { error: ({ input }) => `"${input}" is no IP address` }),
 });
 
-/** @param name lower case, without an ending dot; @param type mnemonic. @returns the faults that are set for it now */
-export type FaultsOf = (name: string, type: string) => readonly ActiveFault[];
+/** Faults that are set now. */
+export interface FaultsSet {
+  /** @param name lower case, without an ending dot; @param type mnemonic */
+  met(name: string, type: string): readonly ActiveFault[];
+  metByCalls(): readonly ActiveFault[];
+}
 
 /**
  * `?name=web.demo.internal&type=A&from=127.0.0.1`. An answering thread is asked for the real answer, and the registry for
  * what led to it.
+ * @param local names of the settings, as they are answered now; @param faults null: not there yet
  */
 export function registerExplain(
   app: FastifyInstance,
   registry: () => Registry | null,
   publisher: () => Promise<Publisher>,
   options: ExplainOptions,
-  faultsOf: FaultsOf = () => [],
+  local: () => LocalOptions,
+  faults: () => FaultsSet | null,
 ): void {
   app.get('/admin/explain', async (request, reply) => {
     const refuse = (status: number, error: string) => reply.code(status).send({ error });
@@ -59,17 +66,22 @@ export function registerExplain(
     const to = addressAsked(threads.addresses, from);
     const bytes = queryFor(name, code);
     const attempt = (overTcp: boolean): Promise<Trial | null> => threads.try({ query: bytes, from, to, overTcp });
+    // Before the query meets them: what it has met may end meanwhile.
+    const type = typeText(code);
+    const met = faults()?.met(name.toLowerCase(), type) ?? [];
+    const metByCalls = faults()?.metByCalls() ?? [];
     const first = await attempt(false);
     const second = first !== null && isTruncated(first) ? await attempt(true) : null;
     if (first === null) return refuse(503, 'no thread answers DNS now: ask again in a moment');
-    const type = typeText(code);
     return explain({
       question: { name, type, from, to },
       trials: second === null ? [first] : [first, second],
       state: loaded.state,
       options,
+      local: local(),
       now: Date.now(),
-      faults: faultsOf(name.toLowerCase(), type),
+      faults: met,
+      apiFaults: metByCalls,
     });
   });
 }

@@ -146,6 +146,8 @@ export interface Trial {
   readonly mayRecurse: boolean;
   /** The QNAME, and what its CNAMEs lead to. */
   readonly names: readonly TriedName[];
+  /** Of a chain that goes in a circle: the place among them that the last one leads back to; null: it goes in none. */
+  readonly leadsBackTo: number | null;
 }
 
 /** What a thread has of one name. */
@@ -168,8 +170,18 @@ export interface TriedRoute {
   readonly isSingleLabel: boolean;
   /** Null: nobody is asked. */
   readonly upstreams: readonly TriedUpstream[] | null;
-  /** When what is known of the question came, and when it ends, in epoch ms; null: nothing is known. */
-  readonly held: { readonly storedAtMs: number; readonly expiresAtMs: number } | null;
+  /** What is known of the question; null: nothing is. */
+  readonly held: TriedHeld | null;
+}
+
+export interface TriedHeld {
+  /** When it came, and when it ends: epoch ms. */
+  readonly storedAtMs: number;
+  readonly expiresAtMs: number;
+  /** Whole seconds since it came. */
+  readonly ageSeconds: number;
+  /** As the upstream gave them: of each record of its answer, then of its authority section. */
+  readonly ttls: readonly number[];
 }
 
 export interface TriedUpstream extends ListenAddress {
@@ -193,7 +205,7 @@ export type ToThread =
   | { kind: 'flush'; sequence: number; name: string | null; isBelow: boolean }
   /** For `explain`. */
   | { kind: 'try'; sequence: number; trial: TrialQuery }
-  /** What upstreams have said is forgotten, and answers are mixed as from the start. */
+  /** What upstreams have said and how they are is forgotten, and answers are mixed as from the start. */
   | { kind: 'reset'; sequence: number }
   /** In place of those before. */
   | { kind: 'faults'; sequence: number; faults: readonly InjectedFault[] }
@@ -231,5 +243,6 @@ export type FromThread =
   | { kind: 'tried'; sequence: number; trial: Trial }
   /** `every` as in `watch`, when they were answered; `leftOut`: so many more that were to be shown. */
   | { kind: 'queries'; every: number; queries: readonly SeenQuery[]; leftOut: number }
+  /** Of 0: nobody has asked for them. */
   | { kind: 'figures'; sequence: number; figures: ResolverFigures }
   | { kind: 'closed' };

@@ -69,4 +69,5 @@ const ANSWERED: Readonly<Record<ExplainedInstance['verdict'], string>> = {
   'no-record': 'no such record',
   'alias-unresolved': 'no address known',
   'not-drawn': 'not this time',
+  fault: 'no, a fault',
 };

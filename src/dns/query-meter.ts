@@ -61,7 +61,7 @@ export class QueryMeter {
     this.onlooker.see(transport, outcome, asker, microseconds, reply, length);
   }
 
-  /** All of them are answered, or wait for upstreams. */
+  /** All of them are answered, or wait. */
   end(transport: number): void {
     if (this.#untimed > 0) this.#countTime(transport, performance.now());
   }
@@ -73,18 +73,18 @@ export class QueryMeter {
     this.onlooker.see(transport, DROPPED, asker, (performance.now() - this.#beganMs) * 1000, NOTHING, 0);
   }
 
-  /** One of them is about to wait for upstreams; `begin` is to follow. @returns what `relayed` is to be told */
+  /** One of them is about to wait, for upstreams or an injected delay; `begin` is to follow. @returns what `relayed` is to be told */
   forwarded(transport: number): number {
     if (this.#untimed > 0) this.#countTime(transport, performance.now());
     return this.#beganMs;
   }
 
-  /** The reply to one that waited is ready. */
-  relayed(transport: number, beganMs: number, reply: Uint8Array, asker: Asker): void {
+  /** The reply to one that waited is ready. @param wasAsked whether it was for upstreams */
+  relayed(transport: number, beganMs: number, wasAsked: boolean, reply: Uint8Array, asker: Asker): void {
     const { qtype, rcode, outcome } = this.#made;
     const microseconds = (performance.now() - beganMs) * 1000;
     this.#counters.count(transport, qtype, rcode, outcome);
-    this.#counters.time(transport, true, microseconds, 1);
+    this.#counters.time(transport, wasAsked, microseconds, 1);
     if (this.onlooker !== null) this.onlooker.see(transport, outcome, asker, microseconds, reply, reply.length);
   }
 

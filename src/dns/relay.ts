@@ -5,17 +5,21 @@ import { MAX_MESSAGE_BYTES, RCODE } from '../wire/header.ts';
 import type { Client } from './clients.ts';
 import { FIXED_ERRORS } from './extended-error.ts';
 import type { HeldQuery } from './faults.ts';
+import { OUTCOME } from './outcome.ts';
 import type { Told } from './outside.ts';
 import { DROP, FORWARD, type Responder } from './respond.ts';
+
+/** @param reply in memory of its own; @param wasAsked whether upstreams were asked: not of one that was only held up */
+export type Send = (reply: Uint8Array, wasAsked: boolean) => void;
 
 export interface Relay {
   /**
    * To be called right after `respond` said FORWARD, before it is called again.
    * @param query the whole message, kept: hand over a copy
    * @param local octets of the address that was asked; null: not known
-   * @param send is called once, never before this returns, with the reply in memory of its own
+   * @param send is called once, never before this returns
    */
-  relay(query: Uint8Array, overTcp: boolean, local: Uint8Array | null, send: (reply: Uint8Array) => void): void;
+  relay(query: Uint8Array, overTcp: boolean, local: Uint8Array | null, send: Send): void;
   /** Lets queries that injected delays hold up go on. */
   release(): void;
 }
@@ -38,16 +42,18 @@ export function createRelay(responder: Responder, resolver: Resolver): Relay {
       let deadlineMs = performance.now() + EXCHANGE_TIMEOUT_MS;
       let timer: NodeJS.Timeout | undefined;
       let isDone = false;
+      let wasAsked = false;
       const finish = (length: number): void => {
         isDone = true;
         clearTimeout(timer);
-        send(scratch.slice(0, length));
+        send(scratch.slice(0, length), wasAsked);
       };
       const giveUp = (): void => {
         if (isDone) return;
         finish(responder.refuse(query, scratch, overTcp, RCODE.SERVFAIL, FIXED_ERRORS.upstreamsSilent));
       };
       const ask = (): void => {
+        wasAsked = true;
         const { question, group, picks } = responder.takeWanted();
         const { length: rounds } = tellings;
         // The first exchange ends in time by itself; those of the names behind it have what is left.
@@ -69,7 +75,8 @@ export function createRelay(responder: Responder, resolver: Resolver): Relay {
         const goOn = (): void => {
           clearTimeout(holding);
           if (isTooMany) {
-            finish(responder.refuse(query, scratch, overTcp, RCODE.SERVFAIL, FIXED_ERRORS.tooManyHeld));
+            const { tooManyHeld } = FIXED_ERRORS;
+            finish(responder.refuse(query, scratch, overTcp, RCODE.SERVFAIL, tooManyHeld, OUTCOME.fault));
             return;
           }
           held.delete(letGo);

@@ -195,9 +195,16 @@ export class Responder {
     return { ...this.#outside.takeWanted(), picks: [...this.#picks.subarray(0, this.#picked)] };
   }
 
-  /** A reply without records, to a query that was screened before. @returns the reply's length */
-  refuse(query: Uint8Array, reply: Uint8Array, overTcp: boolean, rcode: number, error: FixedError): number {
-    this.outcome = OUTCOME.failed;
+  /** A reply without records, to a query that was screened before. @param outcome of OUTCOME. @returns the reply's length */
+  refuse(
+    query: Uint8Array,
+    reply: Uint8Array,
+    overTcp: boolean,
+    rcode: number,
+    error: FixedError,
+    outcome = OUTCOME.failed,
+  ): number {
+    this.outcome = outcome;
     // Screened again: other queries came between, and the screening's result is this object's state.
     this.#screen.read(query, query.length, overTcp);
     this.#writer.begin(query, reply);

@@ -13,7 +13,7 @@ export interface TcpListener {
   close(): Promise<void>;
 }
 
-/** A connection without a whole message for so long is closed (RFC 7766 s6.2.3). */
+/** A connection without a whole message for so long is closed, unless it is owed replies alone (RFC 7766 s6.2.3). */
 const IDLE_TIMEOUT_MS = 10_000;
 const MAX_CONNECTIONS = 1000;
 const MAX_CONNECTIONS_PER_CLIENT = 100;
@@ -180,10 +180,16 @@ function serve(
   let hasEnded = false;
 
   // Not the socket's own idle timer: single octets would keep that one from ever running out.
-  const deadline = setTimeout(() => socket.destroy(), IDLE_TIMEOUT_MS);
+  const deadline = setTimeout(() => {
+    // Whoever waits for replies is not idle; who has begun a message and does not end it is.
+    if (relayed > 0 && !isMidMessage()) deadline.refresh();
+    else socket.destroy();
+  }, IDLE_TIMEOUT_MS);
   socket.once('close', () => clearTimeout(deadline));
   socket.on('error', () => socket.destroy());
   socket.on('data', (chunk: Buffer) => {
+    // A message that begins has its whole time, however long replies have been waited for.
+    if (relayed > 0 && unread.length === 0) deadline.refresh();
     unread = unread.length === 0 ? chunk : Buffer.concat([unread, chunk]);
     answerUnread();
   });
@@ -234,14 +240,21 @@ function serve(
     }
     relayed++;
     const beganMs = meter.forwarded(TCP);
-    relay.relay(query.slice(0, queryLength), true, local, (answered) => {
-      meter.relayed(TCP, beganMs, answered, from);
+    relay.relay(query.slice(0, queryLength), true, local, (answered, wasAsked) => {
+      meter.relayed(TCP, beganMs, wasAsked, answered, from);
       relayed--;
       if (socket.destroyed) return;
       socket.write(framed(answered, answered.length));
+      // With the last one idleness begins.
+      if (relayed === 0 && !isMidMessage()) deadline.refresh();
       answerUnread();
     });
     meter.begin();
+  }
+
+  /** The client has sent part of a message, and the rest may still come. */
+  function isMidMessage(): boolean {
+    return unread.length > 0 && !isBusy && !hasEnded;
   }
 
   function endWhenDone(): void {

@@ -42,7 +42,10 @@ const locals = new ZoneSet();
 locals.apply(options.localNames);
 const resolver = new Resolver(
   options.forwarding,
-  { onLoop: ({ address, port }, names, isLoop) => tell({ kind: 'loop', upstream: { address, port }, names, isLoop }) },
+  {
+    onLoop: ({ address, port }, names, isLoop) => tell({ kind: 'loop', upstream: { address, port }, names, isLoop }),
+    onFigures: (figures) => tell({ kind: 'figures', sequence: 0, figures }),
+  },
   options.siblings && { ...options.siblings, onProbe: (nonce) => tell({ kind: 'probe-heard', nonce }) },
 );
 const faults = new FaultTable();
@@ -93,7 +96,7 @@ port.on('message', (message: ToThread) => {
       break;
     case 'reset':
       responder.drawBy(createRandom(options.seed));
-      tell({ kind: 'flushed', sequence: message.sequence, count: resolver.flush(null, false) });
+      tell({ kind: 'flushed', sequence: message.sequence, count: resolver.reset() });
       break;
     case 'probe-heard':
       resolver.loops.heard(message.nonce);

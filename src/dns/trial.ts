@@ -50,14 +50,17 @@ export class Trials {
     client.address = from;
     const local = to === null ? null : addressOctets(to);
     const startedAt = performance.now();
-    const finish = (answered: Uint8Array): void =>
+    const finish = (answered: Uint8Array): void => {
+      const { names, leadsBackTo } = chainOf(query, answered);
       onTried({
         reply: answered,
         outcome: OUTCOMES[responder.outcome] as string,
         tookMs: performance.now() - startedAt,
         mayRecurse: client.mayRecurse(),
-        names: chainOf(query, answered).map((name) => this.#look(query, name)),
+        names: names.map((name) => this.#look(query, name)),
+        leadsBackTo,
       });
+    };
     const length = responder.respond(query, query.length, reply, overTcp, local, client);
     if (length === FORWARD) relay.relay(query, overTcp, local, finish);
     else finish(reply.slice(0, length));
@@ -113,6 +116,9 @@ export class Trials {
     if (group === null) return { upstreams: null, held: null };
     const type = readU16(query, skipName(query, HEADER_BYTES, query.length));
     const bits = readU16(query, 2) & (FLAG.AD | FLAG.CD);
+    const nowMs = Date.now();
+    const times = resolver.timesOf(name, type, bits, nowMs);
+    const ageSeconds = times === null ? 0 : Math.max(0, Math.floor((nowMs - times.storedAtMs) / 1000));
     return {
       upstreams: group.upstreams.map((upstream) => ({
         address: upstream.address,
@@ -121,18 +127,25 @@ export class Trials {
         isDown: upstream.isDown,
         rttMs: upstream.rttMs < 0 ? null : upstream.rttMs,
       })),
-      held: resolver.timesOf(name, type, bits, Date.now()),
+      held: times === null ? null : { ...times, ageSeconds },
     };
   }
 }
 
-/** The QNAME and the targets of the CNAMEs behind it, in lower case. @param query whose name is well formed */
-function chainOf(query: Uint8Array, reply: Uint8Array): Uint8Array[] {
+interface Chain {
+  readonly names: readonly Uint8Array[];
+  /** See Trial. */
+  readonly leadsBackTo: number | null;
+}
+
+/** The QNAME and the targets of the CNAMEs behind it, in lower case, each once. @param query whose name is well formed */
+function chainOf(query: Uint8Array, reply: Uint8Array): Chain {
   const names = [nameAt(query, HEADER_BYTES) as Uint8Array];
-  if (reply.length < HEADER_BYTES) return names;
+  const chain = { names, leadsBackTo: null };
+  if (reply.length < HEADER_BYTES) return chain;
   // Nothing follows a CNAME that was asked for itself.
   const type = readU16(query, skipName(query, HEADER_BYTES, query.length));
-  if (type === TYPE.CNAME || type === TYPE.ANY) return names;
+  if (type === TYPE.CNAME || type === TYPE.ANY) return chain;
   let at = HEADER_BYTES;
   for (let left = readU16(reply, 4); left > 0; left--) at = skipName(reply, at, reply.length) + QUESTION_TAIL_BYTES;
   for (let left = readU16(reply, 6); left > 0; left--) {
@@ -141,13 +154,18 @@ function chainOf(query: Uint8Array, reply: Uint8Array): Uint8Array[] {
     if (owner === null || fields < 0) break;
     at = fields + 10 + readU16(reply, fields + 8);
     const last = names.at(-1) as Uint8Array;
-    const goesOn = owner.length === last.length && equalNames(owner, 0, last, 0, last.length);
-    if (readU16(reply, fields) !== TYPE.CNAME || !goesOn) continue;
+    if (readU16(reply, fields) !== TYPE.CNAME || !isSame(owner, last)) continue;
     const target = nameAt(reply, fields + 10);
     if (target === null) break;
+    const leadsBackTo = names.findIndex((name) => isSame(name, target));
+    if (leadsBackTo >= 0) return { names, leadsBackTo };
     names.push(target);
   }
-  return names;
+  return chain;
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && equalNames(a, 0, b, 0, a.length);
 }
 
 function nameAt(message: Uint8Array, at: number): Uint8Array | null {

@@ -110,8 +110,8 @@ export function serveUdp(socket: Socket, responder: Responder, relay: Relay, cli
 
   function relayQuery(query: Uint8Array, asker: Asker, deliver: (answered: Uint8Array) => void): void {
     const beganMs = meter.forwarded(UDP);
-    relay.relay(query, false, local, (answered) => {
-      meter.relayed(UDP, beganMs, answered, asker);
+    relay.relay(query, false, local, (answered, wasAsked) => {
+      meter.relayed(UDP, beganMs, wasAsked, answered, asker);
       // A reply that comes when the socket has been closed is for nobody.
       if (!isClosed) deliver(answered);
     });

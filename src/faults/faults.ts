@@ -78,9 +78,14 @@ export class Faults {
   /** What a query meets, in words, and when that ends (ISO 8601; null: not by itself). @see findDnsFaults */
   met(name: string, type: string): { fault: string; until: string | null }[] {
     return findDnsFaults(this.inForce(), name, type, this.#options.clock()).flatMap(({ dns, until }) =>
-      dns === undefined
-        ? []
-        : [{ fault: describeDnsFault(dns), until: until === null ? null : new Date(until).toISOString() }],
+      dns === undefined ? [] : [{ fault: describeDnsFault(dns), until: timeOf(until) }],
+    );
+  }
+
+  /** What calls of the API meet, as `met` has it. */
+  metByCalls(): { fault: string; until: string | null }[] {
+    return this.inForce().flatMap(({ api, until }) =>
+      api === undefined ? [] : [{ fault: describeApiFault(api), until: timeOf(until) }],
     );
   }
 
@@ -214,6 +219,17 @@ export function describeDnsFault({ fault, delayMs, percent }: DnsFault): string 
     delay: `a delay of ${delayMs} ms`,
   }[fault];
   return percent === 100 ? what : `${what}, for ${percent} of 100 queries`;
+}
+
+/** Such as `RegisterInstance gets InternalFailure` or `every call waits 200 ms, for 30 of 100 calls`. */
+function describeApiFault({ operation, fault, delayMs, percent }: ApiFault): string {
+  const what = { throttle: 'gets RequestLimitExceeded', fail: 'gets InternalFailure', delay: `waits ${delayMs} ms` };
+  const text = `${operation === '*' ? 'every call' : operation} ${what[fault]}`;
+  return percent === 100 ? text : `${text}, for ${percent} of 100 calls`;
+}
+
+function timeOf(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
 }
 
 function plainName(name: string): string {

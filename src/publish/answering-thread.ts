@@ -65,7 +65,7 @@ export class AnsweringThread {
   #onLoop: (upstream: ListenAddress, names: LoopNames, isLoop: boolean) => void = () => undefined;
   #onProbe: (nonce: string) => void = () => undefined;
   #onQueries: (shown: ShownQueries) => void = () => undefined;
-  /** What it said last of names outside; null: nothing yet. */
+  /** What it said last of names outside, by itself some time after that changed; null: nothing yet. */
   figures: ResolverFigures | null = null;
 
   private constructor(worker: Worker) {
@@ -192,7 +192,7 @@ export class AnsweringThread {
     return reply.trial;
   }
 
-  /** Has what upstreams have said forgotten, and answers mixed as from the start. @returns how many; @throws ThreadLostError */
+  /** Has what upstreams said and how they are forgotten, and answers mixed as from the start. @returns how many; @throws ThreadLostError */
   async reset(sequence: number, timeoutMs: number): Promise<number> {
     const reply = await this.#ask(sequence, { kind: 'reset', sequence }, timeoutMs);
     return reply.kind === 'flushed' ? reply.count : 0;

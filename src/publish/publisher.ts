@@ -206,7 +206,7 @@ export class Publisher {
     return this.#forget((thread) => thread.flush(++this.#sequence, name, isBelow, timeoutOf(thread)));
   }
 
-  /** Has all of them forgotten, and answers mixed as from the start. @returns how many, of all threads */
+  /** Has all of them forgotten, and how upstreams are, and answers mixed as from the start. @returns how many, of all threads */
   reset(): Promise<number> {
     return this.#forget((thread) => thread.reset(++this.#sequence, timeoutOf(thread)));
   }

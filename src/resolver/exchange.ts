@@ -40,6 +40,8 @@ export function isFailure(result: ExchangeResult): result is Failure {
 
 interface Attempt {
   readonly upstream: Upstream;
+  /** See Upstream.asked. */
+  readonly era: number;
   readonly startedAtMs: number;
   /** How long it is waited for before another is asked beside it. */
   readonly timeoutMs: number;
@@ -102,10 +104,10 @@ export class Exchange {
 
   /** Whoever was asked beside the one that answered is listened to for a while, to learn whether and how fast it is. */
   #listenOn(attempt: Attempt): void {
-    const { upstream, takeBack } = attempt;
+    const { upstream, era, takeBack } = attempt;
     setTimeout(() => {
       if (!this.#attempts.includes(attempt)) return;
-      upstream.failed(performance.now());
+      upstream.failed(performance.now(), era);
       takeBack();
     }, attempt.timeoutMs).unref();
   }
@@ -114,6 +116,7 @@ export class Exchange {
     const timeoutMs = overTcp ? TCP_TIMEOUT_MS : Math.min(MAX_TIMEOUT_MS, upstream.timeoutMs * 2 ** this.#round);
     const attempt: Attempt = {
       upstream,
+      era: upstream.asked(),
       startedAtMs: nowMs,
       timeoutMs,
       wasDown: upstream.isDown,
@@ -121,7 +124,6 @@ export class Exchange {
       takeBack: () => undefined,
     };
     this.#attempts.push(attempt);
-    upstream.asked();
     const query = buildQuery(this.question, this.#random, upstream.hasEdns(nowMs), upstream.keepsCase(nowMs));
     this.queries.push(query);
     if (overTcp) {
@@ -157,10 +159,10 @@ export class Exchange {
 
   /** @param tcpQuery what it is a reply to, where it came over TCP */
   #receive(attempt: Attempt, message: Uint8Array, tcpQuery: Uint8Array | null): void {
-    const { upstream } = attempt;
+    const { upstream, era } = attempt;
     if (this.#isDone) {
       this.#remove(attempt);
-      if (tcpQuery === null && isUseful(message)) upstream.succeeded(performance.now() - attempt.startedAtMs);
+      if (tcpQuery === null && isUseful(message)) upstream.succeeded(performance.now() - attempt.startedAtMs, era);
       return;
     }
     // Over TCP there is nothing to ask for the rest over, and a part is no answer.
@@ -175,18 +177,18 @@ export class Exchange {
       this.#refused(attempt, reply);
       return;
     }
-    if (tcpQuery === null) upstream.succeeded(performance.now() - attempt.startedAtMs);
+    if (tcpQuery === null) upstream.succeeded(performance.now() - attempt.startedAtMs, era);
     // Seen where nobody can forge: it folds case, so over UDP its replies would never match.
-    else upstream.answeredOverTcp(performance.now(), echoes(message, tcpQuery, this.#questionEnd));
+    else upstream.answeredOverTcp(performance.now(), echoes(message, tcpQuery, this.#questionEnd), era);
     this.#finish(reply, attempt);
   }
 
   #refused(attempt: Attempt, reply: BadReply): void {
-    const { upstream } = attempt;
+    const { upstream, era } = attempt;
     const nowMs = performance.now();
     const isForEdns = reply.rcode === RCODE.FORMERR || reply.rcode === RCODE.NOTIMP;
     if (isForEdns && !reply.hasOpt && upstream.hasEdns(nowMs)) {
-      upstream.lacksEdns(nowMs);
+      upstream.lacksEdns(nowMs, era);
       this.#remove(attempt);
       this.#ask(upstream, nowMs, false);
       this.#wait(nowMs);
@@ -200,8 +202,8 @@ export class Exchange {
     this.#remove(attempt);
     const nowMs = performance.now();
     // An RCODE may be for this name alone, and so may records that cannot be read.
-    if (reply === null) attempt.upstream.failed(nowMs);
-    else attempt.upstream.refused(nowMs);
+    if (reply === null) attempt.upstream.failed(nowMs, attempt.era);
+    else attempt.upstream.refused(nowMs, attempt.era);
     this.#hasFailed = true;
     if (reply !== null && reply.rcode !== null) this.#failure = { ...reply, isLoop: false };
     if (this.#attempts.some(({ isLate, wasDown }) => !isLate && !(wasDown && this.#hasSaid))) return;
@@ -215,7 +217,7 @@ export class Exchange {
       // One that has just begun is cut short by the deadline, and has not failed.
       if (attempt.isLate || nowMs < attempt.startedAtMs + attempt.timeoutMs - TIMER_MS) continue;
       attempt.isLate = true;
-      attempt.upstream.failed(nowMs);
+      attempt.upstream.failed(nowMs, attempt.era);
     }
     this.#goOn(nowMs);
   }

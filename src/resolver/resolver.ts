@@ -3,6 +3,7 @@
  * Identical questions in flight are asked once; an answer that has ended is given when no upstream gives a new one
  * (RFC 8767); one that is asked for often is asked again shortly before it ends.
  */
+import { readU32 } from '../wire/bytes.ts';
 import { HEADER_BYTES } from '../wire/header.ts';
 import { toWireName } from '../wire/names.ts';
 import { Cache, type Held, matches } from './cache.ts';
@@ -39,6 +40,8 @@ export interface ResolverOptions {
 export interface ResolverEvents {
   /** An upstream leads back to this daemon, or does no more. */
   onLoop(upstream: Address, names: GroupNames, isLoop: boolean): void;
+  /** Some time after upstreams were asked, and after they have replied or not. */
+  onFigures?(figures: ResolverFigures): void;
 }
 
 /** Other threads that answer on the same ports, each with a resolver of its own. */
@@ -88,6 +91,8 @@ const STALE_RETRY_MS = 30_000;
 /** A failure is remembered for so long (RFC 9520 s3.2: at least a second), lest many clients ask for it in a row. */
 const FAILURE_MS = 1000;
 const MAX_FAILURES = 1000;
+/** Figures are told so long after the first of what has changed in them. */
+const FIGURES_AFTER_MS = 1000;
 /** Asked again in the last tenth of its time, where it has been asked for at least so often before. */
 const PREFETCH_PART = 0.1;
 const PREFETCH_HITS = 2;
@@ -107,6 +112,8 @@ export class Resolver {
   readonly #failures = new QuestionMap<{ failure: Failure; untilMs: number }>();
   readonly #loops: LoopWatch;
   readonly #watchesLoops: boolean;
+  readonly #onFigures: ((figures: ResolverFigures) => void) | undefined;
+  #figuresTimer: NodeJS.Timeout | undefined;
   #default: UpstreamGroup | null;
   #waiting = 0;
 
@@ -119,6 +126,7 @@ export class Resolver {
     this.rules = new Rules(options.rules, options.singleLabel);
     this.#cache = new Cache(options.cacheBytes, options.staleSeconds);
     this.#watchesLoops = events !== null;
+    this.#onFigures = events?.onFigures?.bind(events);
     this.#budget = new SocketBudget(siblings?.count);
     this.#loops = new LoopWatch(
       this.#random,
@@ -193,16 +201,22 @@ export class Resolver {
     return cache;
   }
 
-  /** When what is known of a question came, and when it ended or will; null: nothing is known. @param name lower case */
+  /**
+   * When what is known of a question came, when it ended or will, and the TTLs that it came with: of each record of the
+   * answer, then of the authority section. Null: nothing is known. @param name lower case
+   */
   timesOf(
     name: Uint8Array,
     type: number,
     bits: number,
     nowMs: number,
-  ): { storedAtMs: number; expiresAtMs: number } | null {
+  ): { storedAtMs: number; expiresAtMs: number; ttls: number[] } | null {
     if (!this.#knows(makeQuestion(name, type, bits), nowMs)) return null;
-    const { storedAtMs, expiresAtMs } = this.#cache;
-    return { storedAtMs, expiresAtMs };
+    const { storedAtMs, expiresAtMs, bytes, at } = this.#cache;
+    const reply = this.#reply.read(bytes, at);
+    const count = Math.min(reply.ttlCount, reply.answers + reply.authorities);
+    const ttls = Array.from({ length: count }, (_, n) => readU32(bytes, reply.bodyAt + reply.ttlPlace(n)));
+    return { storedAtMs, expiresAtMs, ttls };
   }
 
   /** Asks again for the entry found last, where it is asked for often. */
@@ -258,6 +272,12 @@ export class Resolver {
     return this.#cache.flush(wire, isBelow);
   }
 
+  /** As at the start: what was said, who is slow or silent, and who knows what. @returns how many answers */
+  reset(): number {
+    for (const upstream of this.#servers.values()) upstream.forget();
+    return this.flush(null, false);
+  }
+
   /** Of the cache, and of every upstream that was ever named. */
   get figures(): ResolverFigures {
     const upstreams = [...this.#servers.values()].map((upstream) => upstream.figures);
@@ -280,6 +300,7 @@ export class Resolver {
 
   close(): void {
     this.#loops.close();
+    clearTimeout(this.#figuresTimer);
     for (const { exchange, staleTimer } of this.#flights.values()) {
       exchange.close();
       clearTimeout(staleTimer);
@@ -304,6 +325,7 @@ export class Resolver {
     const exchange = new Exchange(question, group, this.#random, (result) => this.#finish(question, result));
     const flight: Flight = { exchange, waiters: [waiter], staleTimer: undefined, isLate: false, isFlushed: false };
     this.#flights.add(question, flight);
+    this.#tellFigures();
     if (!this.#knows(question, nowMs)) return;
     flight.staleTimer = setTimeout(() => {
       const stale = this.#stale(question, Date.now());
@@ -311,6 +333,15 @@ export class Resolver {
       flight.isLate = true;
       this.#tell(flight, stale);
     }, STALE_AFTER_MS);
+  }
+
+  /** Now and then, for when this thread is lost. */
+  #tellFigures(): void {
+    if (this.#onFigures === undefined || this.#figuresTimer !== undefined) return;
+    this.#figuresTimer = setTimeout(() => {
+      this.#figuresTimer = undefined;
+      this.#onFigures?.(this.figures);
+    }, FIGURES_AFTER_MS).unref();
   }
 
   /** What was known of the question, whether it has ended or not. */
@@ -330,6 +361,7 @@ export class Resolver {
     if (flight === undefined) return;
     this.#flights.delete(question);
     clearTimeout(flight.staleTimer);
+    this.#tellFigures();
     const nowMs = Date.now();
     if (isFailure(result)) {
       this.#fail(flight, question, result, nowMs);
@@ -347,7 +379,7 @@ export class Resolver {
     if (failure.rcode === null) this.checkLoops();
     const stale = this.#stale(question, nowMs);
     if (stale === null) {
-      this.#rememberFailure(question, failure, nowMs);
+      if (!flight.isFlushed) this.#rememberFailure(question, failure, nowMs);
       this.#tell(flight, { held: null, failure });
       return;
     }

@@ -52,6 +52,8 @@ export class Upstream {
   /** From when it is tried, or measured, again. */
   retryAtMs = 0;
   failures = 0;
+  /** How often what was known of it has been forgotten. */
+  #era = 0;
   #queries = 0;
   #failed = 0;
   readonly #buckets = new Array<number>(REPLY_BOUNDS.length + 1).fill(0);
@@ -73,9 +75,20 @@ export class Upstream {
     return { address, port, queries: this.#queries, failures: this.#failed, buckets, sumSeconds: this.#sumSeconds };
   }
 
-  /** A query goes to it. */
-  asked(): void {
+  /** A query goes to it. @returns what is to be handed in with what comes of it */
+  asked(): number {
     this.#queries++;
+    return this.#era;
+  }
+
+  /** As at the start, but for what has been counted. What was asked before and ends later says nothing about it. */
+  forget(): void {
+    this.#era++;
+    this.rttMs = -1;
+    this.retryAtMs = 0;
+    this.#plainUntilMs = 0;
+    this.#foldsUntilMs = 0;
+    this.#isBack();
   }
 
   /** How long it is waited for before another is asked beside it. */
@@ -90,30 +103,34 @@ export class Upstream {
   }
 
   /** It gave an answer that can be used. */
-  succeeded(rttMs: number): void {
+  succeeded(rttMs: number, era = this.#era): void {
     const seconds = rttMs / 1000;
     const bucket = REPLY_BOUNDS.findIndex((bound) => seconds <= bound);
     const at = bucket === -1 ? REPLY_BOUNDS.length : bucket;
     this.#buckets[at] = (this.#buckets[at] as number) + 1;
     this.#sumSeconds += seconds;
+    if (era !== this.#era) return;
     // RFC 6298's smoothing.
     this.rttMs = this.rttMs < 0 ? rttMs : this.rttMs + (rttMs - this.rttMs) / 8;
     this.#isBack();
   }
 
   /** @param hasEchoed whether the QNAME came back in the case that it was sent in; where nobody can forge, so it is true */
-  answeredOverTcp(nowMs: number, hasEchoed: boolean): void {
+  answeredOverTcp(nowMs: number, hasEchoed: boolean, era = this.#era): void {
+    if (era !== this.#era) return;
     if (!hasEchoed) this.#foldsUntilMs = nowMs + RELEARN_MS;
     this.#isBack();
   }
 
   /** It gave an RCODE that is no answer. */
-  refused(nowMs: number): void {
+  refused(nowMs: number, era = this.#era): void {
     this.#failed++;
+    if (era !== this.#era) return;
     if (++this.#refusals >= MAX_REFUSALS) this.#fallIll(nowMs);
   }
 
-  lacksEdns(nowMs: number): void {
+  lacksEdns(nowMs: number, era = this.#era): void {
+    if (era !== this.#era) return;
     this.#plainUntilMs = nowMs + RELEARN_MS;
   }
 
@@ -128,8 +145,9 @@ export class Upstream {
   }
 
   /** It stayed silent for its time, could not be reached, or gave an answer of no use. */
-  failed(nowMs: number): void {
+  failed(nowMs: number, era = this.#era): void {
     this.#failed++;
+    if (era !== this.#era) return;
     this.#fallIll(nowMs);
   }
 

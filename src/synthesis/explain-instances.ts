@@ -1,10 +1,12 @@
 /** What there is to say of a service's instances: who is healthy, who is answered, who is left out, and why. */
 import { MULTIVALUE_RECORDS } from '../answers/selection.ts';
-import type { ExplainedInstance, ExplainedName, ExplainedRecords, ExplainedService } from './explanation.ts';
+import type { ExplainedInstance, ExplainedName, ExplainedRecords, ExplainedService, Verdict } from './explanation.ts';
 import { counted, listed, span } from './wording.ts';
 
 /** So many are named; of the others there is a number. */
 const MAX_NAMED = 5;
+/** Of those that may be in an answer. */
+const CHOSEN: readonly Verdict[] = ['answered', 'not-drawn', 'fault'];
 
 /** @param type that was asked for */
 export function instanceSentences(
@@ -55,7 +57,7 @@ function healthSentence(
       const all = ableCount === 1 ? 'it is answered' : ableCount === 2 ? 'both count' : `all ${ableCount} count`;
       return `${none}${ableCount === 1 ? '' : never}, so ${all} nevertheless (CLOUDMAPD_DNS_FALLBACK=${fallback.setting}).`;
     }
-    const last = instances.filter(({ verdict }) => verdict === 'answered' || verdict === 'not-drawn');
+    const last = instances.filter(({ verdict }) => CHOSEN.includes(verdict));
     const since =
       fallback.lastHealthyAt === null ? '' : `, healthy until ${span(now - Date.parse(fallback.lastHealthyAt))} ago`;
     const ids = named(
@@ -138,10 +140,7 @@ function drawSentences(
   return [`MULTIVALUE: each answer has ${MULTIVALUE_RECORDS} of the ${eligibleCount} that could be in it, drawn anew.`];
 }
 
-function ttlSentences(
-  { ttlSeconds: ttl, configuredTtlSeconds, ttlCappedBy, type }: ExplainedRecords,
-  instances: readonly ExplainedInstance[],
-): string[] {
+function ttlSentences(records: ExplainedRecords, instances: readonly ExplainedInstance[]): string[] {
   const sentences = instances
     .filter(({ alias, verdict }) => alias !== null && verdict === 'answered')
     .slice(0, MAX_NAMED)
@@ -149,12 +148,16 @@ function ttlSentences(
       const under = capped === null ? `under their TTL of ${own} s` : `under a TTL of ${own} s (${capped})`;
       return `${id} stands for ${alias} (AWS_ALIAS_DNS_NAME), whose addresses it has, ${under}.`;
     });
-  if (ttl === null) return sentences;
+  return records.ttlSeconds === null ? sentences : [...sentences, ttlSentence(records, records.type)];
+}
+
+/** @param type of the records that the service says it of */
+export function ttlSentence({ ttlSeconds, configuredTtlSeconds, ttlCappedBy }: ExplainedRecords, type: string): string {
   const cap =
     ttlCappedBy === null
       ? `as the service says of ${type}`
       : `which ${ttlCappedBy} has made of the service's ${configuredTtlSeconds} s`;
-  return [...sentences, `The TTL is ${ttl} s, ${cap}.`];
+  return `The TTL is ${ttlSeconds} s, ${cap}.`;
 }
 
 /** The attribute that a record of the type is made of. */

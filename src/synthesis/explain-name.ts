@@ -42,14 +42,15 @@ export const MAX_TTL_SETTING = 'CLOUDMAPD_DNS_MAX_TTL';
 
 /**
  * @param name lower case, without an ending dot; @param type mnemonic
- * @param answered records that one answer has at the name, of the type or of a CNAME, as TextMessage.answerTails
+ * @param answered records that one answer has at the name, of the type or of a CNAME, as TextMessage.answerTails;
+ *   null: a fault kept the answer back
  * @returns null: it is in no zone of a namespace
  */
 export function explainName(
   state: State,
   name: string,
   type: string,
-  answered: ReadonlySet<string>,
+  answered: ReadonlySet<string> | null,
   options: ExplainOptions,
 ): ExplainedName | null {
   const [found, ...others] = zonesOf(state, name);
@@ -136,7 +137,7 @@ function explainService(
   namespace: Namespace,
   service: Service,
   type: string,
-  answered: ReadonlySet<string>,
+  answered: ReadonlySet<string> | null,
   options: ExplainOptions,
 ): Explained {
   const instances = [...state.instancesOf(service.id).values()];
@@ -199,7 +200,7 @@ function judge(
   instances: readonly Instance[],
   choices: readonly (Choice | null)[],
   eligible: Eligible | null,
-  answered: ReadonlySet<string>,
+  answered: ReadonlySet<string> | null,
 ): Verdict[] {
   let next = 0;
   return instances.map((instance, i) => {
@@ -207,6 +208,7 @@ function judge(
     if (choice === null) return aliasNameOf(instance) === null ? 'no-record' : 'alias-unresolved';
     if (eligible?.instances[next] !== instance) return eligible?.fallback === null ? 'unhealthy' : 'not-last-healthy';
     next++;
+    if (answered === null) return 'fault';
     return choice.answers.every((tail) => answered.has(textOf(tail))) ? 'answered' : 'not-drawn';
   });
 }
@@ -251,15 +253,15 @@ function explainCompanion(
   service: Service,
   instance: Instance,
   type: string,
-  answered: ReadonlySet<string>,
+  answered: ReadonlySet<string> | null,
   options: ExplainOptions,
 ): Explained & { kind: 'instance' } {
   const configured = service.dns?.records.find((record) => record.type === 'SRV')?.ttlSeconds ?? 0;
   const ttl = cappedTtl(configured, options);
   const tails = addressTails(instance, ttl).filter((each) => type === 'ANY' || typeText(each.type) === type);
   const [first] = tails;
-  const isAnswered = tails.some(({ tail }) => answered.has(textOf(tail)));
-  const verdict = isAnswered ? 'answered' : 'no-record';
+  const isAnswered = tails.some(({ tail }) => answered?.has(textOf(tail)) === true);
+  const verdict = isAnswered ? 'answered' : answered === null && first !== undefined ? 'fault' : 'no-record';
   return {
     kind: 'instance',
     records:

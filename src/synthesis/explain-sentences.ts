@@ -2,24 +2,25 @@
 
 import { isIP } from 'node:net';
 import { aaaaRdata, aRdata } from '../wire/rdata.ts';
-import { instanceSentences } from './explain-instances.ts';
+import { instanceSentences, ttlSentence } from './explain-instances.ts';
 import { reverseOf } from './explain-reverse.ts';
-import type { ExplainedName, ExplainedRoute, ExplainedStep, Explanation } from './explanation.ts';
+import { ttlSentences } from './explain-ttl.ts';
+import type { ActiveFault, ExplainedName, ExplainedRoute, ExplainedStep, Explanation } from './explanation.ts';
 import { counted, listed, span } from './wording.ts';
 
 type Explained = Omit<Explanation, 'summary'>;
 
 /** Letters of records in the first sentence; of longer ones there is a number. */
 const MAX_HEADLINE = 160;
+/** Faults of the API's calls. */
+const MAX_FAULTS = 5;
 
 /** @param now epoch ms */
 export function sentencesOf(explained: Explained, now: number): string[] {
-  const { names, faults } = explained;
+  const { names, faults, outcome } = explained;
   const sentences = [headline(explained)];
-  for (const { fault, until } of faults) {
-    const end = until === null ? '' : `, for another ${span(Date.parse(until) - now)}`;
-    sentences.push(`A fault is set for the name: ${fault}${end} (/admin/faults).`);
-  }
+  for (const fault of faults) sentences.push(`A fault is set for the name: ${faultText(fault, now)}.`);
+  if (outcome === 'fault') sentences.push('A fault kept the answer back; this is what there would be to answer with:');
   names.forEach((step, i) => {
     const before = names[i - 1];
     if (before !== undefined) sentences.push(`${before.name} is a CNAME, and it leads to ${step.name}.`);
@@ -30,18 +31,48 @@ export function sentencesOf(explained: Explained, now: number): string[] {
       const has = `It is the name of an address that ${who} has, and so it has a PTR record (CLOUDMAPD_DNS_PTR).`;
       if (who !== '') sentences.push(has);
     } else if (step.source === 'settings') {
-      sentences.push(`${step.name} is a name of the settings: of \`records\` in the file, or CLOUDMAPD_OWN_NAME.`);
+      sentences.push(
+        `${step.name} is a name of the settings: of \`records\` in the file, or CLOUDMAPD_OWN_NAME.`,
+        ...ttlSentences([step]),
+      );
     } else if (before?.source !== 'outside') {
       // Who answered for the last name that was looked up outside is what the outcome tells.
-      const isLast = names.slice(i).every(({ source }) => source === 'outside');
-      sentences.push(...outsideSentences(step, isLast ? explained.outcome : null, explained, now));
+      const end = names.findIndex(({ source }, at) => at > i && source !== 'outside');
+      const isLast = end === -1;
+      sentences.push(
+        ...outsideSentences(step, isLast ? outcome : null, explained, now),
+        ...ttlSentences(names.slice(i, isLast ? undefined : end)),
+      );
     }
   });
+  sentences.push(...circleSentences(explained));
   const zones = new Map(
     names.flatMap(({ registry }) => (registry === null ? [] : [[registry.namespace.name, registry]])),
   );
   for (const [zone, { namespace }] of zones) sentences.push(`The zone ${zone} is at serial ${namespace.serial}.`);
-  return sentences;
+  return [...sentences, ...apiFaultSentences(explained, now)];
+}
+
+function circleSentences({ names, leadsBackTo }: Explained): string[] {
+  const last = names.at(-1)?.name;
+  if (leadsBackTo === null) return [];
+  const where = leadsBackTo === last ? 'itself' : leadsBackTo;
+  return [`${last} is a CNAME, and it leads back to ${where}: the chain goes in a circle, and the answer ends there.`];
+}
+
+/** Whoever looks for what is wrong may not have thought of them. */
+function apiFaultSentences({ apiFaults }: Explained, now: number): string[] {
+  const told = apiFaults.slice(0, MAX_FAULTS).map((fault) => faultText(fault, now));
+  const others = apiFaults.length - told.length;
+  return [
+    ...told.map((text) => `A fault is set for calls of the API, not for DNS: ${text}.`),
+    ...(others > 0 ? [`So ${others === 1 ? 'is one more' : `are ${others} more`} (/admin/faults).`] : []),
+  ];
+}
+
+function faultText({ fault, until }: ActiveFault, now: number): string {
+  const end = until === null ? '' : `, for another ${span(Date.parse(until) - now)}`;
+  return `${fault}${end} (/admin/faults)`;
 }
 
 function headline({ question, rcode, answer, extendedErrors, transport, names, faults }: Explained): string {
@@ -70,10 +101,11 @@ function headline({ question, rcode, answer, extendedErrors, transport, names, f
 // --- names of namespaces ---
 
 function registrySentences(step: ExplainedStep, found: ExplainedName, explained: Explained, now: number): string[] {
-  const { question, rcode, names, answer } = explained;
+  const { question, rcode, names, answer, outcome } = explained;
   const { kind, namespace, service, records, instances } = found;
   const where = `the namespace ${namespace.name} (${namespace.id})`;
-  const isAnswer = rcode === 'NOERROR' || rcode === 'NXDOMAIN';
+  const isKeptBack = outcome === 'fault';
+  const isAnswer = isKeptBack || rcode === 'NOERROR' || rcode === 'NXDOMAIN';
   const sentences: string[] = [];
   if (kind === 'apex') sentences.push(`It is the name of ${where} itself, which has SOA and NS alone.`);
   else if (kind === 'name-server') sentences.push(`It is the name server of ${where}: this daemon.`);
@@ -82,13 +114,15 @@ function registrySentences(step: ExplainedStep, found: ExplainedName, explained:
     const id = instances[0]?.id;
     sentences.push(
       `It is what the SRV record of ${id} leads to, an instance of the service ${service.name} in ${where}.`,
-      records === null ? `${id} has no ${question.type} record there.` : 'It is answered whatever its health.',
+      ...(records === null
+        ? [`${id} has no ${question.type} record there.`]
+        : ['It is answered whatever its health.', ttlSentence(records, 'SRV')]),
     );
   } else {
     sentences.push(`It is the service ${service.name} (${service.id}) of ${where}.`);
     if (isAnswer) sentences.push(...instanceSentences(found, service, question.type, now));
   }
-  const isEmpty = !answer.some(({ name }) => name.toLowerCase() === `${step.name}.`);
+  const isEmpty = !isKeptBack && !answer.some(({ name }) => name.toLowerCase() === `${step.name}.`);
   sentences.push(...shadowSentences(found, step, isEmpty));
   if (isEmpty && isAnswer && step === names.at(-1)) {
     sentences.push(`Clients may remember that for ${namespace.negativeTtlSeconds} s, the TTL of the zone's SOA.`);
@@ -157,7 +191,8 @@ function outsideSentences(
   const address = isIP(question.name) === 0 ? null : isIP(question.name) === 4 ? aRdata(name) : aaaaRdata(name);
   if (address !== null) sentences.push(`It is an address, of which the name is ${reverseOf(address)}, with type PTR.`);
   if (fullNames.length > 0) sentences.push(`There is ${listed(fullNames, 'and')}: ask for the whole name.`);
-  if (outcome === 'refused') return [...sentences, refusalSentence(outside, question.from)];
+  const isRefused = outcome === 'refused' || (outcome === 'fault' && wouldBeRefused(outside));
+  if (isRefused) return [...sentences, refusalSentence(outside, question.from)];
   if (rule === 'localhost') return [...sentences, `${such} are loopback (${setting}).`];
   if (rule === 'nxdomain')
     return [...sentences, `${such} are for local use, and nobody is asked for them (${setting}).`];
@@ -169,7 +204,7 @@ function outsideSentences(
   }
   sentences.push(...outcomeSentences(outside, outcome, asked.length, tookMs, now));
   if (rcode === 'NXDOMAIN' && outcome !== null) sentences.push(`It says that ${name} does not exist.`);
-  const isTold = outcome !== null && outcome !== 'failed' && outcome !== 'stale';
+  const isTold = outcome === 'upstream' || outcome === 'cache';
   for (const { text } of isTold ? extendedErrors : []) if (text !== '') sentences.push(`It says: ${text}.`);
   return sentences;
 }
@@ -199,6 +234,10 @@ function outcomeSentences(
     return [`${count === 1 ? 'It gave no answer' : 'None of them gave an answer'} that could be used.`];
   }
   return [];
+}
+
+function wouldBeRefused({ rule, upstreams, isClientServed }: ExplainedRoute): boolean {
+  return !isClientServed || rule === 'refuse' || (rule === 'default' && upstreams === null);
 }
 
 function refusalSentence(route: ExplainedRoute, from: string): string {

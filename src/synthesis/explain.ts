@@ -10,7 +10,9 @@ import { messageText, plainName, type TextMessage, type TextRecord } from '../wi
 import { type ExplainOptions, explainName } from './explain-name.ts';
 import { addressOfReverse, instancesWith } from './explain-reverse.ts';
 import { sentencesOf } from './explain-sentences.ts';
+import { answeredTtlOf } from './explain-ttl.ts';
 import type { ActiveFault, ExplainedQuestion, ExplainedRoute, ExplainedStep, Explanation } from './explanation.ts';
+import type { LocalOptions } from './local-names.ts';
 
 export interface ExplainInput {
   readonly question: ExplainedQuestion;
@@ -18,17 +20,20 @@ export interface ExplainInput {
   readonly trials: readonly [Trial, ...Trial[]];
   readonly state: State;
   readonly options: ExplainOptions;
+  readonly local: LocalOptions;
   /** Epoch ms. */
   readonly now: number;
   readonly faults: readonly ActiveFault[];
+  readonly apiFaults: readonly ActiveFault[];
 }
 
 const MAX_NAMES = 5;
 
-export function explain({ question, trials, state, options, now, faults }: ExplainInput): Explanation {
+export function explain(input: ExplainInput): Explanation {
+  const { question, trials, now, faults, apiFaults } = input;
   const trial = trials.at(-1) as Trial;
   const message = trial.reply.length === 0 ? null : messageText(trial.reply);
-  const names = trial.names.map((tried) => stepOf(tried, trial, question.type, message, state, options));
+  const names = trial.names.map((tried, place) => stepOf(tried, place, trial, message, input));
   const explained = {
     question,
     at: new Date(now).toISOString(),
@@ -38,7 +43,9 @@ export function explain({ question, trials, state, options, now, faults }: Expla
     tookMs: toTenths(trials.reduce((sum, { tookMs }) => sum + tookMs, 0)),
     extendedErrors: (message?.opt?.errors ?? []).map((error) => ({ ...error, name: extendedErrorName(error.code) })),
     names,
+    leadsBackTo: trial.leadsBackTo === null ? null : (names[trial.leadsBackTo]?.name ?? null),
     faults,
+    apiFaults,
     answer: message?.answer ?? [],
     authority: message?.authority ?? [],
     additional: message?.additional ?? [],
@@ -55,22 +62,23 @@ function digOf(message: TextMessage | null, isRetried: boolean): string {
 
 function stepOf(
   tried: TriedName,
+  place: number,
   trial: Trial,
-  type: string,
   message: TextMessage | null,
-  state: State,
-  options: ExplainOptions,
+  { question: { type }, state, options, local, now }: ExplainInput,
 ): ExplainedStep {
   const name = toTextName(tried.name).slice(0, -1);
   const plain = plainName(tried.name);
   const isAtName = (record: TextRecord | undefined): boolean =>
     record?.name.toLowerCase() === `${name}.` && (type === 'ANY' || [type, 'CNAME'].includes(record.type));
-  const answered = (message?.answerTails ?? []).filter((_tail, i) => isAtName(message?.answer[i]));
+  const tails = (message?.answerTails ?? []).filter((_tail, i) => isAtName(message?.answer[i]));
+  const answered = trial.outcome === 'fault' ? null : new Set(tails);
   return {
     name: name === '' ? '.' : name,
     source: tried.isRegistered ? 'registry' : tried.isLocal ? 'settings' : 'outside',
-    registry: tried.isRegistered ? explainName(state, plain, type, new Set(answered), options) : null,
+    registry: tried.isRegistered ? explainName(state, plain, type, answered, options) : null,
     outside: routeOf(tried, trial, plain, state),
+    answeredTtl: answeredTtlOf(trial, place, name.toLowerCase(), type, message, local, now),
     registered: registeredWith(state, plain),
     isShadowingSettings: tried.isRegistered && tried.isLocal,
   };

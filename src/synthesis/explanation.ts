@@ -20,8 +20,12 @@ export interface Explanation {
   readonly extendedErrors: readonly { readonly code: number; readonly name: string | null; readonly text: string }[];
   /** The name that was asked for, and what CNAMEs lead to. */
   readonly names: readonly ExplainedStep[];
+  /** The one of them that the last one's CNAME leads back to: the chain goes in a circle; null: it goes in none. */
+  readonly leadsBackTo: string | null;
   /** Faults that somebody has set for the name. */
   readonly faults: readonly ActiveFault[];
+  /** Those of the API's calls, which no DNS query meets. */
+  readonly apiFaults: readonly ActiveFault[];
   readonly answer: readonly TextRecord[];
   readonly authority: readonly TextRecord[];
   readonly additional: readonly TextRecord[];
@@ -39,7 +43,7 @@ export interface ExplainedQuestion {
 }
 
 export interface ActiveFault {
-  /** In a few words, such as `SERVFAIL` or `a delay of 200 ms`. */
+  /** In a few words, such as `SERVFAIL`, `a delay of 200 ms`, or of a call `RegisterInstance gets InternalFailure`. */
   readonly fault: string;
   /** Null: until it is taken away. */
   readonly until: string | null;
@@ -53,10 +57,25 @@ export interface ExplainedStep {
   readonly registry: ExplainedName | null;
   /** What becomes of the name where it is in no namespace and no name of the settings. */
   readonly outside: ExplainedRoute;
+  /** Of what is answered at the name where it is in no namespace; null: nothing is, or nothing says for how long. */
+  readonly answeredTtl: AnsweredTtl | null;
   /** Of the name of an address: who is registered with that, the first few. */
   readonly registered: readonly string[];
   /** A name of the settings too, which does not count. */
   readonly isShadowingSettings: boolean;
+}
+
+export interface AnsweredTtl {
+  /** As it is answered. */
+  readonly ttlSeconds: number;
+  /** As its source says; null: that is not known any more. */
+  readonly configuredTtlSeconds: number | null;
+  /** The setting that caps it. */
+  readonly ttlCappedBy: string | null;
+  /** `stale`: what upstreams said, after its time, which has a TTL of its own; `soa-ttl`: CLOUDMAPD_SOA_TTL. */
+  readonly source: 'upstream' | 'stale' | 'records' | 'own-name' | 'soa-ttl';
+  /** There are no records, and this is for how long clients may remember that. */
+  readonly isNegative: boolean;
 }
 
 export interface ExplainedRoute {
@@ -165,6 +184,8 @@ export const VERDICTS = [
   'alias-unresolved',
   /** It may be in the next answer. */
   'not-drawn',
+  /** It could have been in the answer, which a fault kept back. */
+  'fault',
 ] as const;
 export type Verdict = (typeof VERDICTS)[number];
 

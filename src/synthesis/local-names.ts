@@ -40,13 +40,31 @@ const RDATA_OF: Readonly<Record<LocalRecord['type'], (value: string) => Uint8Arr
 /** The API's own host name may come and go with containers. */
 const OWN_NAME_TTL_SECONDS = 5;
 
+/**
+ * Who says what TTL the records of such a name have, before it is capped; null: it has none of the type.
+ * @param name lower case, without an ending dot; @param ttlSeconds as one of them is answered
+ */
+export function ttlSourceOf(
+  name: string,
+  type: string,
+  ttlSeconds: number,
+  options: LocalOptions,
+): { readonly source: 'records' | 'own-name'; readonly ttlSeconds: number } | null {
+  const ofName = options.records.filter((record) => plainName(record.name) === name);
+  const ofType = ofName.filter((record) => record.type === type);
+  const record = ofType.find(({ ttl }) => cap(ttl, options) === ttlSeconds) ?? ofType[0];
+  if (record !== undefined) return { source: 'records', ttlSeconds: record.ttl };
+  const isOwn = options.ownName !== null && [options.ownName, `data-${options.ownName}`].includes(name);
+  return isOwn && ofName.length === 0 ? { source: 'own-name', ttlSeconds: OWN_NAME_TTL_SECONDS } : null;
+}
+
 /** Everything as a snapshot of one delta, for the zone set that is looked into behind the registered zones. */
 export function compileLocalNames(options: LocalOptions): Uint8Array {
   const delta = new DeltaWriter();
   delta.reset();
   const byName = new Map<string, LocalRecord[]>();
   for (const record of options.records) {
-    const name = record.name.toLowerCase().replace(/\.$/, '');
+    const name = plainName(record.name);
     byName.set(name, [...(byName.get(name) ?? []), record]);
   }
   for (const [name, records] of byName) putName(delta, name, staticRrsets(records, options), options);
@@ -70,6 +88,10 @@ export function compileLocalTails(options: LocalOptions): {
     localhostA: recordTail(TYPE.A, ttl, aRdata('127.0.0.1')),
     localhostAaaa: recordTail(TYPE.AAAA, ttl, aaaaRdata('::1')),
   };
+}
+
+function plainName(name: string): string {
+  return name.toLowerCase().replace(/\.$/, '');
 }
 
 function putName(delta: DeltaWriter, name: string, rrsets: Rrset[], options: LocalOptions): void {

@@ -8,9 +8,10 @@ import {
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { makeFolder, type RunningDaemon, startTestDaemon } from '../support/daemon.ts';
 import { dig } from '../support/dns.ts';
+import { explain } from '../support/explaining.ts';
 import { FakeUpstream, GOOD } from '../support/fake-upstream.ts';
 import { Api } from '../support/journey-api.ts';
-import { waitFor } from '../support/journey-tools.ts';
+import { setUpJourney, waitFor } from '../support/journey-tools.ts';
 
 const CONTENT = `
 namespaces:
@@ -46,8 +47,8 @@ let shop: string;
 let web: string;
 let db: string;
 
-async function reset(): Promise<Record<string, number>> {
-  const response = await fetch(`${daemon.endpoint}/admin/reset`, { method: 'POST' });
+async function reset({ endpoint } = daemon): Promise<Record<string, number>> {
+  const response = await fetch(`${endpoint}/admin/reset`, { method: 'POST' });
   const report = (await response.json()) as Record<string, number>;
   expect({ status: response.status, report }).toMatchObject({ status: 200 });
   return report;
@@ -254,5 +255,58 @@ describe('POST /admin/reset', () => {
     api = new Api(daemon.endpoint);
     expect(await api.instanceIds(web)).toEqual(['web-1', 'web-2', 'web-3']);
     expect(await contentNow()).toEqual(before);
+  });
+});
+
+describe('after a reset', () => {
+  const journey = setUpJourney();
+
+  it('calls that were throttled have their whole burst again, each operation its own', async () => {
+    const settings = { STORE: 'memory', QUOTA_DISCOVER_INSTANCES: '1', QUOTA_DISCOVER_INSTANCES_REVISION: '1' };
+    const throttled = await journey.start({ settings: { ...settings, CONFIG: journey.writeFile('c.yaml', CONTENT) } });
+    const call = async (operation: string): Promise<string> => {
+      const headers = { 'x-amz-target': `Route53AutoNaming_v20170314.${operation}` };
+      const body = JSON.stringify({ NamespaceName: 'shop.internal', ServiceName: 'web' });
+      const response = await fetch(throttled.endpoint, { method: 'POST', headers, body });
+      return ((await response.json()) as { __type?: string }).__type ?? 'none';
+    };
+    const operations = ['DiscoverInstances', 'DiscoverInstancesRevision'];
+    const exhaust = async (): Promise<void> => {
+      // One token comes each second: none is left when there was none for so many in a row.
+      const calls = operations.flatMap((operation) => Array.from({ length: 20 }, () => call(operation)));
+      expect(await Promise.all(calls)).toContain('RequestLimitExceeded');
+    };
+    for (let round = 0; round < 2; round++) {
+      await exhaust();
+      await reset(throttled);
+      for (const operation of operations) {
+        expect(await Promise.all([call(operation), call(operation)])).toEqual(['none', 'none']);
+      }
+    }
+  });
+
+  it('every thread knows as little of upstreams as after a start', async () => {
+    const silent = await FakeUpstream.open(() => []);
+    const settings = { STORE: 'memory', UPSTREAMS: `${upstream.endpoint},${silent.endpoint}`, DNS_THREADS: '2' };
+    const forwarding = await journey.start({ settings });
+    // From where nothing is looked up: what is known of them is told, and they are not asked.
+    const known = async () => {
+      const { names } = await explain(forwarding.endpoint, 'www.example', '192.0.2.1');
+      return names[0]?.outside.upstreams?.map(({ rttMs, isDown }) => ({ isMeasured: rttMs !== null, isDown }));
+    };
+    const nothing = [
+      { isMeasured: false, isDown: false },
+      { isMeasured: false, isDown: false },
+    ];
+    expect(await known()).toEqual(nothing);
+    let n = 0;
+    await waitFor('what they are like', async () => {
+      await explain(forwarding.endpoint, `n${n++}.example`);
+      const now = await known();
+      return now?.[0]?.isMeasured && now[1]?.isDown ? true : null;
+    });
+    await reset(forwarding);
+    expect(await known()).toEqual(nothing);
+    await silent.close();
   });
 });

@@ -25,7 +25,7 @@ describe('a throttle', () => {
       }
       return passed;
     };
-    return { clock, passing };
+    return { clock, passing, refill: () => take.refill() };
   };
 
   it.each([1, 2, 10, 1000])('of %d lets twice as many through at once, then so many each second', (perSecond) => {
@@ -66,7 +66,23 @@ describe('a throttle', () => {
     expect(passing(50)).toBe(1);
   });
 
-  it('of 0 lets everything through', () => expect(throttle(0).passing(10_000)).toBe(10_000));
+  it('lets a whole burst through once it is refilled, and no more', () => {
+    const { clock, passing, refill } = throttle(10);
+    for (const elapsedMs of [0, 1050]) {
+      passing(100);
+      clock.now += elapsedMs;
+      refill();
+      expect(passing(100)).toBe(20);
+    }
+    clock.now += 100;
+    expect(passing(100)).toBe(1);
+  });
+
+  it('of 0 lets everything through', () => {
+    const { passing, refill } = throttle(0);
+    refill();
+    expect(passing(10_000)).toBe(10_000);
+  });
 });
 
 describe('over HTTP', () => {

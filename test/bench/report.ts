@@ -34,6 +34,8 @@ export interface Section {
 
 export interface BenchOptions {
   readonly isQuick: boolean;
+  /** The folder of another checkout, for the benches that can be measured beside one. */
+  readonly against: string | null;
 }
 
 interface Judged {

@@ -1,10 +1,11 @@
 /**
- * `npm run bench -- [name...] [--quick] [--json FILE]`: figures, as ratios against something real in the same run
+ * `npm run bench -- [name...] [--quick] [--json FILE] [--against FOLDER]`: figures, as ratios against something real in the same run
  * wherever there is such a thing. Machines differ and are noisy, so all of a comparison are measured in turn, several
  * times, and the median of the ratios counts. `--quick` takes fewer rounds and smaller sizes, under five minutes in all.
  */
+import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchApi } from './api.ts';
 import { benchDns } from './dns.ts';
@@ -29,22 +30,26 @@ const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<Sectio
   health: benchHealth,
 };
 
-function readArguments(): { names: string[]; isQuick: boolean; json: string } {
+function readArguments(): BenchOptions & { names: string[]; json: string } {
   try {
-    const options = { quick: { type: 'boolean' }, json: { type: 'string' } } as const;
+    const options = { quick: { type: 'boolean' }, json: { type: 'string' }, against: { type: 'string' } } as const;
     const { values, positionals } = parseArgs({ options, allowPositionals: true });
     const unknown = positionals.find((name) => !Object.hasOwn(BENCHES, name));
     if (unknown !== undefined)
       throw new Error(`there is no bench "${unknown}"; there is ${Object.keys(BENCHES).join(', ')}`);
     const json = values.json ?? join(tmpdir(), `cloudmapd-bench-${Date.now()}.json`);
-    return { names: positionals, isQuick: values.quick === true, json };
+    const against = values.against === undefined ? null : resolve(values.against);
+    if (against !== null && !existsSync(join(against, 'src/main.ts')))
+      throw new Error(`--against: ${against} is no checkout of cloudmapd`);
+    if (against !== null && positionals.join() !== 'dns') throw new Error('--against goes with dns alone');
+    return { names: positionals, isQuick: values.quick === true, json, against };
   } catch (error) {
     console.error((error as Error).message);
     process.exit(2);
   }
 }
 
-const { names, isQuick, json } = readArguments();
+const { names, isQuick, json, against } = readArguments();
 const sections: Section[] = [];
 // What asks from here is a client too.
 pin(process.pid, CLIENT_CORE);
@@ -53,7 +58,7 @@ try {
   for (const [name, bench] of Object.entries(BENCHES)) {
     if (names.length > 0 && !names.includes(name)) continue;
     const startedAt = performance.now();
-    const found = await bench({ isQuick });
+    const found = await bench({ isQuick, against });
     console.log(`\n${name} took ${Math.round((performance.now() - startedAt) / 1000)} s`);
     for (const section of found) {
       printSection(section);

@@ -66,7 +66,7 @@ describe('queries that are read together', () => {
     meter.end(TCP);
     const secondSeconds = (performance.now() - secondBegan) / 1000;
     made.outcome = OUTCOME.upstream;
-    meter.relayed(TCP, beganMs, REPLY, ASKER);
+    meter.relayed(TCP, beganMs, true, REPLY, ASKER);
     expect(timed('tcp').count).toBe(2);
     expect(timed('tcp').sumSeconds - before).toBeLessThanOrEqual(secondSeconds + 1e-9);
     expect(timed('tcp', true).count).toBe(1);
@@ -89,7 +89,7 @@ describe('an onlooker', () => {
     meter.begin();
     meter.answered(UDP, REPLY, 2, ASKER);
     meter.end(UDP);
-    meter.relayed(UDP, beganMs, REPLY, ASKER);
+    meter.relayed(UDP, beganMs, true, REPLY, ASKER);
     expect(seen.map(([transport, outcome, asker, , , length]) => [transport, outcome, asker, length])).toEqual([
       [UDP, OUTCOME.zone, ASKER, 4],
       [UDP, DROPPED, ASKER, 0],

@@ -3,9 +3,11 @@ import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createRandom } from '../../src/answers/selection.ts';
+import { FaultTable } from '../../src/dns/faults.ts';
 import { createRelay } from '../../src/dns/relay.ts';
 import { Responder } from '../../src/dns/respond.ts';
 import { listenTcp, TcpConnections } from '../../src/dns/tcp.ts';
+import { toWireName } from '../../src/wire/names.ts';
 import { Asker, rrset, tailOf, zoneSetOf } from '../support/answering.ts';
 import { buildQuery, readAnswer } from '../support/dns.ts';
 import { bytesInUse } from '../support/memory.ts';
@@ -69,10 +71,12 @@ class WatchedConnections extends TcpConnections {
 
 let connections: WatchedConnections;
 let port = 0;
+let faults: FaultTable;
 const closing: (() => unknown)[] = [];
 
 beforeEach(async () => {
-  const responder = new Responder({ zones: ZONES, random: createRandom(1), ...outside() });
+  faults = new FaultTable();
+  const responder = new Responder({ zones: ZONES, random: createRandom(1), faults, ...outside() });
   const relay = createRelay(responder, makeResolver());
   connections = new WatchedConnections();
   const tcp = await listenTcp('127.0.0.1', 0, responder, relay, LOCAL_CLIENTS, connections);
@@ -197,6 +201,72 @@ describe('an idle or unfinished connection (RFC 7766 s6.2.3)', () => {
     client.socket.end(framed(...Array.from({ length: 5000 }, () => MANY)));
     while (!server.isPaused()) await once(server, 'pause');
     await expectClosedIn10s();
+  });
+});
+
+describe('a connection that is owed a reply', () => {
+  const DELAY_MS = 25_000;
+  let client: TcpClient;
+  let server: Socket;
+
+  beforeEach(async () => {
+    const name = toWireName('web.corp.internal');
+    const delay = {
+      kind: 'delay',
+      delayMs: DELAY_MS,
+      type: null,
+      isBelow: false,
+      percent: 100,
+      untilMs: null,
+    } as const;
+    faults.set([{ name, ...delay }], 1);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    client = await openClient();
+    server = await connections.at(0);
+  });
+
+  it('gets it, however late, and is idle from then on', async () => {
+    await deliver(client, server, framed(WEB, WEB));
+    vi.advanceTimersByTime(DELAY_MS - 1);
+    expect(server.destroyed).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect(await client.take(2)).toHaveLength(2);
+    vi.advanceTimersByTime(TIMEOUT_MS - 1);
+    expect(server.destroyed).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect(server.destroyed).toBe(true);
+  });
+
+  it('may ask on meanwhile, and has 10 s for each message', async () => {
+    await deliver(client, server, framed(WEB));
+    vi.advanceTimersByTime(TIMEOUT_MS - 1);
+    await deliver(client, server, framed(MANY).subarray(0, 5));
+    vi.advanceTimersByTime(TIMEOUT_MS - 1);
+    client.socket.write(framed(MANY).subarray(5));
+    expect(readAnswer((await client.take(1))[0] as Buffer).answer).toHaveLength(200);
+    vi.advanceTimersByTime(DELAY_MS);
+    expect(readAnswer((await client.take(1))[0] as Buffer).answer).toHaveLength(1);
+  });
+
+  it('is closed all the same where it does not end a message that it has begun', async () => {
+    await deliver(client, server, framed(WEB));
+    vi.advanceTimersByTime(5000);
+    await deliver(client, server, framed(WEB).subarray(0, 5));
+    for (const octet of framed(WEB).subarray(5, 9)) {
+      vi.advanceTimersByTime(1000);
+      await deliver(client, server, Uint8Array.of(octet));
+    }
+    vi.advanceTimersByTime(TIMEOUT_MS - 4001);
+    expect(server.destroyed).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect(server.destroyed).toBe(true);
+  });
+
+  it('gets it where it has closed its half, in the midst of a message too', async () => {
+    client.socket.end(framed(WEB, WEB).subarray(0, -5));
+    await once(server, 'end');
+    vi.advanceTimersByTime(DELAY_MS);
+    expect(await client.end()).toHaveLength(1);
   });
 });
 

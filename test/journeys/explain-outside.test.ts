@@ -62,12 +62,14 @@ describe('a name outside', () => {
       OUTSIDE,
       asked(),
       'The answer came just now, in T, and is kept for another T.',
+      'The TTL is 300 s, as the upstream gave it.',
     ]);
     const again = await explain(endpoint(), 'first.example');
     expect(again.outcome).toBe('cache');
     expect(again.summary.map(stable).slice(2)).toEqual([
       asked(),
       'The answer is from the cache: it came T ago, and is kept for another T.',
+      expect.stringMatching(/^The TTL is \d+ s, (as the upstream gave it|what is left of the upstream's 300 s)\.$/),
     ]);
     const { cache, upstreams, ...rule } = again.names[0]?.outside ?? {};
     expect(rule).toMatchObject({ rule: 'default', suffix: null, setting: 'CLOUDMAPD_UPSTREAMS', isClientServed: true });
@@ -93,6 +95,7 @@ describe('a name outside', () => {
       asked(),
       'The answer came just now, in T, and is kept for another T.',
       'It says that none.example does not exist.',
+      'Clients may remember that for 60 s, as the upstream gave it with its SOA.',
     ]);
   });
 
@@ -136,8 +139,9 @@ describe('a name outside', () => {
       return explained.outcome === 'stale' ? explained : null;
     });
     expect(stale.extendedErrors.map(({ code, name }) => [code, name])).toEqual([[3, 'Stale Answer']]);
-    expect(stale.summary.map(stable).slice(-1)).toEqual([
+    expect(stale.summary.map(stable).slice(-2)).toEqual([
       'No upstream answered: what was known from T ago is answered again.',
+      'The TTL is 30 s, as of all that is answered after its time.',
     ]);
   });
 
@@ -175,6 +179,7 @@ describe('a name outside', () => {
         'some.test A is answered with NXDOMAIN: there is no such name.',
         OUTSIDE,
         'Names that end in test are for local use, and nobody is asked for them (CLOUDMAPD_SPECIAL_USE_NAMES).',
+        'Clients may remember that for 5 s, as CLOUDMAPD_SOA_TTL says.',
       ],
     ],
     [
@@ -184,6 +189,7 @@ describe('a name outside', () => {
         'a.localhost AAAA is answered with ::1.',
         OUTSIDE,
         'Names that end in localhost are loopback (CLOUDMAPD_SPECIAL_USE_NAMES).',
+        'The TTL is 5 s, as CLOUDMAPD_SOA_TTL says.',
       ],
     ],
   ])('%s from %s', async (question, from, summary) => {
@@ -201,6 +207,7 @@ describe('a CNAME', () => {
       OUTSIDE,
       asked(),
       'The answer came just now, in T, and is kept for another T.',
+      expect.stringMatching(/^The TTL is \d+ s, (as the upstream gave it|what is left of the upstream's 300 s)\.$/),
       ZONE,
     ]);
   });
@@ -216,6 +223,7 @@ describe('a CNAME', () => {
       'back.example A is answered with 10.0.0.1.',
       OUTSIDE,
       asked(),
+      'The TTL is 300 s, as the upstream gave it.',
       'back.example is a CNAME, and it leads to web.corp.internal.',
       'It is the service web (srv-*) of the namespace corp.internal (ns-*).',
       'Nobody checks the health of its instances: 1 instance can be answered.',

@@ -117,6 +117,7 @@ describe('a name', () => {
         'db-1._db._tcp.corp.internal A is answered with 10.0.4.1.',
         `It is what the SRV record of db-1 leads to, an instance of the service _db._tcp in ${NAMESPACE}.`,
         'It is answered whatever its health.',
+        'The TTL is 10 s, as the service says of SRV.',
         ZONE,
       ],
       ['db-1 UNKNOWN answered 10.0.4.1'],
@@ -233,6 +234,7 @@ describe('a name', () => {
       [
         'printer.corp.example A is answered with 10.9.9.9.',
         'printer.corp.example is a name of the settings: of `records` in the file, or CLOUDMAPD_OWN_NAME.',
+        'The TTL is 60 s, as `records` says.',
       ],
       [],
     ],
@@ -241,6 +243,7 @@ describe('a name', () => {
       [
         'cloudmap A is answered with 127.0.0.1.',
         'cloudmap is a name of the settings: of `records` in the file, or CLOUDMAPD_OWN_NAME.',
+        "The TTL is 5 s, as always of the daemon's own name.",
       ],
       [],
     ],
@@ -261,6 +264,7 @@ describe('a name', () => {
         'It is in no namespace here.',
         'There is many.corp.internal: ask for the whole name.',
         'Names of one label are for local use, and nobody is asked for them (CLOUDMAPD_SPECIAL_USE_NAMES).',
+        'Clients may remember that for 5 s, as CLOUDMAPD_SOA_TTL says.',
       ],
       [],
     ],

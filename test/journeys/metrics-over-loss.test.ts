@@ -74,6 +74,21 @@ describe('when threads are lost', () => {
     expect(values('cloudmapd_cache_entries')).toEqual([40, 0, 10]);
   });
 
+  it('what threads asked of upstreams since the last scrape is counted all the same', async () => {
+    const { publisher } = daemon;
+    await ask(40);
+    // Each tells by itself, some time after.
+    const told = (): number =>
+      publisher.threads
+        .flatMap(({ figures }) => figures?.upstreams ?? [])
+        .reduce((sum, { queries }) => sum + queries, 0);
+    await waitFor('their figures', () => (told() === 40 ? true : null));
+    await loseAll();
+    const after = await scrape(`http://${daemon.http[0]}`);
+    expect(after.value('cloudmapd_upstream_queries_total')).toBe(40);
+    expect(after.value('cloudmapd_upstream_response_seconds_count')).toBe(40);
+  });
+
   it('whoever looks on sees what the others answer', async () => {
     let seen = 0;
     const leave = await daemon.publisher.queries.add(1, (queries, leftOut) => {

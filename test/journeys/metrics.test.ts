@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FAMILIES } from '../../src/admin/metric-families.ts';
 import { askTcp, askUdp, buildQuery } from '../support/dns.ts';
-import { NEVER, onlyAddress } from '../support/fake-upstream.ts';
+import { NEVER, onlyAddress, replyTo } from '../support/fake-upstream.ts';
 import { shareForwarding } from '../support/forwarding.ts';
 import { Api } from '../support/journey-api.ts';
 import { setUpJourney, shareDaemon, waitFor } from '../support/journey-tools.ts';
@@ -39,7 +39,7 @@ describe('DNS queries are counted', () => {
   const forwarding = shareForwarding({
     behaviours: [onlyAddress('192.0.2.1')],
     file: () => CONTENT,
-    settings: () => ({ REFUSE: 'refused.example' }),
+    settings: () => ({ REFUSE: 'refused.example', FAULTS: 'true' }),
   });
   const query = buildQuery('web.own.internal', 'A');
   const badVersion = Uint8Array.from(buildQuery('web.own.internal', 'A', { edns: 1232 }));
@@ -111,6 +111,26 @@ describe('DNS queries are counted', () => {
     expect((await scrape(daemon.endpoint)).value('cloudmapd_cache_limit_bytes')).toBe(16_777_216);
   });
 
+  it('held up by an injected delay: as what they are answered by then', async () => {
+    const { daemon, ask } = forwarding();
+    const faults = `${daemon.endpoint}/admin/faults`;
+    const delay = { fault: 'delay', delayMs: 5, below: true };
+    for (const name of ['own.internal', 'slow.example']) {
+      await fetch(faults, { method: 'POST', body: JSON.stringify({ dns: { name, ...delay } }) });
+    }
+    const counted = await grown(daemon.endpoint, async () => {
+      await askUdp(daemon.dnsPort, query);
+      await askTcp(daemon.dnsPort, [query]);
+      await ask('www.slow.example A');
+      await ask('www.slow.example A');
+    });
+    await fetch(faults, { method: 'DELETE' });
+    expect(['zone', 'upstream', 'cache'].map((outcome) => counted.by(QUERIES, { outcome }))).toEqual([2, 1, 1]);
+    expect(counted.by(`${DURATIONS}_count`, { source: 'upstream' })).toBe(1);
+    expect(counted.by(`${DURATIONS}_count`, { source: 'local' })).toBe(3);
+    expect(counted.by(`${DURATIONS}_bucket`, { source: 'local', le: '0.001' })).toBe(0);
+  });
+
   it('that an upstream gave no answer to', async () => {
     const { daemon, upstream, ask } = forwarding();
     upstream.behaviour = () => NEVER;
@@ -121,6 +141,40 @@ describe('DNS queries are counted', () => {
     expect(counted.by(`${DURATIONS}_bucket`, { transport: 'tcp', source: 'upstream', le: '0.25' })).toBe(0);
     expect(counted.by('cloudmapd_upstream_failures_total')).toBeGreaterThan(0);
     expect(counted.by('cloudmapd_upstream_queries_total')).toBeGreaterThan(1);
+  });
+});
+
+describe('look-ups of aliases', () => {
+  const forwarding = shareForwarding({ behaviours: [onlyAddress('192.0.2.1')] });
+
+  it('are counted with what the answering threads ask of the same upstreams', async () => {
+    const { daemon, upstream, ask } = forwarding();
+    const labels = { upstream: upstream.endpoint };
+    const [queries, replies] = ['cloudmapd_upstream_queries_total', 'cloudmapd_upstream_response_seconds_count'];
+    const api = new Api(daemon.endpoint);
+    const namespace = await api.createNamespace('corp.internal');
+    const service = await api.createService(namespace, 'lb', { policy: 'WEIGHTED' });
+    const before = await scrape(daemon.endpoint);
+    await ask('www.example A');
+    await api.register(service, 'lb-1', { AWS_ALIAS_DNS_NAME: 'balancer.example' });
+    await waitFor('its addresses', async () => ((await ask('lb.corp.internal A')).answer.length === 1 ? true : null));
+    const after = await scrape(daemon.endpoint);
+    // For A and AAAA.
+    expect(upstream.timesAsked('balancer.example')).toBe(2);
+    expect(after.value(queries as string, labels) - before.value(queries as string, labels)).toBe(3);
+    expect(after.value(replies as string, labels) - before.value(replies as string, labels)).toBe(3);
+    expect(after.labels(queries as string)).toEqual([labels]);
+  });
+
+  it('that come to nothing are failures', async () => {
+    const { daemon, upstream } = forwarding();
+    upstream.behaviour = (query) => [replyTo(query, { rcode: 'SERVFAIL', records: 0 })];
+    const api = new Api(daemon.endpoint);
+    const service = await api.createService(await api.createNamespace('other.internal'), 'lb', { policy: 'WEIGHTED' });
+    await api.register(service, 'lb-1', { AWS_ALIAS_DNS_NAME: 'ill.example' });
+    await waitFor('both failures', async () =>
+      (await scrape(daemon.endpoint)).value('cloudmapd_upstream_failures_total') >= 2 ? true : null,
+    );
   });
 });
 

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -174,6 +174,20 @@ describe('a test runner that', () => {
     running.push(cloudmap);
     expect((await dig(cloudmap.dns.port, 'web.shop.internal', 'A')).answer).toHaveLength(3);
   });
+});
+
+it('an older Node is told which one is needed, as by the command', () => {
+  const older = "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '22.9.0' } });";
+  const failed = (program: string): string => {
+    const { stdout, stderr } = spawnSync(process.execPath, ['--eval', older + program], { encoding: 'utf8' });
+    return (stdout + stderr).trim();
+  };
+  const message = 'cloudmapd: Node 24 or newer is needed; this is 22.9.0';
+  const library = JSON.stringify(join(ROOT, 'src/library/index.cjs'));
+  expect(failed(`require(${library}).start().catch((error) => console.log(error.message))`)).toBe(message);
+  expect(failed(`import(${JSON.stringify(join(ROOT, 'src/main.ts'))})`)).toBe(message);
+  const { engines } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  expect(engines).toEqual({ node: '>=24' });
 });
 
 describe('options', () => {

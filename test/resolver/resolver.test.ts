@@ -2,7 +2,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { makeQuestion, type Question } from '../../src/resolver/question.ts';
 import { Reply } from '../../src/resolver/reply.ts';
-import type { Outcome, Resolver, ResolverOptions } from '../../src/resolver/resolver.ts';
+import type {
+  Outcome,
+  Resolver,
+  ResolverEvents,
+  ResolverFigures,
+  ResolverOptions,
+} from '../../src/resolver/resolver.ts';
 import { NameView, toWireName } from '../../src/wire/names.ts';
 import { type Behaviour, FakeUpstream, NEVER, replyTo } from '../support/fake-upstream.ts';
 import { closeResolvers, makeResolver } from '../support/resolving.ts';
@@ -34,30 +40,30 @@ class Asking {
   readonly server: FakeUpstream;
   readonly resolver: Resolver;
 
-  constructor(server: FakeUpstream, options: Partial<ResolverOptions> = {}) {
+  constructor(server: FakeUpstream, options: Partial<ResolverOptions> = {}, events?: ResolverEvents) {
     this.server = server;
-    this.resolver = makeResolver([server], options);
+    this.resolver = makeResolver([server], options, events);
   }
 
   static async of(behaviour: Behaviour, options: Partial<ResolverOptions> = {}): Promise<Asking> {
     return new Asking(await serve(behaviour), options);
   }
 
-  get #group() {
+  get group() {
     return this.resolver.groupOf({ action: { kind: 'default' }, label: 0 }) ?? expect.unreachable();
   }
 
   /** What is known without asking: the address's last octet, and the seconds that it is old. */
   known(name = 'www.example.com', bits = 0): string | null {
     const { name: wire, nameHash, type } = makeQuestion(toWireName(name), 1, bits);
-    const held = this.resolver.find(this.#group, nameHash, wire, 0, wire.length, type, bits, Date.now());
+    const held = this.resolver.find(this.group, nameHash, wire, 0, wire.length, type, bits, Date.now());
     return held === null ? null : textOf({ held, isStale: held.expiresAtMs <= Date.now(), failure: null });
   }
 
   ask(question: Question | string = 'www.example.com', query: Uint8Array | null = null): Promise<string> {
     const asked = typeof question === 'string' ? makeQuestion(toWireName(question), 1, 0) : question;
     return new Promise((resolve) =>
-      this.resolver.ask(asked, this.#group, Date.now(), (outcome) => resolve(textOf(outcome)), query),
+      this.resolver.ask(asked, this.group, Date.now(), (outcome) => resolve(textOf(outcome)), query),
     );
   }
 
@@ -383,6 +389,68 @@ describe('flush', () => {
     held.resolve();
     await waiting;
     expect(asking.known()).toBe('192.0.2.1 since 0 s');
+  });
+});
+
+describe('reset', () => {
+  it('forgets what was said and what upstreams are like, also by what is under way', async () => {
+    const asking = await Asking.of(address(1));
+    const upstream = asking.group.upstreams[0] ?? expect.unreachable();
+    await asking.ask();
+    expect(upstream.rttMs).toBeGreaterThanOrEqual(0);
+    asking.server.behaviour = () => NEVER;
+    expect(await passUntil(asking.ask('silent.example.com'))).toBe('failure null');
+    expect(upstream.isDown).toBe(true);
+    expect(asking.resolver.reset()).toBe(1);
+    expect(asking.known()).toBeNull();
+    expect([upstream.isDown, upstream.rttMs]).toEqual([false, -1]);
+    const { figures } = upstream;
+    const waiting = asking.ask('late.example.com');
+    await vi.waitFor(() => expect(asking.times).toBe(figures.queries + 1));
+    asking.resolver.reset();
+    // Its time is over, and it is asked anew.
+    asking.server.behaviour = address(2);
+    await vi.advanceTimersByTimeAsync(800);
+    expect(upstream.figures.failures).toBe(figures.failures + 1);
+    expect(upstream.isDown).toBe(false);
+    expect(await waiting).toBe('192.0.2.2 since 0 s');
+  });
+
+  it('has failures of what is under way remembered no more', async () => {
+    const held = Promise.withResolvers<void>();
+    const asking = await Asking.of(async (query, overTcp, seen) => {
+      await held.promise;
+      return refuse(query, overTcp, seen);
+    });
+    const waiting = asking.ask();
+    await vi.waitFor(() => expect(asking.times).toBe(1));
+    asking.resolver.reset();
+    held.resolve();
+    expect(await waiting).toBe('failure 2');
+    asking.server.behaviour = address(2);
+    expect(await asking.ask()).toBe('192.0.2.2 since 0 s');
+  });
+});
+
+describe('figures', () => {
+  it('are told a second after something has changed in them, by itself, and not where nothing has', async () => {
+    const server = await serve(address(1));
+    const told: number[] = [];
+    const onFigures = ({ upstreams }: ResolverFigures): void => {
+      told.push(upstreams.reduce((sum, { queries }) => sum + queries, 0));
+    };
+    const asking = new Asking(server, {}, { onLoop: () => undefined, onFigures });
+    await asking.ask();
+    await asking.ask('other.example.com');
+    expect(told).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(told).toEqual([2]);
+    await vi.advanceTimersByTimeAsync(60_000);
+    asking.known();
+    expect(told).toEqual([2]);
+    await asking.ask('third.example.com');
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(told).toEqual([2, 3]);
   });
 });
 

@@ -19,7 +19,7 @@ afterEach(async () => {
 });
 
 async function serve(behaviour: Behaviour): Promise<FakeUpstream> {
-  const server = await FakeUpstream.open(behaviour);
+  const server = await FakeUpstream.open(behaviour, { answersEach: true });
   servers.push(server);
   return server;
 }

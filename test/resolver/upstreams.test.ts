@@ -46,6 +46,36 @@ describe('Upstream', () => {
     expect(upstream.rttMs).toBeCloseTo(20, 1);
   });
 
+  it('is as at the start once it is forgotten, but for what was counted', () => {
+    const upstream = make('a');
+    const known = (): unknown => {
+      const { rttMs, isDown, retryAtMs, failures, timeoutMs } = upstream;
+      return { rttMs, isDown, retryAtMs, failures, timeoutMs, edns: upstream.hasEdns(T), fits: upstream.keepsCase(T) };
+    };
+    const first = known();
+    const fill = (era?: number): void => {
+      upstream.succeeded(20, era);
+      upstream.answeredOverTcp(T, false, era);
+      upstream.lacksEdns(T, era);
+      for (let i = 0; i < 2; i++) upstream.refused(T, era);
+      upstream.failed(T, era);
+    };
+    const era = upstream.asked();
+    fill();
+    expect(known()).not.toEqual(first);
+    upstream.forget();
+    expect(known()).toEqual(first);
+    // What was asked before ends later.
+    fill(era);
+    expect(known()).toEqual(first);
+    expect(upstream.figures).toMatchObject({ queries: 1, failures: 6, sumSeconds: 0.04 });
+    // RCODEs of no use are counted anew too.
+    upstream.refused(T);
+    expect(upstream.isDown).toBe(false);
+    fill(upstream.asked());
+    expect(upstream.isDown).toBe(true);
+  });
+
   it('is down when it fails, longer each time, to half a minute', () => {
     const upstream = make('a');
     const waits = Array.from({ length: 8 }, () => {

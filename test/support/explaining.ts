@@ -18,7 +18,10 @@ export function stable(sentence: string): string {
     .replace(/\b(srv|ns)-[a-z0-9]{16}\b/g, '$1-*')
     .replace(/at serial \d+/, 'at serial N')
     .replace(
-      new RegExp(`\\b(for|until|since|came|registered,|from|in|another) (${span}|\\d+ ms)\\b(?!, the)`, 'g'),
+      new RegExp(
+        `\\b(for|until|since|came|registered,|from|in|another) (${span}|\\d+ ms)\\b(?!, (?:the|as|which|what) )`,
+        'g',
+      ),
       '$1 T',
     );
 }

@@ -59,6 +59,8 @@ export interface FakeUpstreamOptions {
   readonly port?: number;
   /** The queries by which a daemon looks for loops get to the behaviour, and into `seen`, like any other. */
   readonly seesLoopChecks?: boolean;
+  /** Whoever asks never asks again: a question that comes twice is two questions, and each is waited for. */
+  readonly answersEach?: boolean;
 }
 
 export class FakeUpstream {
@@ -73,6 +75,7 @@ export class FakeUpstream {
   readonly #tcp: Server;
   readonly #sockets = new Set<Socket>();
   readonly #seesLoopChecks: boolean;
+  readonly #answersEach: boolean;
   /** Questions that came while this process slept. */
   readonly #unread = new Set<string>();
   #isClosed = false;
@@ -89,6 +92,7 @@ export class FakeUpstream {
     this.#tcp = tcp;
     this.behaviour = behaviour;
     this.#seesLoopChecks = options.seesLoopChecks ?? false;
+    this.#answersEach = options.answersEach ?? false;
     ({ address: this.address, port: this.port } = udp.address());
     udp.on('message', async (query, { port, address }) => {
       if (this.#isAgain(query)) return;
@@ -150,7 +154,7 @@ export class FakeUpstream {
 
   /** A question that came again while this process slept: one that works has answered the first time already. */
   #isAgain(query: Buffer): boolean {
-    if (nowMs() - awakeMs < ASLEEP_MS) return false;
+    if (this.#answersEach || nowMs() - awakeMs < ASLEEP_MS) return false;
     const question = query.toString('latin1', 12).toLowerCase();
     const isAgain = this.#unread.has(question);
     this.#unread.add(question);

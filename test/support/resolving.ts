@@ -17,7 +17,7 @@ const resolvers = new Set<Resolver>();
 export function makeResolver(
   upstreams: readonly Address[] = [],
   options: Partial<ResolverOptions> = {},
-  onLoop: ResolverEvents['onLoop'] = () => undefined,
+  events: ResolverEvents['onLoop'] | ResolverEvents = () => undefined,
 ): Resolver {
   const resolver = new Resolver(
     {
@@ -29,7 +29,7 @@ export function makeResolver(
       staleSeconds: 86_400,
       ...options,
     },
-    { onLoop },
+    typeof events === 'function' ? { onLoop: events } : events,
   );
   resolvers.add(resolver);
   return resolver;
