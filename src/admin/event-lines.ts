@@ -7,6 +7,8 @@ import type { State } from '../registry/state.ts';
 export interface Subject {
   readonly namespace: string;
   readonly namespaceId: string;
+  /** What discovery calls the namespace, where that is not its name. */
+  readonly httpName?: string;
   readonly service?: string;
   readonly serviceId?: string;
   readonly instance?: string;
@@ -24,7 +26,7 @@ export type RegistryEvent =
     })
   | (Subject & {
       readonly event: 'health-changed';
-      readonly status: string;
+      readonly health: string;
       readonly before: string;
       /** Such as `connect ECONNREFUSED, 3 in a row`. */
       readonly reason: string;
@@ -41,7 +43,10 @@ export type RegistryEvent =
   | { readonly event: 'store-failed'; readonly reason: string }
   | { readonly event: 'store-recovered' };
 
-/** Everything of a namespace, or of one of its services; each is a name, in any case, an id or an ARN. Null: of all. */
+/**
+ * Everything of a namespace, or of one of its services; each is a name, in any case, an id or an ARN, and a namespace's
+ * may be its HttpName. Null: of all.
+ */
 export interface EventFilter {
   readonly namespace: string | null;
   readonly service: string | null;
@@ -59,10 +64,23 @@ export function isWanted(event: RegistryEvent, { namespace, service }: EventFilt
   const subjects = event.event === 'alias-changed' ? event.subjects : [event];
   return subjects.some(
     (subject) =>
-      (namespace === null || isMeant(namespace, subject.namespace, subject.namespaceId)) &&
+      (namespace === null || isNamespace(namespace, subject)) &&
       // The namespace that a service is in is told of with it.
-      (service === null || subject.serviceId === undefined || isMeant(service, subject.service, subject.serviceId)),
+      (service === null || subject.serviceId === undefined || isService(service, subject)),
   );
+}
+
+/** @param wanted as a filter has it */
+export function isNamespace(
+  wanted: string,
+  { namespace, namespaceId, httpName }: Pick<Subject, 'namespace' | 'namespaceId' | 'httpName'>,
+): boolean {
+  return wanted === httpName || isMeant(wanted, namespace, namespaceId);
+}
+
+/** @param wanted as a filter has it */
+export function isService(wanted: string, { service, serviceId }: Pick<Subject, 'service' | 'serviceId'>): boolean {
+  return isMeant(wanted, service, serviceId);
 }
 
 function isMeant(wanted: string, name: string | undefined, id: string | undefined): boolean {
@@ -93,12 +111,16 @@ function namesOf(applied: readonly AppliedChange[], state: State): Names {
 function subjectOf(names: Names, service: Service | undefined, instance?: string): Subject {
   const namespaceId = service?.namespaceId ?? '';
   return {
-    namespace: names.namespace(namespaceId)?.name ?? '',
-    namespaceId,
+    ...namespaceOf(namespaceId, names.namespace(namespaceId)),
     service: service?.name ?? '',
     serviceId: service?.id ?? '',
     ...(instance !== undefined && { instance }),
   };
+}
+
+function namespaceOf(namespaceId: string, namespace: Namespace | undefined): Subject {
+  const { name = '', httpName = name } = namespace ?? {};
+  return { namespace: name, namespaceId, ...(httpName !== name && { httpName }) };
 }
 
 function eventOf(change: Change, undo: Change, names: Names): RegistryEvent | RegistryEvent[] | null {
@@ -106,7 +128,7 @@ function eventOf(change: Change, undo: Change, names: Names): RegistryEvent | Re
     case 'namespace': {
       const { before, now, there } = sidesOf(change.value, (undo as typeof change).value);
       if (there === null) return null;
-      return madeOf('namespace', before, now, there.manager, { namespace: there.name, namespaceId: change.id });
+      return madeOf('namespace', before, now, there.manager, namespaceOf(change.id, there));
     }
     case 'service': {
       const { before, now, there } = sidesOf(change.value, (undo as typeof change).value);
@@ -140,7 +162,7 @@ function ofInstance(before: Instance | null, now: Instance | null, there: Instan
   if (before === null || now === null || last === undefined || before.health.status === now.health.status)
     return events;
   const { status, reason } = last;
-  return [...events, { event: 'health-changed', ...subject, status, before: before.health.status, reason }];
+  return [...events, { event: 'health-changed', ...subject, health: status, before: before.health.status, reason }];
 }
 
 /** Members that say nothing about the thing itself: how it came to be, and what is told on its own. */

@@ -1,14 +1,18 @@
 /** `GET /admin/events`: registry changes and health transitions as they happen, a line of JSON each. */
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { HTTP_NAMESPACE_NAME, SERVICE_NAME } from '../registry/limits.ts';
 import type { Registry } from '../registry/registry.ts';
 import { type EventFilter, eventsOf, isWanted, type RegistryEvent } from './event-lines.ts';
 import type { LineStream, LineStreams } from './line-streams.ts';
 
-const query = z.strictObject({ namespace: z.string().min(1).optional(), service: z.string().min(1).optional() });
+const query = z.strictObject({
+  namespace: z.string().refine(mayBeNamespace, 'is no name, id or ARN of a namespace').optional(),
+  service: z.string().refine(mayBeService, 'is no name, id or ARN of a service').optional(),
+});
 
 /**
- * `?namespace=&service=`: of those alone, by name or id. A client that does not read is cut off, and its last line says so.
+ * `?namespace=&service=`: of those alone, by name, id or ARN; 400 where nothing can ever be called so. A client that does not read is cut off, and its last line says so.
  */
 export function registerEvents(
   app: FastifyInstance,
@@ -29,7 +33,11 @@ export function registerEvents(
     const wanted = query.safeParse(request.query);
     if (!wanted.success) {
       const issue = wanted.error.issues[0];
-      return reply.code(400).send({ error: `${issue?.path.join('.') || 'the query'}: ${issue?.message}` });
+      const key = issue?.path.join('.') ?? '';
+      const given = (request.query as Record<string, unknown>)[key];
+      // As whoever typed it sees it.
+      const what = typeof given === 'string' ? `${JSON.stringify(given)} ` : '';
+      return reply.code(400).send({ error: `${key || 'the query'}: ${what}${issue?.message}` });
     }
     const { namespace = null, service = null } = wanted.data;
     const loaded = registry();
@@ -51,3 +59,15 @@ export function registerEvents(
     return reply;
   });
 }
+
+/** A HTTP namespace may be called almost anything; what begins as an ARN is no name (Cloud Map: CreateHttpNamespace). */
+function mayBeNamespace(text: string): boolean {
+  return HTTP_NAMESPACE_NAME.test(text) || NAMESPACE_ARN.test(text);
+}
+
+function mayBeService(text: string): boolean {
+  return SERVICE_NAME.test(text) || SERVICE_ARN.test(text);
+}
+
+const NAMESPACE_ARN = /^arn:[!-~]*:namespace\/[!-~]+$/;
+const SERVICE_ARN = /^arn:[!-~]*:service\/[!-~]+$/;

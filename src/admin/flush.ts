@@ -12,10 +12,12 @@ const body = z.strictObject({
 /** `{}`: all; `{"name": "example.com", "below": true}`: that name and those below it. Answers `{"flushed": 3}`. */
 export function registerFlush(app: FastifyInstance, publisher: () => Promise<Publisher>): void {
   app.post('/admin/flush', async (request, reply) => {
-    const wanted = body.safeParse(parseJson(request.body));
+    const wanted = body.safeParse(parseJson(request.body), { reportInput: true });
     if (!wanted.success) {
       const issue = wanted.error.issues[0];
-      return reply.code(400).send({ error: `${issue?.path.join('.') || 'body'}: ${issue?.message}` });
+      // As whoever typed it sees it.
+      const what = issue?.code === 'custom' ? `${JSON.stringify(issue.input)} ` : '';
+      return reply.code(400).send({ error: `${issue?.path.join('.') || 'body'}: ${what}${issue?.message}` });
     }
     const { name = null, below } = wanted.data;
     return { flushed: await (await publisher()).flush(name, below) };

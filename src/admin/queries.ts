@@ -3,12 +3,14 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Publisher } from '../publish/publisher.ts';
 import type { LineStreams } from './line-streams.ts';
-import type { QueryLine } from './query-line.ts';
+import { clientFilter, matcherOf, nameFilter } from './query-filter.ts';
 
 const filter = z.strictObject({ name: z.string().optional(), client: z.string().optional() });
-type Filter = z.output<typeof filter>;
 
-/** `?name=`: that name and those below it; `?client=`: an address. `{"leftOut": 3}` stands for what was too much. */
+/**
+ * `?name=`: that name and those below it; `?client=`: an address. 400 where it can be none.
+ * `{"leftOut": 3}` stands for what was too much.
+ */
 export function registerQueries(
   app: FastifyInstance,
   publisher: () => Promise<Publisher>,
@@ -22,7 +24,13 @@ export function registerQueries(
       const issue = wanted.error.issues[0];
       return reply.code(400).send({ error: `${issue?.path.join('.') || 'query'}: ${issue?.message}` });
     }
-    const isWanted = matcherOf(wanted.data);
+    const { name, client } = wanted.data;
+    const named = name === undefined ? '' : nameFilter(name);
+    const from = client === undefined ? undefined : clientFilter(client);
+    // What nothing can match would be waited for in vain.
+    if (named === null) return reply.code(400).send({ error: `name: ${JSON.stringify(name)} is no domain name` });
+    if (from === null) return reply.code(400).send({ error: `client: ${JSON.stringify(client)} is no IP address` });
+    const isWanted = matcherOf(named, from ?? null);
     const [{ queryLine }, { queries }] = await Promise.all([import('./query-line.ts'), publisher()]);
     const stream = streams.make(reply);
     if (stream === null) return reply;
@@ -40,14 +48,4 @@ export function registerQueries(
     stream.begin(end);
     return reply;
   });
-}
-
-function matcherOf({ name, client }: Filter): (line: QueryLine) => boolean {
-  const suffix = name === undefined ? '' : name.toLowerCase().replace(/^\.|\.$/g, '');
-  return (line) => {
-    if (client !== undefined && line.client !== client) return false;
-    if (suffix === '') return true;
-    const asked = line.name?.toLowerCase() ?? '';
-    return asked === suffix || asked.endsWith(`.${suffix}`);
-  };
 }

@@ -7,12 +7,15 @@ import { EXIT_FAILURE, EXIT_USAGE } from './exit-codes.ts';
 
 /** It could not be done; the message is one line that says what and where. */
 export class CommandError extends Error {
-  override readonly name = 'CommandError';
+  override readonly name: string = 'CommandError';
+  /** Whether what was typed can never be right. */
+  readonly isUsage: boolean = false;
 }
 
 /** The command was not called rightly. */
-export class UsageError extends Error {
+export class UsageError extends CommandError {
   override readonly name = 'UsageError';
+  override readonly isUsage = true;
 }
 
 /** Runs a command to its end: what goes wrong is one line on stderr, and the exit code says of which kind it is. */
@@ -40,10 +43,18 @@ export async function runCommand(command: () => Promise<void>): Promise<void> {
   }
 }
 
+/** For a command that has no other end than that, or the reader's: nothing went wrong. */
+export function endAtSignal(): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.removeAllListeners(signal).on(signal, () => process.exit(0));
+  }
+}
+
 /** Where the reason is none that is foreseen, its stack is told to whoever asks for everything. */
 function tell(error: unknown): void {
-  const isUsage = error instanceof UsageError || error instanceof SettingError || error instanceof ConfigFileError;
-  const isForeseen = isUsage || error instanceof CommandError || error instanceof StoreError;
+  const isCommand = error instanceof CommandError;
+  const isUsage = isCommand ? error.isUsage : error instanceof SettingError || error instanceof ConfigFileError;
+  const isForeseen = isUsage || isCommand || error instanceof StoreError;
   const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
   if (!isForeseen && process.env.CLOUDMAPD_LOG === 'debug') process.stderr.write(`${stack}\n`);
   process.stderr.write(`cloudmapd: ${printable(message || name)}\n`);

@@ -24,16 +24,29 @@ export function parseEndpoint(text: string, source: string): URL {
   return url;
 }
 
+export const NO_JSON = 'what is answered is no JSON';
+export const NOT_OURS = 'what is answered is nothing that a cloudmapd says';
+
+/** Of a problem: who answers is no cloudmapd. @param sign by which it is told */
+export function somethingElse(sign: string): string {
+  return `something else answers (${sign})`;
+}
+
 /** @returns what there is of the daemon, or why there is none, in a few words */
 export async function askInfo(endpoint: URL): Promise<Info | string> {
   try {
     const response = await send(endpoint, 'GET', '/admin/info', null, AbortSignal.timeout(INFO_TIMEOUT_MS));
     const text = await readText(response);
-    if (response.statusCode !== 200) return `${response.statusCode} is answered to /admin/info`;
+    if (response.statusCode !== 200) {
+      const { __type, Message } = parseObject(text) ?? {};
+      // A cloudmapd under a name that is not its own refuses so.
+      if (typeof __type === 'string') return String(Message ?? __type);
+      return somethingElse(`${response.statusCode} is answered to /admin/info`);
+    }
     const info = JSON.parse(text);
-    return typeof info?.pid === 'number' ? info : 'something else answers';
+    return typeof info?.pid === 'number' ? info : somethingElse(NOT_OURS);
   } catch (error) {
-    if (error instanceof SyntaxError) return 'something else answers';
+    if (error instanceof SyntaxError) return somethingElse(NO_JSON);
     const { name, message, code } = error as NodeJS.ErrnoException;
     return name === 'TimeoutError' || code === 'ABORT_ERR' ? 'it does not answer' : message || (code ?? name);
   }
@@ -42,6 +55,7 @@ export async function askInfo(endpoint: URL): Promise<Info | string> {
 /**
  * @param path with its query
  * @param body sent as it is read; null: none
+ * @param headers more of them
  * @returns the response once its head is there; the rest of the body is not sent where it is there before
  * @throws CommandError where the daemon cannot be asked; what reading the body throws
  */
@@ -50,19 +64,33 @@ export async function ask(
   method: 'GET' | 'POST',
   path: string,
   body: Body | null = null,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<IncomingMessage> {
   try {
-    return await send(endpoint, method, path, body);
+    return await send(endpoint, method, path, body, undefined, headers);
   } catch (error) {
     if (error instanceof CommandError) throw error;
     throw lost(endpoint, error);
   }
 }
 
-/** The daemon went away, or never was there. */
+/** Nobody answers, or nobody that is a cloudmapd. */
+export class UnreachableError extends CommandError {}
+
+/** @param problem in a few words */
+export function unreachable(endpoint: URL, problem: string, cause?: unknown): UnreachableError {
+  return new UnreachableError(`no cloudmapd answers at ${nameOf(endpoint)}: ${problem}`, { cause });
+}
+
+/** For messages. */
+export function nameOf(endpoint: URL): string {
+  return endpoint.href.replace(/\/$/, '');
+}
+
+/** The daemon went away, which has answered before. */
 export function lost(endpoint: URL, error: unknown): CommandError {
   const { message, code } = error as NodeJS.ErrnoException;
-  return new CommandError(`the daemon at ${endpoint.href} cannot be asked any more: ${message || code}`, {
+  return new CommandError(`the daemon at ${nameOf(endpoint)} cannot be asked any more: ${message || code}`, {
     cause: error,
   });
 }

@@ -1,7 +1,7 @@
 /** `cloudmapd discover NAMESPACE SERVICE`: what DiscoverInstances finds, as an application would ask. */
 import { ApiClient, type AskFlags, endpointOf, RefusedError } from './api-client.ts';
 import { UsageError } from './command.ts';
-import { byId, instanceLines, type ShownInstance } from './instances.ts';
+import { type FoundInstance, instanceLines, shownInstances } from './instances.ts';
 import { findNamespace, findService, httpNameOf } from './lookup.ts';
 import { readPairs } from './pairs.ts';
 import { writeResult } from './result.ts';
@@ -18,11 +18,7 @@ export interface DiscoverFlags extends AskFlags {
 }
 
 interface Discovered {
-  readonly Instances: readonly {
-    readonly InstanceId: string;
-    readonly HealthStatus: string;
-    readonly Attributes: Record<string, string>;
-  }[];
+  readonly Instances: readonly FoundInstance[];
   readonly InstancesRevision: number;
 }
 
@@ -55,15 +51,7 @@ export async function discover(
     name = (await findService(api, namespace, serviceName)).Name;
     return find(name);
   });
-  const instances = byId(
-    Instances.map(
-      ({ InstanceId, HealthStatus, Attributes }): ShownInstance => ({
-        id: InstanceId,
-        health: HealthStatus,
-        attributes: Attributes,
-      }),
-    ),
-  );
+  const instances = shownInstances(Instances);
   const value = { namespace: namespace.Name, service: name, revision: InstancesRevision, instances };
   // What people ask next.
   const registered =

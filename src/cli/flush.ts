@@ -14,6 +14,6 @@ export async function flush(name: string | null, flags: FlushFlags, env: NodeJS.
   if (below && name === null) throw new UsageError('flush: --below goes with a name');
   const api = new ApiClient(endpointOf(flags, env));
   const body = name === null ? {} : { name, below };
-  const { flushed } = await api.admin<{ flushed: number }>('POST', '/admin/flush', body);
+  const { flushed } = await api.admin<{ flushed: number }>('POST', '/admin/flush', 'flushed', body);
   await writeResult(json, { flushed }, () => [`${count(flushed, 'answer')} forgotten`]);
 }

@@ -2,12 +2,15 @@
 import { createReadStream, statSync } from 'node:fs';
 import { ConfigFileError, parseYaml, type YamlFile } from '../declared/yaml.ts';
 import { createEc2Lookup } from '../ec2.ts';
-import { ImportError, type ImportReport } from '../transfer/report.ts';
+import type { ImportOptions } from '../transfer/import-options.ts';
+import { ImportError, type ImportProgress, type ImportReport } from '../transfer/report.ts';
 import { CommandError, UsageError } from './command.ts';
+import { count } from './count.ts';
 import { ask, lost, readProblem, readText } from './daemon-client.ts';
 import { withRegistry } from './folder.ts';
 import type { AwsFlags } from './from-aws.ts';
 import { reportLines } from './import-report.ts';
+import { linesOf } from './lines.ts';
 import { writeOutput } from './output.ts';
 import { type Progress, startProgress, withProgress } from './progress.ts';
 import { type DaemonTarget, type FolderTarget, findTarget, type TargetFlags } from './target.ts';
@@ -40,7 +43,11 @@ export async function importContent(file: string | null, flags: ImportFlags, env
   try {
     const read = fromAws ? await readAws(flags, progress) : await readInput(file as string);
     const input = read.kind === 'json' ? { ...read, chunks: sent(read, progress) } : read;
-    report = target.kind === 'daemon' ? await upload(target, input, dryRun) : await importHere(target, input, dryRun);
+    const onProgress = (each: ImportProgress): void => showProgress(progress, each);
+    report =
+      target.kind === 'daemon'
+        ? await upload(target, input, dryRun, onProgress)
+        : await importHere(target, input, { dryRun, onProgress });
   } finally {
     progress.end();
   }
@@ -133,30 +140,49 @@ async function* chain(head: readonly Uint8Array[], rest: AsyncIterator<Uint8Arra
   for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
 }
 
-async function upload({ endpoint }: DaemonTarget, input: Input, dryRun: boolean): Promise<ImportReport> {
+function showProgress(progress: Progress, { phase, done, total }: ImportProgress): void {
+  const text = done === 0 ? phase : `${phase}: ${done} of ${count(total, 'record')}`;
+  progress.show(text, done === 0 ? undefined : done / total);
+}
+
+async function upload(
+  { endpoint }: DaemonTarget,
+  input: Input,
+  dryRun: boolean,
+  onProgress: (progress: ImportProgress) => void,
+): Promise<ImportReport> {
   const body = input.kind === 'json' ? input.chunks : [JSON.stringify(input.yaml.value)];
-  const response = await ask(endpoint, 'POST', `/admin/import?dryRun=${dryRun}`, body);
-  if (response.statusCode !== 200) {
-    const { error, problem, path } = await readProblem(endpoint, response);
-    throw refusal(
-      input,
-      String(error),
-      typeof problem === 'string' ? problem : null,
-      Array.isArray(path) ? path : null,
-    );
-  }
+  const accept = 'application/x-ndjson';
+  const response = await ask(endpoint, 'POST', `/admin/import?dryRun=${dryRun}`, body, { accept });
+  if (response.statusCode !== 200) throw refusalOf(input, await readProblem(endpoint, response));
+  let last: Record<string, unknown> | null = null;
   try {
-    return JSON.parse(await readText(response));
+    // An older daemon has the report alone, without an end of its line.
+    const hasLines = response.headers['content-type']?.startsWith(accept) === true;
+    for await (const line of hasLines ? linesOf(response) : [await readText(response)]) {
+      const told = JSON.parse(line);
+      if (told.progress === undefined) last = told;
+      else onProgress(told.progress);
+    }
   } catch (error) {
     throw lost(endpoint, error);
   }
+  if (last === null) throw lost(endpoint, new Error('its answer ends too early'));
+  if (last.error !== undefined) throw refusalOf(input, last);
+  return last as unknown as ImportReport;
 }
 
-async function importHere(target: FolderTarget, input: Input, dryRun: boolean): Promise<ImportReport> {
+/** @param told by the daemon */
+function refusalOf(input: Input, { error, problem, path }: Readonly<Record<string, unknown>>): CommandError {
+  const what = typeof problem === 'string' ? problem : null;
+  return refusal(input, String(error), what, Array.isArray(path) ? path : null);
+}
+
+async function importHere(target: FolderTarget, input: Input, how: Omit<ImportOptions, 'ec2'>): Promise<ImportReport> {
   const { importText, importTree } = await import('../transfer/import.ts');
   const { settings } = target.configuration;
   const ec2 = settings.ec2Endpoint === undefined ? null : createEc2Lookup(settings.ec2Endpoint, settings.region);
-  const options = { dryRun, ec2 };
+  const options = { ...how, ec2 };
   try {
     return await withRegistry(
       target,
@@ -164,7 +190,7 @@ async function importHere(target: FolderTarget, input: Input, dryRun: boolean): 
         input.kind === 'json'
           ? importText(registry, input.chunks, options)
           : importTree(registry, input.yaml.value, options),
-      dryRun,
+      how.dryRun,
     );
   } catch (error) {
     if (error instanceof ImportError) throw refusal(input, error.message, error.problem, error.path);

@@ -12,6 +12,24 @@ export interface ShownInstance {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
+/** Cloud Map: HttpInstanceSummary; what is used of it. */
+export interface FoundInstance {
+  readonly InstanceId: string;
+  readonly HealthStatus: string;
+  readonly Attributes: Record<string, string>;
+}
+
+/** What discovery has found, by id. */
+export function shownInstances(found: readonly FoundInstance[]): ShownInstance[] {
+  return byId(
+    found.map(({ InstanceId, HealthStatus, Attributes }) => ({
+      id: InstanceId,
+      health: HealthStatus,
+      attributes: Attributes,
+    })),
+  );
+}
+
 /** All of them, by id. Of one that comes or goes meanwhile the status may not be known. */
 export async function listInstances(api: ApiClient, place: Place): Promise<ShownInstance[]> {
   const { service, name } = place;

@@ -10,3 +10,13 @@ export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerato
     yield* lines.filter((line) => line !== '');
   }
 }
+
+/** Each line as it is shown, ended. @param head comes first, once there are lines to come */
+export async function* shown(
+  lines: AsyncIterable<string>,
+  show: (line: string) => string,
+  head?: string,
+): AsyncGenerator<string> {
+  if (head !== undefined) yield `${head}\n`;
+  for await (const line of lines) yield `${show(line)}\n`;
+}

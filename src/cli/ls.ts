@@ -43,11 +43,11 @@ async function listAll(api: ApiClient, { json }: AskFlags): Promise<void> {
     // Mostly it is the name.
     const hasOthers = namespaces.some(({ name, httpName }) => name !== httpName);
     const titles = ['NAMESPACE', ...(hasOthers ? ['HTTP NAME'] : []), 'TYPE', 'SERVICES', 'ID'];
-    const rows = namespaces.map(({ name, httpName, type, services, id }): Cell[] => [
+    const rows = namespaces.map(({ name, httpName, type, serviceCount, id }): Cell[] => [
       name,
       ...(hasOthers ? [httpName] : []),
       type,
-      services,
+      serviceCount,
       id,
     ]);
     return tableLines(titles, rows, paint);
@@ -62,7 +62,7 @@ function shownNamespace(namespace: NamespaceSummary) {
     httpName: httpNameOf(namespace),
     type: Type,
     description: Description,
-    services: ServiceCount,
+    serviceCount: ServiceCount,
   };
 }
 
@@ -70,14 +70,16 @@ async function listNamespace(api: ApiClient, name: string, { json }: AskFlags): 
   const namespace = await findNamespace(api, name);
   const found = await listServices(api, namespace);
   const services = (await withHealthy(api, namespace, found)).sort((a, b) => (a.name < b.name ? -1 : 1));
-  await writeResult(json, { namespace: shownNamespace(namespace), services }, (paint) =>
+  // `namespace` is a name wherever it stands.
+  const { id, name: own, ...rest } = shownNamespace(namespace);
+  await writeResult(json, { namespace: own, namespaceId: id, ...rest, services }, (paint) =>
     services.length === 0 ? [`no services in ${namespace.Name}`] : serviceLines(services, paint),
   );
 }
 
 type ShownService = ReturnType<typeof shownService>;
 
-function shownService(service: ServiceSummary, healthy: number | null) {
+function shownService(service: ServiceSummary, healthyCount: number | null) {
   const { Id, Name, Type, Description, InstanceCount, DnsConfig = {}, HealthCheckConfig: check } = service;
   const { RoutingPolicy, DnsRecords = [] } = DnsConfig;
   return {
@@ -97,9 +99,9 @@ function shownService(service: ServiceSummary, healthy: number | null) {
         ? null
         : { type: check.Type, path: check.ResourcePath, failureThreshold: check.FailureThreshold },
     hasCustomHealthCheck: service.HealthCheckCustomConfig !== undefined,
-    instances: InstanceCount,
+    instanceCount: InstanceCount,
     /** Null: nobody checks, the unhealthy ones are too many to be counted, or the service has gone meanwhile. */
-    healthy,
+    healthyCount,
   };
 }
 
@@ -143,7 +145,7 @@ function serviceLines(services: readonly ShownService[], paint: Paint): string[]
     service.dns?.records.map(({ type, ttlSeconds }) => `${type} ${ttlSeconds}`).join(', ') ?? '-',
     service.dns?.routingPolicy ?? '-',
     checkOf(service),
-    service.instances,
+    service.instanceCount,
     healthyCell(service),
     service.id,
   ]);
@@ -155,8 +157,9 @@ function checkOf({ healthCheck, hasCustomHealthCheck }: ShownService): string {
   return [healthCheck.type, healthCheck.path].filter((part) => part !== undefined).join(' ');
 }
 
-function healthyCell({ healthy, instances }: ShownService): Cell {
-  if (healthy === null) return '-';
-  if (healthy < instances) return { text: String(healthy), style: healthy === 0 ? 'red' : 'yellow' };
-  return { text: String(healthy), style: 'green' };
+function healthyCell({ healthyCount, instanceCount }: ShownService): Cell {
+  if (healthyCount === null) return '-';
+  const text = String(healthyCount);
+  if (healthyCount < instanceCount) return { text, style: healthyCount === 0 ? 'red' : 'yellow' };
+  return { text, style: 'green' };
 }

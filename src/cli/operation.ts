@@ -13,13 +13,20 @@ interface Operation {
   readonly ErrorMessage?: string;
 }
 
-/** @returns its status: SUCCESS @throws CommandError where it fails; what the calls throw */
-export async function awaitOperation(api: ApiClient, id: string): Promise<string> {
+/**
+ * @param timeout as it was given, for the message
+ * @returns its status: SUCCESS
+ * @throws CommandError where it fails, or has not ended in time; what the calls throw
+ */
+export async function awaitOperation(api: ApiClient, id: string, timeoutMs: number, timeout: string): Promise<string> {
+  const deadlineMs = performance.now() + timeoutMs;
   for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(2 * delayMs, MOST_DELAY_MS)) {
     const { Operation: operation } = await api.call<{ Operation: Operation }>('GetOperation', { OperationId: id });
     const { Status, ErrorCode, ErrorMessage } = operation;
     if (Status === 'FAIL') throw new CommandError(`operation ${id} failed: ${ErrorCode}: ${ErrorMessage}`);
     if (Status === 'SUCCESS') return Status;
-    await sleep(delayMs);
+    const leftMs = deadlineMs - performance.now();
+    if (leftMs <= 0) throw new CommandError(`operation ${id} is ${Status} yet, and goes on (waited ${timeout})`);
+    await sleep(Math.min(delayMs, leftMs));
   }
 }

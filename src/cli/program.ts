@@ -5,6 +5,11 @@ import { readVersion } from '../version.ts';
 import { check } from './check.ts';
 import { EXIT_USAGE } from './exit-codes.ts';
 
+const ENDPOINT_HELP = 'of the daemon (CLOUDMAPD_ENDPOINT; default http://127.0.0.1:8053)';
+const NAMESPACE_HELP = 'name, HttpName, id or ARN';
+const SERVICE_HELP = 'name, id or ARN';
+const TIMEOUT_HELP = 'wait so long, such as 500ms, 60s or 5m; then the exit code is 1';
+
 /** @param argv as the process has it */
 export async function run(argv: readonly string[]): Promise<void> {
   const program = new Command('cloudmapd')
@@ -61,15 +66,15 @@ export async function run(argv: readonly string[]): Promise<void> {
     });
 
   addDaemon(program.command('ls').description('list namespaces, the services of one, or the instances of a service'))
-    .argument('[namespace]', 'name, id or ARN')
-    .argument('[service]', 'name, id or ARN')
+    .argument('[namespace]', `${NAMESPACE_HELP} (default: all)`)
+    .argument('[service]', `${SERVICE_HELP} (default: all)`)
     .action(async (namespace: string | undefined, service: string | undefined, flags) => {
       const [{ runCommand }, { list }] = await Promise.all([import('./command.ts'), import('./ls.ts')]);
       await runCommand(() => list(namespace ?? null, service ?? null, flags, process.env));
     });
 
   addDaemon(addPlace(program.command('discover').description('find instances, as an application would')))
-    .option('--health <filter>', 'HEALTHY (default), UNHEALTHY, ALL or HEALTHY_OR_ELSE_ALL')
+    .option('--health <filter>', 'HEALTHY, UNHEALTHY, ALL or HEALTHY_OR_ELSE_ALL (default: HEALTHY)')
     .option('--attribute <key=value>', 'only those that have it; may be given more than once', collect)
     .option('--optional <key=value>', 'those that have it, if any has; may be given more than once', collect)
     .option('--max <number>', 'at most so many, at random (default: 1000)')
@@ -85,7 +90,8 @@ export async function run(argv: readonly string[]): Promise<void> {
     .option('--cname <name>', 'AWS_INSTANCE_CNAME')
     .option('--port <number>', 'AWS_INSTANCE_PORT')
     .option('--attribute <key=value>', 'any other attribute; may be given more than once', collect)
-    .option('--no-wait', "do not wait for the operation's end")
+    .option('--no-wait', "do not wait for the operation's end: print its id")
+    .option('--timeout <duration>', TIMEOUT_HELP, '60s')
     .action(async (namespace: string, service: string, instance: string, flags) => {
       const [{ runCommand }, { register }] = await Promise.all([import('./command.ts'), import('./register.ts')]);
       await runCommand(() => register(namespace, service, instance, flags, process.env));
@@ -93,7 +99,8 @@ export async function run(argv: readonly string[]): Promise<void> {
 
   addDaemon(addPlace(program.command('deregister').description('deregister an instance')))
     .argument('<instance>', 'its id')
-    .option('--no-wait', "do not wait for the operation's end")
+    .option('--no-wait', "do not wait for the operation's end: print its id")
+    .option('--timeout <duration>', TIMEOUT_HELP, '60s')
     .action(async (namespace: string, service: string, instance: string, flags) => {
       const [{ runCommand }, { deregister }] = await Promise.all([import('./command.ts'), import('./register.ts')]);
       await runCommand(() => deregister(namespace, service, instance, flags, process.env));
@@ -111,7 +118,7 @@ export async function run(argv: readonly string[]): Promise<void> {
 
   addDaemon(addPlace(program.command('wait').description('wait for the daemon, the service and its healthy instances')))
     .option('--healthy <number>', 'so many instances; 0: the service alone', '1')
-    .option('--timeout <duration>', 'such as 500ms, 60s or 5m; then the exit code is 1', '60s')
+    .option('--timeout <duration>', TIMEOUT_HELP, '60s')
     .action(async (namespace: string, service: string, flags) => {
       const [{ runCommand }, { wait }] = await Promise.all([import('./command.ts'), import('./wait.ts')]);
       await runCommand(() => wait(namespace, service, flags, process.env));
@@ -125,15 +132,19 @@ export async function run(argv: readonly string[]): Promise<void> {
       await runCommand(() => flush(name ?? null, flags, process.env));
     });
 
-  addDaemon(program.command('watch').description('tell registry changes and health transitions as they happen'))
-    .argument('[namespace]', 'name, id or ARN')
-    .argument('[service]', 'name, id or ARN')
+  addStream(program.command('watch').description('tell registry changes and health transitions, until Ctrl-C'))
+    .argument('[namespace]', `${NAMESPACE_HELP} (default: all); it may be created yet`)
+    .argument('[service]', `${SERVICE_HELP} (default: all)`)
     .action(async (namespace: string | undefined, service: string | undefined, flags) => {
       const [{ runCommand }, { watch }] = await Promise.all([import('./command.ts'), import('./watch.ts')]);
       await runCommand(() => watch(namespace ?? null, service ?? null, flags, process.env));
     });
 
-  addDaemon(program.command('doctor').description('say what keeps names from resolving, and the lines that mend it'))
+  addDaemon(
+    program
+      .command('doctor')
+      .description('say what keeps names from resolving, and the lines that mend it; exit code 1 if anything does'),
+  )
     .option('--config <file>', 'settings of a daemon that is yet to start (CLOUDMAPD_CONFIG)')
     .option(
       '--dns <address>',
@@ -147,13 +158,13 @@ export async function run(argv: readonly string[]): Promise<void> {
   addDaemon(program.command('explain').description('say why a name is answered as it is'))
     .argument('<name>', 'such as web.demo.internal')
     .argument('[type]', 'such as AAAA, SRV or TYPE65', 'A')
-    .option('--from <ip>', 'the client that asks (default 127.0.0.1)')
+    .option('--from <ip>', 'the client that asks (default: 127.0.0.1)')
     .action(async (name: string, type: string, flags) => {
       const [{ runCommand }, { explainAnswer }] = await Promise.all([import('./command.ts'), import('./explain.ts')]);
       await runCommand(() => explainAnswer(name, type, flags, process.env));
     });
 
-  addDaemon(program.command('queries').description('show DNS queries as they are answered, until Ctrl-C'))
+  addStream(program.command('queries').description('show DNS queries as they are answered, until Ctrl-C'))
     .option('--name <name>', 'that name and those below it alone')
     .option('--client <address>', 'of that client alone')
     .action(async (flags) => {
@@ -170,20 +181,23 @@ function collect(value: string, earlier: readonly string[] | undefined): string[
 }
 
 function addPlace(command: Command): Command {
-  return command.argument('<namespace>', 'name, id or ARN').argument('<service>', 'name, id or ARN');
+  return command.argument('<namespace>', NAMESPACE_HELP).argument('<service>', SERVICE_HELP);
 }
 
 /** Flags of the commands that only a running daemon can answer. */
-function addDaemon(command: Command): Command {
-  return command
-    .option('--endpoint <url>', 'of the daemon (CLOUDMAPD_ENDPOINT; default http://127.0.0.1:8053)')
-    .option('--json', 'one JSON document on stdout, for scripts');
+function addDaemon(command: Command, json = 'one JSON document on stdout, for scripts'): Command {
+  return command.option('--endpoint <url>', ENDPOINT_HELP).option('--json', json);
+}
+
+/** Of those among them that go on. */
+function addStream(command: Command): Command {
+  return addDaemon(command, 'a JSON document on each line, for scripts');
 }
 
 /** Flags of the commands that a running daemon is asked for. */
 function addTarget(command: Command): Command {
   return command
-    .option('--endpoint <url>', 'of the daemon (CLOUDMAPD_ENDPOINT; default http://127.0.0.1:8053)')
+    .option('--endpoint <url>', ENDPOINT_HELP)
     .option('--data-dir <folder>', 'for a folder that no daemon holds (CLOUDMAPD_DATA_DIR; default ./data)')
     .option('--config <file>', 'settings of that folder (CLOUDMAPD_CONFIG)');
 }

@@ -1,14 +1,16 @@
 /** `cloudmapd register` and `deregister`: one instance into a service, or out of it. */
 import { ApiClient, type AskFlags, endpointOf } from './api-client.ts';
 import { UsageError } from './command.ts';
+import { readDuration } from './duration.ts';
 import { findPlace, instanceNotThere, isNotFound, type Place } from './lookup.ts';
 import { awaitOperation } from './operation.ts';
 import { readPairs } from './pairs.ts';
 import { writeResult } from './result.ts';
 
 export interface ChangeFlags extends AskFlags {
-  /** False: the answer is not waited for. */
+  /** False: the operation's end is not waited for. */
   readonly wait: boolean;
+  readonly timeout: string;
 }
 
 export interface RegisterFlags extends ChangeFlags {
@@ -35,11 +37,12 @@ export async function register(
   env: NodeJS.ProcessEnv,
 ): Promise<void> {
   const attributes = attributesOf(flags);
+  const timeoutMs = readDuration(flags.timeout, '--timeout');
   const api = new ApiClient(endpointOf(flags, env));
   const place = await findPlace(api, namespaceName, serviceName);
   const input = { ServiceId: place.service.Id, InstanceId: id, Attributes: attributes };
   const { OperationId } = await api.call<{ OperationId: string }>('RegisterInstance', input);
-  await follow(api, { place, id, operationId: OperationId, done: 'registered in' }, flags);
+  await follow(api, { place, id, operationId: OperationId, timeoutMs, done: 'registered in' }, flags);
 }
 
 function attributesOf(flags: RegisterFlags): Record<string, string> {
@@ -60,6 +63,7 @@ export async function deregister(
   flags: ChangeFlags,
   env: NodeJS.ProcessEnv,
 ): Promise<void> {
+  const timeoutMs = readDuration(flags.timeout, '--timeout');
   const api = new ApiClient(endpointOf(flags, env));
   const place = await findPlace(api, namespaceName, serviceName);
   const { OperationId } = await api
@@ -67,19 +71,21 @@ export async function deregister(
     .catch(async (error: unknown) => {
       throw isNotFound(error) ? await instanceNotThere(api, place, id) : error;
     });
-  await follow(api, { place, id, operationId: OperationId, done: 'deregistered from' }, flags);
+  await follow(api, { place, id, operationId: OperationId, timeoutMs, done: 'deregistered from' }, flags);
 }
 
 interface Change {
   readonly place: Place;
   readonly id: string;
   readonly operationId: string;
+  readonly timeoutMs: number;
   /** What has become of the instance, for people. */
   readonly done: string;
 }
 
-async function follow(api: ApiClient, { place, id, operationId, done }: Change, flags: ChangeFlags): Promise<void> {
-  const status = flags.wait ? await awaitOperation(api, operationId) : 'SUBMITTED';
+async function follow(api: ApiClient, change: Change, flags: ChangeFlags): Promise<void> {
+  const { place, id, operationId, timeoutMs, done } = change;
+  const status = flags.wait ? await awaitOperation(api, operationId, timeoutMs, flags.timeout) : 'SUBMITTED';
   const value = {
     namespace: place.namespace.Name,
     service: place.service.Name,

@@ -50,6 +50,14 @@ export function rowLine(cells: readonly Cell[], widths: readonly number[], paint
   return parts.join(GAP).trimEnd();
 }
 
+/** Local, to the millisecond: as a log of today has it. @param at ISO 8601 */
+export function clockTime(at: string): string {
+  const date = new Date(at);
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const milliseconds = String(date.getMilliseconds()).padStart(3, '0');
+  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${milliseconds}`;
+}
+
 /** A health status as a cell. */
 export function healthCell(status: string): Cell {
   if (status === 'HEALTHY') return { text: status, style: 'green' };

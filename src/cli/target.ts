@@ -3,7 +3,7 @@ import type { Info } from '../admin/info.ts';
 import { type Configuration, loadConfiguration } from '../config.ts';
 import { storeFile } from '../store/open.ts';
 import { CommandError, UsageError } from './command.ts';
-import { askInfo, parseEndpoint } from './daemon-client.ts';
+import { askInfo, parseEndpoint, unreachable } from './daemon-client.ts';
 import { identityOf } from './output.ts';
 
 export const DEFAULT_ENDPOINT = 'http://127.0.0.1:8053';
@@ -35,6 +35,16 @@ export interface FolderTarget {
 
 export type Target = DaemonTarget | FolderTarget;
 
+/** By flag or by CLOUDMAPD_ENDPOINT; null: none. The text says which, for messages. @throws UsageError */
+export function givenEndpoint(
+  { endpoint }: { readonly endpoint?: string },
+  env: Env,
+): { readonly endpoint: URL; readonly text: string } | null {
+  const source = endpoint === undefined ? 'CLOUDMAPD_ENDPOINT' : '--endpoint';
+  const given = endpoint ?? (env.CLOUDMAPD_ENDPOINT || undefined);
+  return given === undefined ? null : { endpoint: parseEndpoint(given, source), text: `${source} ${given}` };
+}
+
 /**
  * An endpoint that is given is asked, and nothing else; a folder beside it by flag has to be the one that is held
  * there, as it would be read or filled in vain for another's. Otherwise the default one does the work, if it holds the folder
@@ -43,13 +53,12 @@ export type Target = DaemonTarget | FolderTarget;
  * @throws CommandError, UsageError, SettingError, ConfigFileError
  */
 export async function findTarget(flags: TargetFlags, env: Env, mayCreate = false): Promise<Target> {
-  const given = flags.endpoint ?? (env.CLOUDMAPD_ENDPOINT || undefined);
-  if (given !== undefined) {
-    const source = flags.endpoint === undefined ? 'CLOUDMAPD_ENDPOINT' : '--endpoint';
-    const endpoint = parseEndpoint(given, source);
+  const given = givenEndpoint(flags, env);
+  if (given !== null) {
+    const { endpoint, text } = given;
     const info = await askInfo(endpoint);
-    if (typeof info === 'string') throw new CommandError(`no cloudmapd answers at ${given}: ${info}`);
-    if (flags.dataDir !== undefined) refuseOtherFolder(flags.dataDir, info, `${source} ${given}`);
+    if (typeof info === 'string') throw unreachable(endpoint, info);
+    if (flags.dataDir !== undefined) refuseOtherFolder(flags.dataDir, info, text);
     return { kind: 'daemon', endpoint, info };
   }
   const { dataDir, config } = flags;

@@ -1,9 +1,11 @@
 /** `cloudmapd wait NAMESPACE SERVICE --healthy N`: in place of a sleep in scripts. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ApiClient, type AskFlags, endpointOf, RefusedError, UnreachableError } from './api-client.ts';
+import { ApiClient, type AskFlags, endpointOf, RefusedError } from './api-client.ts';
 import { CommandError, UsageError } from './command.ts';
 import { count } from './count.ts';
+import { UnreachableError } from './daemon-client.ts';
 import { readDuration } from './duration.ts';
+import { type FoundInstance, type ShownInstance, shownInstances } from './instances.ts';
 import { findPlace, httpNameOf, isNotFound, NotThereError, type Place } from './lookup.ts';
 import { startProgress } from './progress.ts';
 import { writeResult } from './result.ts';
@@ -16,6 +18,8 @@ export interface WaitFlags extends AskFlags {
 /** Between two looks: a look costs the daemon a fraction of a millisecond, and whoever waits some of that. */
 const FIRST_DELAY_MS = 20;
 const MOST_DELAY_MS = 200;
+/** However short the time is, what is there is told: the first look has so long, on a busy machine too. */
+const FIRST_LOOK_MS = 5000;
 /** Whoever took the connection may be gone, and another there already. */
 const ASK_TIMEOUT_MS = 10_000;
 /** Cloud Map: DiscoverMaxResults. */
@@ -40,13 +44,18 @@ export async function wait(
   const timeoutMs = readDuration(flags.timeout, '--timeout');
   const endpoint = endpointOf(flags, env);
   const deadlineMs = performance.now() + timeoutMs;
-  // Of none at all one look is left.
-  const signal = timeoutMs === 0 ? null : AbortSignal.timeout(timeoutMs);
-  const api = new ApiClient(endpoint, signal, ASK_TIMEOUT_MS);
+  const over = new AbortController();
+  const api = new ApiClient(endpoint, over.signal, ASK_TIMEOUT_MS);
   const look = lookFor(api, namespaceName, serviceName, wanted);
   const progress = startProgress();
+  let timer = setTimeout(() => over.abort(), Math.max(timeoutMs, FIRST_LOOK_MS));
+  const onMissing = (missing: string): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => over.abort(), Math.max(0, deadlineMs - performance.now()));
+    progress.show(`waiting: ${missing}`);
+  };
   try {
-    const found = await lookUntil(look, deadlineMs, flags.timeout, (missing) => progress.show(`waiting: ${missing}`));
+    const found = await lookUntil(look, deadlineMs, flags.timeout, onMissing);
     progress.end();
     const { place, instances } = found;
     const value = { namespace: place.namespace.Name, service: place.service.Name, wanted, instances };
@@ -54,14 +63,15 @@ export async function wait(
       wanted === 0 ? `${place.name} is there` : `${place.name}: ${count(instances.length, 'healthy instance')}`,
     ]);
   } finally {
+    clearTimeout(timer);
     progress.end();
   }
 }
 
 interface Found {
   readonly place: Place;
-  /** Ids of healthy ones, `wanted` of them at least. */
-  readonly instances: readonly string[];
+  /** Healthy ones, `wanted` of them at least. */
+  readonly instances: readonly ShownInstance[];
 }
 
 /** @returns what is found, or what is missing yet @throws what no waiting would mend */
@@ -97,7 +107,7 @@ function lookFor(api: ApiClient, namespaceName: string, serviceName: string, wan
         return missingText(place, instances, all, wanted);
       }
       // Whether it answers DNS at all, and then what was found.
-      await api.admin('GET', '/readyz');
+      await api.admin<{ status: string }>('GET', '/readyz', 'status');
       await passThreads(api);
       return { place, instances };
     } catch (error) {
@@ -118,27 +128,33 @@ function lookFor(api: ApiClient, namespaceName: string, serviceName: string, wan
  */
 async function passThreads(api: ApiClient): Promise<void> {
   try {
-    await api.admin('POST', '/admin/flush', { name: 'wait.cloudmapd.invalid' });
+    await api.admin<{ flushed: number }>('POST', '/admin/flush', 'flushed', { name: 'wait.cloudmapd.invalid' });
   } catch (error) {
     if (!(error instanceof RefusedError && error.code === 'AccessDeniedException')) throw error;
   }
 }
 
 /** @param healthy all of them, as there are fewer than are wanted */
-function missingText({ name }: Place, healthy: readonly string[], all: readonly string[], wanted: number): string {
-  const others = all.filter((id) => !healthy.includes(id));
+function missingText(
+  { name }: Place,
+  healthy: readonly ShownInstance[],
+  all: readonly ShownInstance[],
+  wanted: number,
+): string {
+  const ids = new Set(healthy.map(({ id }) => id));
+  const others = all.map(({ id }) => id).filter((id) => !ids.has(id));
   const more = others.length - MOST_NAMED;
   const named = others.slice(0, MOST_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
   return `${name}: ${healthy.length} of ${count(all.length, 'instance')} healthy, ${wanted} wanted${named && `; UNHEALTHY: ${named}`}`;
 }
 
-/** Ids. Where the service has no check every instance is found as healthy, as in DNS. */
-async function discover(api: ApiClient, place: Place, status: string, max: number): Promise<string[]> {
-  const { Instances } = await api.call<{ Instances: readonly { readonly InstanceId: string }[] }>('DiscoverInstances', {
+/** Where the service has no check every instance is found as healthy, as in DNS. */
+async function discover(api: ApiClient, place: Place, status: string, max: number): Promise<ShownInstance[]> {
+  const { Instances } = await api.call<{ Instances: readonly FoundInstance[] }>('DiscoverInstances', {
     NamespaceName: httpNameOf(place.namespace),
     ServiceName: place.service.Name,
     HealthStatus: status,
     MaxResults: max,
   });
-  return Instances.map(({ InstanceId }) => InstanceId).sort();
+  return shownInstances(Instances);
 }

@@ -1,11 +1,18 @@
 /** `cloudmapd watch [NAMESPACE [SERVICE]]`: registry changes and health transitions as they happen. */
-import type { RegistryEvent } from '../admin/event-lines.ts';
-import { type AskFlags, endpointOf } from './api-client.ts';
-import { CommandError, printable } from './command.ts';
-import { ask, lost, readProblem } from './daemon-client.ts';
-import { linesOf } from './lines.ts';
+import { isNamespace, isService, type RegistryEvent } from '../admin/event-lines.ts';
+import { ApiClient, type AskFlags, endpointOf } from './api-client.ts';
+import { CommandError, endAtSignal, printable } from './command.ts';
+import { shown } from './lines.ts';
+import {
+  findNamespace,
+  findService,
+  httpNameOf,
+  listServices,
+  type NamespaceSummary,
+  NotThereError,
+} from './lookup.ts';
 import { writeOutput } from './output.ts';
-import { type Cell, healthCell, type Paint, paintFor, rowLine } from './table.ts';
+import { type Cell, clockTime, healthCell, type Paint, paintFor, rowLine } from './table.ts';
 
 type Line = { readonly at: string } & (RegistryEvent | { readonly event: 'cut-off'; readonly reason: string });
 
@@ -22,54 +29,51 @@ export async function watch(
   flags: AskFlags,
   env: NodeJS.ProcessEnv,
 ): Promise<void> {
-  // It has no other end than that, so nothing went wrong.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.removeAllListeners(signal).on(signal, () => process.exit(0));
-  }
-  const endpoint = endpointOf(flags, env);
+  endAtSignal();
+  const api = new ApiClient(endpointOf(flags, env));
   const filter = new URLSearchParams({
     ...(namespace !== null && { namespace }),
     ...(service !== null && { service }),
   });
-  const response = await ask(endpoint, 'GET', `/admin/events?${filter}`);
-  if (response.statusCode !== 200) {
-    const { error } = await readProblem(endpoint, response);
-    throw new CommandError(`the daemon at ${endpoint.href} says: ${error}`);
-  }
+  const lines = await api.lines(`/admin/events?${filter}`);
   const paint = paintFor(process.stdout, env);
-  await writeOutput(null, lines(), 0);
+  const head = rowLine(
+    TITLES.map((text) => ({ text, style: 'bold' }) as const),
+    WIDTHS,
+    paint,
+  );
+  const show = (line: string): string => (flags.json ? printable(line) : humanLine(JSON.parse(line), paint));
+  // Beside it, as nothing that happens meanwhile is to be missed.
+  if (namespace !== null) void tellMissing(api, namespace, service);
+  // Once the head is there, nothing that happens is missed.
+  await writeOutput(null, shown(lines, show, flags.json ? undefined : head), 0);
+}
 
-  async function* lines(): AsyncGenerator<string> {
-    // Once it is there, nothing that happens is missed.
-    if (!flags.json)
-      yield `${rowLine(
-        TITLES.map((text) => ({ text, style: 'bold' }) as const),
-        WIDTHS,
-        paint,
-      )}\n`;
-    try {
-      for await (const line of linesOf(response)) {
-        yield `${flags.json ? printable(line) : humanLine(JSON.parse(line), paint)}\n`;
-      }
-    } catch (error) {
-      throw lost(endpoint, error);
-    }
-    throw new CommandError(
-      `the daemon at ${endpoint.href} tells no more: it was stopped, or this command read too slowly`,
+/** What is not there may be created yet, or be a slip of the fingers: whoever watches it would wait in vain. */
+async function tellMissing(api: ApiClient, namespaceName: string, serviceName: string | null): Promise<void> {
+  try {
+    const namespaces = (await api.list<NamespaceSummary>('ListNamespaces', 'Namespaces')).filter((each) =>
+      isNamespace(namespaceName, { namespace: each.Name, namespaceId: each.Id, httpName: httpNameOf(each) }),
     );
+    const [namespace] = namespaces;
+    // What is not there is told with what there is instead.
+    if (namespace === undefined) return void (await findNamespace(api, namespaceName));
+    if (serviceName === null) return;
+    for (const each of namespaces) {
+      const services = await listServices(api, each);
+      if (services.some(({ Name, Id }) => isService(serviceName, { service: Name, serviceId: Id }))) return;
+    }
+    await findService(api, namespace, serviceName);
+  } catch (error) {
+    // Of a daemon that goes away the lines' end tells.
+    if (!(error instanceof CommandError)) throw error;
+    if (error instanceof NotThereError)
+      process.stderr.write(`cloudmapd: ${printable(error.message)} (watching for it)\n`);
   }
 }
 
 function humanLine(line: Line, paint: Paint): string {
-  return rowLine([timeOf(line.at), line.event, subjectOf(line), ...whatOf(line)], WIDTHS, paint);
-}
-
-/** Local, to the millisecond. */
-function timeOf(at: string): string {
-  const date = new Date(at);
-  const two = (value: number): string => String(value).padStart(2, '0');
-  const milliseconds = String(date.getMilliseconds()).padStart(3, '0');
-  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${milliseconds}`;
+  return rowLine([clockTime(line.at), line.event, subjectOf(line), ...whatOf(line)], WIDTHS, paint);
 }
 
 /** `shop.internal`, `shop.internal/api`, `shop.internal/api/api-1`: as an import's differences have it. */
@@ -82,7 +86,7 @@ function subjectOf(line: Line): string {
 function whatOf(line: Line): Cell[] {
   switch (line.event) {
     case 'health-changed':
-      return [healthCell(line.status), `(${line.reason})`];
+      return [healthCell(line.health), `(${line.reason})`];
     case 'alias-changed':
       return [line.resolves ? [...line.ipv4, ...line.ipv6].join(' ') : { text: 'does not resolve', style: 'red' }];
     case 'store-failed':

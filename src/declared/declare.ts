@@ -42,11 +42,18 @@ export function declare(
 export function resetToDeclared(registry: Registry): Promise<Tally> {
   return registry.submit((state, context) => {
     const changes = decideReset(state, declared.get(context.options) ?? NO_CONTENT, context);
+    resets.set(registry, resetsOf(registry) + 1);
     for (const change of changes) reconciled.add(change);
     return { changes, result: tallyDifferences(state, changes) };
   });
 }
 
+/** How often the registry has been reset: whoever works on it for longer sees that what it did before is gone. */
+export function resetsOf(registry: Registry): number {
+  return resets.get(registry) ?? 0;
+}
+
+const resets = new WeakMap<Registry, number>();
 /** The content that options came with, which are in force with it. */
 const declared = new WeakMap<RegistryOptions, DeclaredContent>();
 const reconciled = new WeakSet<Change>();

@@ -76,16 +76,16 @@ export class Faults {
   }
 
   /** What a query meets, in words, and when that ends (ISO 8601; null: not by itself). @see findDnsFaults */
-  met(name: string, type: string): { fault: string; endsAt: string | null }[] {
+  met(name: string, type: string): { fault: string; until: string | null }[] {
     return findDnsFaults(this.inForce(), name, type, this.#options.clock()).flatMap(({ dns, until }) =>
-      dns === undefined ? [] : [{ fault: describeDnsFault(dns), endsAt: timeOf(until) }],
+      dns === undefined ? [] : [{ fault: describeDnsFault(dns), until: timeOf(until) }],
     );
   }
 
   /** What calls of the API meet, as `met` has it. */
-  metByCalls(): { fault: string; endsAt: string | null }[] {
+  metByCalls(): { fault: string; until: string | null }[] {
     return this.inForce().flatMap(({ api, until }) =>
-      api === undefined ? [] : [{ fault: describeApiFault(api), endsAt: timeOf(until) }],
+      api === undefined ? [] : [{ fault: describeApiFault(api), until: timeOf(until) }],
     );
   }
 

@@ -68,7 +68,7 @@ function healthSentence(
   }
   if (eligibleCount === ableCount) {
     const all = ableCount === 1 ? `${one} is` : `${ableCount === 2 ? 'Both' : `All ${ableCount}`} of its ${those} are`;
-    const isChecked = service.healthCheck !== 'none' || instances.some(({ alias }) => alias !== null);
+    const isChecked = service.check !== 'none' || instances.some(({ alias }) => alias !== null);
     return isChecked
       ? `${all} healthy.`
       : `Nobody checks the health of its instances: ${counted(ableCount, 'instance')} can be answered.`;
@@ -100,13 +100,13 @@ function leftOutSentences({ instances, counts }: ExplainedName, type: string, no
 function pendingSentences({ instances, pending }: ExplainedName, now: number): string[] {
   const due = (at: string): string => `in ${span(Date.parse(at) - now)}`;
   return [
-    ...pending.slice(0, MAX_NAMED).map(({ operation, instance, at }) => {
-      const what = operation === 'REGISTER_INSTANCE' ? 'will be registered' : 'will be deregistered';
+    ...pending.slice(0, MAX_NAMED).map(({ type, instance, at }) => {
+      const what = type === 'REGISTER_INSTANCE' ? 'will be registered' : 'will be deregistered';
       return `${instance} ${what} ${due(at)} (CLOUDMAPD_OPERATION_DELAY_MS).`;
     }),
     ...instances
-      .flatMap(({ id, pending: status }) =>
-        status === null ? [] : [`${id} will be ${status.status} ${due(status.at)} (CLOUDMAPD_CUSTOM_HEALTH_DELAY_MS).`],
+      .flatMap(({ id, pending: next }) =>
+        next === null ? [] : [`${id} will be ${next.health} ${due(next.at)} (CLOUDMAPD_CUSTOM_HEALTH_DELAY_MS).`],
       )
       .slice(0, MAX_NAMED),
   ];
@@ -114,15 +114,15 @@ function pendingSentences({ instances, pending }: ExplainedName, now: number): s
 
 /** `UNHEALTHY for 40 s (connect ECONNREFUSED, 3 in a row)`. */
 export function statusText(
-  { status, alias, lastTransition, registeredAt, lastHealthyAt }: ExplainedInstance,
+  { health, alias, lastTransition, registeredAt, lastHealthyAt }: ExplainedInstance,
   now: number,
 ): string {
   if (alias !== null) {
     const since = lastHealthyAt === null ? '' : ` since ${span(now - Date.parse(lastHealthyAt))} ago`;
-    return status === 'HEALTHY' ? `${alias} resolves` : `${alias} does not resolve${since}`;
+    return health === 'HEALTHY' ? `${alias} resolves` : `${alias} does not resolve${since}`;
   }
-  if (lastTransition === null) return `${status} since it was registered, ${span(now - Date.parse(registeredAt))} ago`;
-  return `${status} for ${span(now - Date.parse(lastTransition.at))} (${lastTransition.reason})`;
+  if (lastTransition === null) return `${health} since it was registered, ${span(now - Date.parse(registeredAt))} ago`;
+  return `${health} for ${span(now - Date.parse(lastTransition.at))} (${lastTransition.reason})`;
 }
 
 function drawSentences(
@@ -140,30 +140,24 @@ function drawSentences(
   return [`MULTIVALUE: each answer has ${MULTIVALUE_RECORDS} of the ${eligibleCount} that could be in it, drawn anew.`];
 }
 
-function ttlSentences(
-  { ttl, configuredTtl, ttlCappedBy, type }: ExplainedRecords,
-  instances: readonly ExplainedInstance[],
-): string[] {
+function ttlSentences(records: ExplainedRecords, instances: readonly ExplainedInstance[]): string[] {
   const sentences = instances
     .filter(({ alias, verdict }) => alias !== null && verdict === 'answered')
     .slice(0, MAX_NAMED)
-    .map(({ id, alias, ttl: own, ttlCappedBy: capped }) => {
+    .map(({ id, alias, ttlSeconds: own, ttlCappedBy: capped }) => {
       const under = capped === null ? `under their TTL of ${own} s` : `under a TTL of ${own} s (${capped})`;
       return `${id} stands for ${alias} (AWS_ALIAS_DNS_NAME), whose addresses it has, ${under}.`;
     });
-  return ttl === null ? sentences : [...sentences, ttlSentence({ ttl, configuredTtl, ttlCappedBy }, type)];
+  return records.ttlSeconds === null ? sentences : [...sentences, ttlSentence(records, records.type)];
 }
 
 /** @param type of the records that the service says it of */
-export function ttlSentence(
-  { ttl, configuredTtl, ttlCappedBy }: Pick<ExplainedRecords, 'ttl' | 'configuredTtl' | 'ttlCappedBy'>,
-  type: string,
-): string {
+export function ttlSentence({ ttlSeconds, configuredTtlSeconds, ttlCappedBy }: ExplainedRecords, type: string): string {
   const cap =
     ttlCappedBy === null
       ? `as the service says of ${type}`
-      : `which ${ttlCappedBy} has made of the service's ${configuredTtl} s`;
-  return `The TTL is ${ttl} s, ${cap}.`;
+      : `which ${ttlCappedBy} has made of the service's ${configuredTtlSeconds} s`;
+  return `The TTL is ${ttlSeconds} s, ${cap}.`;
 }
 
 /** The attribute that a record of the type is made of. */

@@ -115,7 +115,7 @@ function describeNamespace(state: State, namespace: Namespace, options: ExplainO
     name: namespace.name,
     type: namespace.type,
     serial: state.serial(namespace.name.toLowerCase()),
-    negativeTtl: cappedTtl(namespace.soaTtlSeconds ?? options.soaTtlSeconds, options),
+    negativeTtlSeconds: cappedTtl(namespace.soaTtlSeconds ?? options.soaTtlSeconds, options),
     serviceCount: state.serviceCount(namespace.id),
   };
 }
@@ -125,8 +125,8 @@ function describeService({ id, name, dns, healthCheck, hasCustomHealthCheck }: S
     id,
     name,
     routingPolicy: dns?.routingPolicy ?? null,
-    records: (dns?.records ?? []).map(({ type, ttlSeconds }) => ({ type, ttl: ttlSeconds })),
-    healthCheck: healthCheck?.type ?? (hasCustomHealthCheck ? 'custom' : 'none'),
+    records: (dns?.records ?? []).map(({ type, ttlSeconds }) => ({ type, ttlSeconds })),
+    check: healthCheck?.type ?? (hasCustomHealthCheck ? 'custom' : 'none'),
   };
 }
 
@@ -219,9 +219,9 @@ function pendingOf(state: State, service: Service): PendingOperation[] {
     if (found.length === MAX_PENDING) break;
     const at = new Date(dueAt).toISOString();
     if (work?.kind === 'register-instance' && work.instance.serviceId === service.id)
-      found.push({ id, operation: 'REGISTER_INSTANCE', instance: work.instance.id, at });
+      found.push({ id, type: 'REGISTER_INSTANCE', instance: work.instance.id, at });
     if (work?.kind === 'deregister-instance' && work.serviceId === service.id)
-      found.push({ id, operation: 'DEREGISTER_INSTANCE', instance: work.instanceId, at });
+      found.push({ id, type: 'DEREGISTER_INSTANCE', instance: work.instanceId, at });
   }
   return found;
 }
@@ -238,8 +238,8 @@ function describeRecords(
   const ttl = configured === null || areAliases ? null : cappedTtl(configured, options);
   return {
     type,
-    ttl,
-    configuredTtl: configured,
+    ttlSeconds: ttl,
+    configuredTtlSeconds: configured,
     ttlCappedBy: ttl !== null && ttl !== configured ? MAX_TTL_SETTING : null,
     ableCount,
     eligibleCount: instances.length,
@@ -269,8 +269,8 @@ function explainCompanion(
         ? null
         : {
             type: typeText(first.type),
-            ttl,
-            configuredTtl: configured,
+            ttlSeconds: ttl,
+            configuredTtlSeconds: configured,
             ttlCappedBy: ttl === configured ? null : MAX_TTL_SETTING,
             ableCount: 1,
             eligibleCount: 1,
@@ -308,18 +308,18 @@ function describeInstance(
   const status = isHealthy(service, instance, aliasTarget) ? 'HEALTHY' : 'UNHEALTHY';
   return {
     id,
-    status: alias === null && !hasHealthCheck(service) ? 'UNKNOWN' : status,
+    health: alias === null && !hasHealthCheck(service) ? 'UNKNOWN' : status,
     alias,
     registeredAt: new Date(registeredAt).toISOString(),
     lastTransition:
-      last === undefined ? null : { at: new Date(last.at).toISOString(), status: last.status, reason: last.reason },
+      last === undefined ? null : { at: new Date(last.at).toISOString(), health: last.status, reason: last.reason },
     lastHealthyAt: timeOf((alias === null ? health.lastHealthyAt : target?.lastHealthyAt) ?? null),
     pending:
       health.pending === null
         ? null
-        : { status: health.pending.status, at: new Date(health.pending.dueAt).toISOString() },
+        : { health: health.pending.status, at: new Date(health.pending.dueAt).toISOString() },
     records: tails.map(textOfTail),
-    ttl,
+    ttlSeconds: ttl,
     ttlCappedBy: ttl !== null && target !== undefined && ttl < target.ttlSeconds ? MAX_TTL_SETTING : null,
     verdict,
   };

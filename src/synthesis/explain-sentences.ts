@@ -70,8 +70,8 @@ function apiFaultSentences({ apiFaults }: Explained, now: number): string[] {
   ];
 }
 
-function faultText({ fault, endsAt }: ActiveFault, now: number): string {
-  const end = endsAt === null ? '' : `, for another ${span(Date.parse(endsAt) - now)}`;
+function faultText({ fault, until }: ActiveFault, now: number): string {
+  const end = until === null ? '' : `, for another ${span(Date.parse(until) - now)}`;
   return `${fault}${end} (/admin/faults)`;
 }
 
@@ -125,7 +125,7 @@ function registrySentences(step: ExplainedStep, found: ExplainedName, explained:
   const isEmpty = !isKeptBack && !answer.some(({ name }) => name.toLowerCase() === `${step.name}.`);
   sentences.push(...shadowSentences(found, step, isEmpty));
   if (isEmpty && isAnswer && step === names.at(-1)) {
-    sentences.push(`Clients may remember that for ${namespace.negativeTtl} s, the TTL of the zone's SOA.`);
+    sentences.push(`Clients may remember that for ${namespace.negativeTtlSeconds} s, the TTL of the zone's SOA.`);
   }
   return sentences;
 }

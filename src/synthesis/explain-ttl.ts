@@ -27,7 +27,7 @@ export function answeredTtlOf(
   const soa = isLast && ['NOERROR', 'NXDOMAIN'].includes(message.rcode) ? soaOf(message) : undefined;
   const ttl = record?.ttl ?? soa?.ttl;
   if (ttl === undefined) return null;
-  const base = { ttl, isNegative: record === undefined };
+  const base = { ttlSeconds: ttl, isNegative: record === undefined };
   const own = record === undefined || !tried.isLocal ? null : ttlSourceOf(name, record.type, ttl, local);
   if (own !== null) return { ...base, ...capOf(ttl, own.ttlSeconds, own.ttlSeconds, local), source: own.source };
   if (tried.isLocal || tried.route.kind === 'nxdomain' || tried.route.kind === 'localhost') {
@@ -72,12 +72,12 @@ function soaOf({ authority }: TextMessage): TextRecord | undefined {
 /** @param left of what was given, when it was answered; null: not known */
 function capOf(
   ttl: number,
-  configuredTtl: number | null,
+  configuredTtlSeconds: number | null,
   left: number | null,
   options: LocalOptions,
-): Pick<AnsweredTtl, 'configuredTtl' | 'ttlCappedBy'> {
+): Pick<AnsweredTtl, 'configuredTtlSeconds' | 'ttlCappedBy'> {
   const isCapped = left === null ? ttl === options.maxTtlSeconds : cappedTtl(left, options) < left;
-  return { configuredTtl, ttlCappedBy: isCapped ? MAX_TTL_SETTING : null };
+  return { configuredTtlSeconds, ttlCappedBy: isCapped ? MAX_TTL_SETTING : null };
 }
 
 /** @param steps names of the chain that are told of together */
@@ -86,24 +86,24 @@ export function ttlSentences(steps: readonly ExplainedStep[]): string[] {
   return told.map(({ name, ttl }) => {
     const whose = told.length > 1 && !ttl.isNegative ? ` of ${name}` : '';
     const what = ttl.isNegative ? 'Clients may remember that for' : `The TTL${whose} is`;
-    return `${what} ${ttl.ttl} s, ${whyOf(ttl)}.`;
+    return `${what} ${ttl.ttlSeconds} s, ${whyOf(ttl)}.`;
   });
 }
 
-function whyOf({ ttl, configuredTtl, ttlCappedBy, source, isNegative }: AnsweredTtl): string {
+function whyOf({ ttlSeconds, configuredTtlSeconds, ttlCappedBy, source, isNegative }: AnsweredTtl): string {
   const soa = isNegative ? ' of its SOA' : '';
   const [says, whole] = {
-    upstream: [`as the upstream gave it${soa && ' with its SOA'}`, `the upstream's ${configuredTtl} s${soa}`],
+    upstream: [`as the upstream gave it${soa && ' with its SOA'}`, `the upstream's ${configuredTtlSeconds} s${soa}`],
     stale: ['as of all that is answered after its time', 'that of all that is answered after its time'],
-    records: ['as `records` says', `the ${configuredTtl} s of \`records\``],
-    'own-name': ["as always of the daemon's own name", `the ${configuredTtl} s of the daemon's own name`],
-    'soa-ttl': ['as CLOUDMAPD_SOA_TTL says', `the ${configuredTtl} s of CLOUDMAPD_SOA_TTL`],
+    records: ['as `records` says', `the ${configuredTtlSeconds} s of \`records\``],
+    'own-name': ["as always of the daemon's own name", `the ${configuredTtlSeconds} s of the daemon's own name`],
+    'soa-ttl': ['as CLOUDMAPD_SOA_TTL says', `the ${configuredTtlSeconds} s of CLOUDMAPD_SOA_TTL`],
   }[source] as [string, string];
   if (ttlCappedBy !== null) {
-    return configuredTtl === null
+    return configuredTtlSeconds === null
       ? `the most that ${ttlCappedBy} lets through`
       : `which ${ttlCappedBy} has made of ${whole}`;
   }
-  const isCountedDown = source === 'upstream' && configuredTtl !== null && ttl < configuredTtl;
+  const isCountedDown = source === 'upstream' && configuredTtlSeconds !== null && ttlSeconds < configuredTtlSeconds;
   return isCountedDown ? `what is left of ${whole}` : says;
 }

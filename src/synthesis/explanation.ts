@@ -46,7 +46,7 @@ export interface ActiveFault {
   /** In a few words, such as `SERVFAIL`, `a delay of 200 ms`, or of a call `RegisterInstance gets InternalFailure`. */
   readonly fault: string;
   /** Null: until it is taken away. */
-  readonly endsAt: string | null;
+  readonly until: string | null;
 }
 
 export interface ExplainedStep {
@@ -66,10 +66,10 @@ export interface ExplainedStep {
 }
 
 export interface AnsweredTtl {
-  /** Seconds, as it is answered. */
-  readonly ttl: number;
+  /** As it is answered. */
+  readonly ttlSeconds: number;
   /** As its source says; null: that is not known any more. */
-  readonly configuredTtl: number | null;
+  readonly configuredTtlSeconds: number | null;
   /** The setting that caps it. */
   readonly ttlCappedBy: string | null;
   /** `stale`: what upstreams said, after its time, which has a TTL of its own; `soa-ttl`: CLOUDMAPD_SOA_TTL. */
@@ -103,7 +103,7 @@ export interface ExplainedUpstream {
   readonly rttMs: number | null;
 }
 
-/** What the registry has of a name. TTLs are seconds. */
+/** What the registry has of a name. */
 export interface ExplainedName {
   /** What has the name: `nothing` may have names below it. */
   readonly kind: 'service' | 'instance' | 'apex' | 'name-server' | 'nothing';
@@ -132,7 +132,7 @@ export interface ExplainedNamespace {
   /** Of its SOA. */
   readonly serial: number;
   /** How long an answer without records is remembered. */
-  readonly negativeTtl: number;
+  readonly negativeTtlSeconds: number;
   readonly serviceCount: number;
 }
 
@@ -149,15 +149,15 @@ export interface ExplainedService {
   readonly id: string;
   readonly name: string;
   readonly routingPolicy: RoutingPolicy | null;
-  readonly records: readonly { readonly type: RecordType; readonly ttl: number }[];
-  readonly healthCheck: 'none' | 'custom' | 'HTTP' | 'HTTPS' | 'TCP';
+  readonly records: readonly { readonly type: RecordType; readonly ttlSeconds: number }[];
+  readonly check: 'none' | 'custom' | 'HTTP' | 'HTTPS' | 'TCP';
 }
 
 export interface ExplainedRecords {
   readonly type: string;
   /** As it is answered; null: those of aliases, each its own. */
-  readonly ttl: number | null;
-  readonly configuredTtl: number | null;
+  readonly ttlSeconds: number | null;
+  readonly configuredTtlSeconds: number | null;
   /** The setting that caps it. */
   readonly ttlCappedBy: string | null;
   /** How many instances have such records, and how many of them may be in an answer. */
@@ -194,18 +194,18 @@ export type Verdict = (typeof VERDICTS)[number];
 export interface ExplainedInstance {
   readonly id: string;
   /** UNKNOWN: nobody checks it. */
-  readonly status: HealthStatus | 'UNKNOWN';
+  readonly health: HealthStatus | 'UNKNOWN';
   /** The name that it stands for; null: it is no alias. */
   readonly alias: string | null;
   readonly registeredAt: string;
   /** Null: its status has been the same since it was registered. */
-  readonly lastTransition: { readonly at: string; readonly status: HealthStatus; readonly reason: string } | null;
+  readonly lastTransition: { readonly at: string; readonly health: HealthStatus; readonly reason: string } | null;
   readonly lastHealthyAt: string | null;
   /** A custom status that is yet to take effect. */
-  readonly pending: { readonly status: HealthStatus; readonly at: string } | null;
+  readonly pending: { readonly health: HealthStatus; readonly at: string } | null;
   /** RDATA, as in a zone file. */
   readonly records: readonly string[];
-  readonly ttl: number | null;
+  readonly ttlSeconds: number | null;
   /** The setting that caps it, of an alias; of others see ExplainedRecords. */
   readonly ttlCappedBy: string | null;
   readonly verdict: Verdict;
@@ -213,7 +213,7 @@ export interface ExplainedInstance {
 
 export interface PendingOperation {
   readonly id: string;
-  readonly operation: 'REGISTER_INSTANCE' | 'DEREGISTER_INSTANCE';
+  readonly type: 'REGISTER_INSTANCE' | 'DEREGISTER_INSTANCE';
   readonly instance: string;
   readonly at: string;
 }

@@ -2,12 +2,12 @@
 import { findEc2Addresses } from '../declared/ec2-addresses.ts';
 import { DeclaredError, putDeclared } from '../declared/reconcile.ts';
 import type { DeclaredContent } from '../declared/schema.ts';
-import type { Ec2Answer } from '../registry/attributes.ts';
 import type { Context, Decision } from '../registry/decision.ts';
 import { Draft } from '../registry/draft.ts';
 import type { Instance, Namespace, Service } from '../registry/model.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { State } from '../registry/state.ts';
+import type { ImportOptions } from './import-options.ts';
 import { ImportError, type ImportReport, type KeyPath } from './report.ts';
 import { type Kind, membersChanged, Tally } from './tally.ts';
 
@@ -20,8 +20,9 @@ type Content = Pick<DeclaredContent, 'namespaces' | 'ec2Instances'>;
 export async function importDeclared(
   registry: Registry,
   content: Content,
-  { dryRun, ec2 = null }: { dryRun: boolean; ec2?: ((id: string) => Promise<Ec2Answer>) | null },
+  { dryRun, ec2 = null, onProgress }: ImportOptions,
 ): Promise<ImportReport> {
+  onProgress?.({ phase: 'checking', done: 0, total: countRecords(content) });
   const ec2Instances = { ...registry.options.ec2Instances, ...content.ec2Instances };
   const errorAt = (path: KeyPath, problem: string): Error => new ImportError(path, problem);
   const completed = await findEc2Addresses({ ...content, ec2Instances }, { errorAt }, ec2);
@@ -29,6 +30,11 @@ export async function importDeclared(
   // Decided like the import itself, and thrown away: the state is as it was, and nobody has seen it.
   const tally = dryRun ? decide(registry.state, registry.context()).result : await registry.submit(decide);
   return tally.report(dryRun);
+}
+
+function countRecords({ namespaces }: Content): number {
+  const services = namespaces.flatMap((namespace) => namespace.services);
+  return services.reduce((sum, { instances }) => sum + instances.length, namespaces.length + services.length);
 }
 
 function decideImport(state: State, content: Content, context: Context, dryRun: boolean): Decision<Tally> {

@@ -3,6 +3,7 @@
  * decision like any other, so that whoever writes meanwhile gets a turn and loses nothing.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { resetsOf } from '../declared/declare.ts';
 import type { Context } from '../registry/decision.ts';
 import { Draft } from '../registry/draft.ts';
 import type { Change } from '../registry/model.ts';
@@ -15,7 +16,8 @@ import type { ExactDocument, InstanceGroup, Row } from './document.ts';
 import { ExactRules } from './exact-rules.ts';
 import type { ExactOperation } from './exact-shapes.ts';
 import type { Target } from './exact-target.ts';
-import { ImportError, type ImportReport } from './report.ts';
+import type { ImportOptions } from './import-options.ts';
+import { ImportError, type ImportProgress, type ImportReport } from './report.ts';
 import { Tally } from './tally.ts';
 
 /** Of a piece, but for a service that changes: its instances go with it. */
@@ -33,12 +35,14 @@ interface Part {
 export async function importExact(
   registry: Registry,
   document: ExactDocument,
-  { dryRun }: { dryRun: boolean },
+  { dryRun, onProgress = () => undefined }: ImportOptions,
 ): Promise<ImportReport> {
-  const check = new Check(registry, document);
+  const check = new Check(registry, document, onProgress);
   await check.run();
-  return dryRun ? check.tally.report(true) : apply(registry, document, check.changedServices);
+  return dryRun ? check.tally.report(true) : apply(registry, document, check.changedServices, onProgress);
 }
+
+type OnProgress = (progress: ImportProgress) => void;
 
 /** The whole document against the rules, in a state of its own that holds what its names could meet. */
 class Check {
@@ -49,32 +53,50 @@ class Check {
   readonly #document: ExactDocument;
   readonly #state = new State();
   readonly #turns = new Turns();
+  readonly #onProgress: OnProgress;
+  readonly #total: number;
+  #done = 0;
 
-  constructor(registry: Registry, document: ExactDocument) {
+  constructor(registry: Registry, document: ExactDocument, onProgress: OnProgress) {
     this.#registry = registry;
     this.#document = document;
+    this.#onProgress = onProgress;
+    this.#total = countRecords(document);
   }
 
   async run(): Promise<void> {
+    this.#tell();
     await this.#fill();
     const rules = new ExactRules(this.#target(), this.#registry.context(), this.tally);
     const { namespaces, services, instances, operations } = this.#document;
     for (const row of namespaces) {
       rules.putNamespace(row);
-      if (this.#turns.isLong) await this.#turns.next();
+      this.#done++;
+      if (this.#turns.isLong) await this.#turn();
     }
     // As `partsOf` has them, so that a dry run tells of the same in the same order.
     for (const row of services.values()) {
       const group = instances.get(row.value.id);
       if (rules.putService(row, group) === 'changed') this.changedServices.add(row.value.id);
+      this.#done++;
       if (group !== undefined) await this.#checkGroup(rules, group);
-      if (this.#turns.isLong) await this.#turns.next();
+      if (this.#turns.isLong) await this.#turn();
     }
     for (const group of instances.values()) if (!services.has(group.serviceId)) await this.#checkGroup(rules, group);
     for (const row of operations) {
       rules.operations.put(row);
-      if (this.#turns.isLong) await this.#turns.next();
+      this.#done++;
+      if (this.#turns.isLong) await this.#turn();
     }
+  }
+
+  async #turn(): Promise<void> {
+    this.#tell();
+    await this.#turns.next();
+  }
+
+  #tell(): void {
+    this.#onProgress({ phase: 'checking', done: this.#done, total: this.#total });
   }
 
   async #checkGroup(rules: ExactRules, group: InstanceGroup): Promise<void> {
@@ -85,7 +107,8 @@ class Check {
       }
       ids.add(id);
       rules.putInstance(group, at);
-      if (this.#turns.isLong) await this.#turns.next();
+      this.#done++;
+      if (this.#turns.isLong) await this.#turn();
     }
   }
 
@@ -148,20 +171,33 @@ async function apply(
   registry: Registry,
   document: ExactDocument,
   changedServices: ReadonlySet<string>,
+  onProgress: OnProgress,
 ): Promise<ImportReport> {
   const tally = new Tally();
-  const all = countRecords(document);
+  const total = countRecords(document);
   let done = 0;
+  let resets = resetsOf(registry);
+  onProgress({ phase: 'importing', done, total });
   for (const piece of piecesOf(partsOf(registry, document, changedServices))) {
     try {
-      tally.join(await registry.submit((state, context) => decide(new Draft(state), piece, context)));
+      const put = registry.submit((state, context) => {
+        // Before the first one it is the import that comes after; among them nothing may follow what is gone.
+        if (done === 0) resets = resetsOf(registry);
+        else if (resetsOf(registry) !== resets) throw new ResetMeanwhile();
+        return decide(new Draft(state), piece, context);
+      });
+      tally.join(await put);
     } catch (error) {
-      throw done === 0 ? error : interrupted(error, done, all);
+      throw done === 0 ? error : interrupted(error, done, total);
     }
     done += recordsOf(piece);
+    onProgress({ phase: 'importing', done, total });
   }
   return tally.report(false);
 }
+
+/** The registry has been reset between two pieces. */
+class ResetMeanwhile extends Error {}
 
 /** @throws ImportError where somebody else's change since the check stands in the way */
 function decide(draft: Draft, piece: readonly Part[], context: Context): { changes: Change[]; result: Tally } {
@@ -275,6 +311,14 @@ function countRecords({ namespaces, services, instances, operations }: ExactDocu
 }
 
 function interrupted(error: unknown, done: number, all: number): unknown {
+  if (error instanceof ResetMeanwhile) {
+    return new ImportError(
+      null,
+      `the registry was reset when ${done} of ${all} records were in: they are gone with it, and no others follow`,
+      null,
+      { cause: error },
+    );
+  }
   const rest = `(${done} of ${all} records are in; the import can be repeated)`;
   if (error instanceof ImportError) return error.withMore(rest);
   if (error instanceof StoreError) return new StoreError(`${error.message} ${rest}`, { cause: error });

@@ -1,17 +1,11 @@
 /** Documents into the registry: missing is created, changed is set, the rest is left alone. */
-import type { Ec2Answer } from '../registry/attributes.ts';
 import type { Registry } from '../registry/registry.ts';
 import { type Document, DocumentReader } from './document.ts';
 import { importDeclared } from './import-declared.ts';
 import { importExact } from './import-exact.ts';
+import type { ImportOptions } from './import-options.ts';
 import { readJson, readTree } from './read.ts';
 import type { ImportReport } from './report.ts';
-
-export interface ImportOptions {
-  readonly dryRun: boolean;
-  /** Asked for EC2 instances of the declared form that no map knows; left out: nobody. */
-  readonly ec2?: ((id: string) => Promise<Ec2Answer>) | null;
-}
 
 /**
  * Reads JSON of either form, text or its bytes in UTF-8.

@@ -34,6 +34,15 @@ export function formatPath(path: KeyPath): string {
   );
 }
 
+/** How far an import is. */
+export interface ImportProgress {
+  /** `checking`: nothing is in yet; `importing`: as many records are in. */
+  readonly phase: 'checking' | 'importing';
+  readonly done: number;
+  /** Of records in the document. */
+  readonly total: number;
+}
+
 export interface Counts {
   readonly namespaces: number;
   readonly services: number;

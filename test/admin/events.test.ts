@@ -60,7 +60,7 @@ describe('the stream', () => {
       {
         event: 'health-changed',
         ...instance,
-        status: 'UNHEALTHY',
+        health: 'UNHEALTHY',
         before: 'HEALTHY',
         reason: 'UpdateInstanceCustomHealthStatus',
       },
@@ -71,7 +71,7 @@ describe('the stream', () => {
         attributes: { ...ADDRESS, stage: 'beta' },
         changed: ['attributes'],
       },
-      { event: 'health-changed', ...instance, status: 'HEALTHY', before: 'UNHEALTHY', reason: 'registered anew' },
+      { event: 'health-changed', ...instance, health: 'HEALTHY', before: 'UNHEALTHY', reason: 'registered anew' },
       { event: 'service-changed', ...inService, manager: 'api', changed: ['attributes'] },
       { event: 'instance-removed', ...instance, manager: 'api', attributes: { ...ADDRESS, stage: 'beta' } },
       { event: 'service-removed', ...inService, manager: 'api' },
@@ -92,7 +92,7 @@ describe('the stream', () => {
     await api.register(serviceId, 'web-1', { AWS_INSTANCE_IPV4: '127.0.0.1', AWS_INSTANCE_PORT: '1' });
     expect(await reader.take(2)).toMatchObject([
       { event: 'instance-created', instance: 'web-1' },
-      { event: 'health-changed', instance: 'web-1', status: 'UNHEALTHY', reason: 'connect ECONNREFUSED, 1 in a row' },
+      { event: 'health-changed', instance: 'web-1', health: 'UNHEALTHY', reason: 'connect ECONNREFUSED, 1 in a row' },
     ]);
   });
 
@@ -139,6 +139,33 @@ describe('the stream', () => {
     const response = await fetch(`${api.endpoint}/admin/events?zone=x`);
     expect(response.status).toBe(400);
     expect(await response.json()).toEqual({ error: expect.stringContaining('zone') });
+  });
+
+  it.each([
+    ['namespace', 'no name'],
+    ['namespace', ''],
+    ['namespace', 'arn:aws:servicediscovery:us-east-1:123456789012:service/srv-aaaaaaaaaaaaaaaa'],
+    ['service', 'a..b'],
+    ['service', 'arn:aws:servicediscovery:us-east-1:123456789012:namespace/ns-aaaaaaaaaaaaaaaa'],
+  ])('refuses a %s that nothing can be called: "%s"', async (key, value) => {
+    const response = await fetch(`${api.endpoint}/admin/events?${new URLSearchParams({ [key]: value })}`);
+    expect(response.status).toBe(400);
+    expect(await response.json()).toEqual({ error: `${key}: "${value}" is no name, id or ARN of a ${key}` });
+  });
+
+  it('has what discovery calls a namespace where that is not its name, and is asked for by that', async () => {
+    await api.createNamespace('PrivateDns', { Name: 'twin' });
+    const twin = await api.createNamespace('Http', { Name: 'twin' });
+    const { Namespace } = await api.ok('GetNamespace', { Id: twin });
+    const httpName = Namespace.Properties.HttpProperties.HttpName;
+    const reader = await look(`?namespace=${httpName}`);
+    await api.ok('DeleteService', { Id: await api.createService(twin, 'jobs') });
+    await api.ok('DeleteNamespace', { Id: twin });
+    expect(await reader.take(3)).toMatchObject([
+      { event: 'service-created', namespace: 'twin', httpName, service: 'jobs' },
+      { event: 'service-removed', namespace: 'twin', httpName },
+      { event: 'namespace-removed', namespace: 'twin', namespaceId: twin, httpName },
+    ]);
   });
 });
 

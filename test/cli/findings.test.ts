@@ -30,6 +30,7 @@ function factsOf(facts: Partial<Facts>, daemon: Partial<DaemonFacts> = {}): Fact
     endpoint: new URL('http://127.0.0.1:8053'),
     isLocal: true,
     daemon: { ...DAEMON, ...daemon },
+    config: null,
     planned: { http: [{ address: '127.0.0.1', port: 8053 }], dns: [LISTENER] },
     holders: [],
     leastFreePort: 1024,
@@ -163,7 +164,7 @@ describe("a port that another user's process holds", () => {
   });
 
   it('has no place beside it offered that another one holds', () => {
-    const planned = { http: [], dns: [{ address: '0.0.0.0', port: 53 }] };
+    const planned = { http: [{ address: '127.0.0.1', port: 8053 }], dns: [{ address: '0.0.0.0', port: 53 }] };
     const holders = [holder({ port: 53, address: '127.0.0.53' }), holder({ port: 53, address: '127.0.0.1' })];
     const [finding] = of(factsOf({ ...without, planned, holders, leastFreePort: null }), 'port');
     expect(finding?.mend).toContain('CLOUDMAPD_DNS=0.0.0.0:10053 cloudmapd serve');

@@ -71,11 +71,35 @@ describe('without a daemon', () => {
         check: 'daemon',
         status: 'problem',
         message: `no cloudmapd answers at ${endpoint}: connect ECONNREFUSED ${new URL(endpoint).host}`,
-        mend: ['cloudmapd serve'],
+        mend: [`CLOUDMAPD_HTTP=${new URL(endpoint).host} cloudmapd serve`],
       },
     ]);
     expect(of('port')).toEqual([]);
     expect(setups).toEqual({});
+  });
+
+  it('says how one is started at the endpoint, and that line does it', async () => {
+    const endpoint = `http://localhost:${await closedPort()}`;
+    const dns = `127.0.0.1:${await closedPort()}`;
+    const mended = async (env: Readonly<Record<string, string>>) =>
+      (await examine(endpoint, { env: { CLOUDMAPD_DNS: dns, ...env } })).of('daemon')[0]?.mend;
+    const { port } = new URL(endpoint);
+    for (const http of [`127.0.0.1:${port}`, `0.0.0.0:${port}`, `127.0.0.1:0,127.0.0.1:${port}`]) {
+      expect(await mended({ CLOUDMAPD_HTTP: http })).toEqual(['cloudmapd serve']);
+    }
+    const lines = (await mended({ CLOUDMAPD_HTTP: '127.0.0.1:0' })) ?? [];
+    expect(lines).toEqual([`CLOUDMAPD_HTTP=127.0.0.1:${port} cloudmapd serve`]);
+    await start({ DNS: dns, HTTP: settingIn(lines, 'HTTP') });
+    expect((await examine(endpoint)).of('daemon')).toEqual([]);
+  });
+
+  it('keeps to the file that it was given', async () => {
+    const file = journey.writeFile("my file's.yaml", `dns: 127.0.0.1:${await closedPort()}\n`);
+    const endpoint = `http://127.0.0.1:${await closedPort()}`;
+    const ended = await runCli(['doctor', '--json', '--endpoint', endpoint, '--config', file]);
+    expect(readDiagnosis(ended).of('daemon')[0]?.mend).toEqual([
+      `CLOUDMAPD_HTTP=${new URL(endpoint).host} cloudmapd serve --config '${file.replace("'", "'\\''")}'`,
+    ]);
   });
 
   it('says who answers in its place', async () => {
@@ -84,7 +108,7 @@ describe('without a daemon', () => {
     expect(of('daemon')).toMatchObject([
       {
         status: 'problem',
-        message: expect.stringMatching(`something else answers; .*\\(pid ${process.pid}\\) holds the port`),
+        message: expect.stringMatching(`something else answers \\(.*\\); .*\\(pid ${process.pid}\\) holds the port`),
         mend: [`kill ${process.pid}`],
       },
     ]);
@@ -117,11 +141,13 @@ describe('without a daemon', () => {
   it('sees what a holder of one address is to a wildcard, and offers an address beside it', async () => {
     const port = await holdUdp('127.0.0.53');
     const env = { CLOUDMAPD_DNS: `0.0.0.0:${port}`, CLOUDMAPD_HTTP: '127.0.0.1:0' };
-    const { of } = await examine(`http://127.0.0.1:${await closedPort()}`, { env });
+    const api = `127.0.0.1:${await closedPort()}`;
+    const { of } = await examine(`http://${api}`, { env });
     const [finding] = of('port');
     expect(finding?.message).toContain(`holds 127.0.0.53:${port}`);
-    expect(finding?.mend).toContain(`CLOUDMAPD_DNS=127.0.0.1:${port} cloudmapd serve`);
-    await expectServing(await start({ DNS: `127.0.0.1:${port}` }));
+    // With all that it needs to be found at the endpoint.
+    expect(finding?.mend).toContain(`CLOUDMAPD_DNS=127.0.0.1:${port} CLOUDMAPD_HTTP=${api} cloudmapd serve`);
+    await expectServing(await start({ DNS: `127.0.0.1:${port}`, HTTP: api }));
   });
 
   it('says which setting would keep it from starting', async () => {
@@ -344,7 +370,7 @@ describe('what it prints', () => {
     const lines = stdout.split('\n');
     expect(lines.slice(0, 2)).toEqual([
       `problem  no cloudmapd answers at http://127.0.0.1:${port}: connect ECONNREFUSED 127.0.0.1:${port}`,
-      '           cloudmapd serve',
+      `           CLOUDMAPD_HTTP=127.0.0.1:${port} cloudmapd serve`,
     ]);
     expect(lines.slice(-3)).toEqual(['', '1 problem', '']);
   });

@@ -122,7 +122,7 @@ describe('faults', () => {
     await inject({ dns: { name: 'corp.internal', below: true, fault: 'servfail', percent }, forSeconds });
     const { summary, faults, apiFaults } = await explain(endpoint(), 'web.corp.internal');
     expect(summary[1]).toBe(set('SERVFAIL, for 1 of 100 queries, for another 2 days'));
-    expect(faults).toEqual([{ fault: 'SERVFAIL, for 1 of 100 queries', endsAt: farOff }]);
+    expect(faults).toEqual([{ fault: 'SERVFAIL, for 1 of 100 queries', until: farOff }]);
     expect(apiFaults).toEqual([]);
   });
 
@@ -133,8 +133,8 @@ describe('faults', () => {
     const explained = await explain(endpoint(), 'web.corp.internal');
     expect(explained.outcome).toBe('zone');
     expect(explained.apiFaults).toEqual([
-      { fault: 'DiscoverInstances gets RequestLimitExceeded, for 1 of 100 calls', endsAt: farOff },
-      { fault: 'every call waits 7 ms', endsAt: null },
+      { fault: 'DiscoverInstances gets RequestLimitExceeded, for 1 of 100 calls', until: farOff },
+      { fault: 'every call waits 7 ms', until: null },
     ]);
     const of = 'A fault is set for calls of the API, not for DNS: ';
     expect(explained.summary.slice(-2)).toEqual([

@@ -51,20 +51,20 @@ describe('a TTL', () => {
   const endpoint = (): string => forwarding().daemon.endpoint;
 
   it('is what the upstream gave, and then what is left of that', async () => {
-    const given = { configuredTtl: 300, ttlCappedBy: null, source: 'upstream', isNegative: false };
+    const given = { configuredTtlSeconds: 300, ttlCappedBy: null, source: 'upstream', isNegative: false };
     expect(await ttlOf(endpoint(), 'www.example')).toEqual({
       sentences: ['The TTL is 300 s, as the upstream gave it.'],
-      json: [{ ttl: 300, ...given }],
+      json: [{ ttlSeconds: 300, ...given }],
     });
     const later = await waitFor('a second', async () => {
       const found = await ttlOf(endpoint(), 'www.example');
-      return found.json[0]?.ttl === 300 ? null : found;
+      return found.json[0]?.ttlSeconds === 300 ? null : found;
     });
-    const ttl = later.json[0]?.ttl as number;
+    const ttl = later.json[0]?.ttlSeconds as number;
     expect(ttl).toBeLessThan(300);
     expect(later).toEqual({
       sentences: [`The TTL is ${ttl} s, what is left of the upstream's 300 s.`],
-      json: [{ ttl, ...given }],
+      json: [{ ttlSeconds: ttl, ...given }],
     });
   });
 
@@ -75,13 +75,13 @@ describe('a TTL', () => {
       'The TTL of chain.example is 300 s, as the upstream gave it.',
       'The TTL of end.example is 20 s, as the upstream gave it.',
     ]);
-    expect(json.map((each) => each?.configuredTtl ?? null)).toEqual([null, 300, 20]);
+    expect(json.map((each) => each?.configuredTtlSeconds ?? null)).toEqual([null, 300, 20]);
   });
 
   it('of nothing is that of the SOA, where there is one', async () => {
     expect(await ttlOf(endpoint(), 'none.example')).toEqual({
       sentences: ['Clients may remember that for 60 s, as the upstream gave it with its SOA.'],
-      json: [{ ttl: 60, configuredTtl: 60, ttlCappedBy: null, source: 'upstream', isNegative: true }],
+      json: [{ ttlSeconds: 60, configuredTtlSeconds: 60, ttlCappedBy: null, source: 'upstream', isNegative: true }],
     });
     expect(await ttlOf(endpoint(), 'silly.example')).toEqual({ sentences: [], json: [null] });
   });
@@ -90,15 +90,15 @@ describe('a TTL', () => {
     const base = { ttlCappedBy: null, isNegative: false };
     expect(await ttlOf(endpoint(), 'printer.example')).toEqual({
       sentences: ['The TTL is 40 s, as `records` says.'],
-      json: [{ ttl: 40, configuredTtl: 40, source: 'records', ...base }],
+      json: [{ ttlSeconds: 40, configuredTtlSeconds: 40, source: 'records', ...base }],
     });
     expect((await ttlOf(endpoint(), 'Printer.example TXT')).sentences).toEqual(['The TTL is 6 s, as `records` says.']);
     expect(await ttlOf(endpoint(), 'printer.example MX')).toEqual({
       sentences: ['Clients may remember that for 5 s, as CLOUDMAPD_SOA_TTL says.'],
-      json: [{ ttl: 5, configuredTtl: 5, source: 'soa-ttl', ttlCappedBy: null, isNegative: true }],
+      json: [{ ttlSeconds: 5, configuredTtlSeconds: 5, source: 'soa-ttl', ttlCappedBy: null, isNegative: true }],
     });
     expect((await ttlOf(endpoint(), 'data-cloudmap')).json).toEqual([
-      { ttl: 5, configuredTtl: 5, source: 'own-name', ...base },
+      { ttlSeconds: 5, configuredTtlSeconds: 5, source: 'own-name', ...base },
     ]);
   });
 });
@@ -121,15 +121,15 @@ describe('a TTL that CLOUDMAPD_DNS_MAX_TTL caps', () => {
   ])('of %s says so', async (question, sentence) => {
     const { sentences, json } = await ttlOf(forwarding().daemon.endpoint, question);
     expect(sentences).toEqual([sentence]);
-    expect(json[0]).toMatchObject({ ttl: 4, ttlCappedBy: 'CLOUDMAPD_DNS_MAX_TTL' });
+    expect(json[0]).toMatchObject({ ttlSeconds: 4, ttlCappedBy: 'CLOUDMAPD_DNS_MAX_TTL' });
   });
 
   it('is no longer capped once less than that is left of it', async () => {
     const found = await waitFor('less', async () => {
       const now = await ttlOf(forwarding().daemon.endpoint, 'short.example');
-      return (now.json[0]?.ttl ?? 9) < 4 ? now : null;
+      return (now.json[0]?.ttlSeconds ?? 9) < 4 ? now : null;
     });
-    expect(found.json[0]).toMatchObject({ configuredTtl: 5, ttlCappedBy: null });
+    expect(found.json[0]).toMatchObject({ configuredTtlSeconds: 5, ttlCappedBy: null });
     expect(found.sentences).toEqual([
       expect.stringMatching(/^The TTL is [0-3] s, what is left of the upstream's 5 s\.$/),
     ]);

@@ -334,7 +334,12 @@ describe('a name', () => {
     });
     expect(new Date(at).toISOString()).toBe(at);
     const namespace = names[0]?.registry?.namespace;
-    expect(namespace).toMatchObject({ name: 'corp.internal', type: 'DNS_PRIVATE', negativeTtl: 5, serviceCount: 9 });
+    expect(namespace).toMatchObject({
+      name: 'corp.internal',
+      type: 'DNS_PRIVATE',
+      negativeTtlSeconds: 5,
+      serviceCount: 9,
+    });
     expect(authority).toEqual([
       {
         name: 'corp.internal.',
@@ -408,7 +413,7 @@ describe('health', () => {
     ]);
     expect(explained.names[0]?.registry?.instances[1]?.lastTransition).toEqual({
       at: expect.stringMatching(/Z$/),
-      status: 'UNHEALTHY',
+      health: 'UNHEALTHY',
       reason: 'UpdateInstanceCustomHealthStatus',
     });
   });

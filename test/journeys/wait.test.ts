@@ -1,40 +1,45 @@
 /** `cloudmapd wait`: what scripts do in place of a sleep. */
 import { once } from 'node:events';
-import { createServer as createHttpServer, request as httpRequest } from 'node:http';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import {
+  CreateHttpNamespaceCommand,
+  CreateServiceCommand,
+  DeleteNamespaceCommand,
+} from '@aws-sdk/client-servicediscovery';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { expectFailure, runCli, runWell, startCli } from '../support/cli.ts';
 import { dig } from '../support/dns.ts';
+import { httpRelayTo } from '../support/http-relay.ts';
 import { Api } from '../support/journey-api.ts';
 import { setUpJourney, shareDaemon } from '../support/journey-tools.ts';
+import { requireTerminal, startInTerminal } from '../support/terminal.ts';
 import { freePort } from './clients/programs.ts';
 
 const NOBODY = 'http://127.0.0.1:1';
 const journey = setUpJourney();
 const CHECKED = { HealthCheckCustomConfig: { FailureThreshold: 1 } };
 
-it('waits for the daemon, the namespace, the service and its instances, one after the other', async () => {
+it('waits for the daemon, the namespace, the service and its instances, one after the other', async (context) => {
+  requireTerminal(context);
   const port = await freePort();
   const endpoint = `http://127.0.0.1:${port}`;
-  const { child, ended } = startCli(['wait', 'late.internal', 'web', '--healthy', '2', '--endpoint', endpoint]);
-  const settings = { STORE: 'memory', HTTP: `127.0.0.1:${port}` };
-  const { dnsPort } = await journey.start({ settings });
+  // A terminal is told each time what is missing yet.
+  const terminal = startInTerminal(['wait', 'late.internal', 'web', '--healthy', '2', '--endpoint', endpoint]);
+  await terminal.shows(`waiting: no cloudmapd answers at ${endpoint}: `);
+  const { dnsPort } = await journey.start({ settings: { STORE: 'memory', HTTP: `127.0.0.1:${port}` } });
   const api = new Api(endpoint);
-  const steps = [
-    async () => undefined,
-    async () => (namespace = await api.createNamespace('late.internal')),
-    async () => (service = await api.createService(namespace, 'web', CHECKED)),
-    () => api.register(service, 'a', { AWS_INSTANCE_IPV4: '10.0.0.1' }),
-    () => api.register(service, 'b', { AWS_INSTANCE_IPV4: '10.0.0.2', AWS_INIT_HEALTH_STATUS: 'UNHEALTHY' }),
-  ];
-  let namespace = '';
-  let service = '';
-  for (const step of steps) {
-    await step();
-    expect(child.exitCode).toBe(null);
-  }
+  await terminal.shows('waiting: there is no namespace "late.internal"; there is none at all');
+  const namespace = await api.createNamespace('late.internal');
+  await terminal.shows('waiting: there is no service "web" in late.internal; there is none at all');
+  const service = await api.createService(namespace, 'web', CHECKED);
+  await terminal.shows('waiting: late.internal/web: 0 of 0 instances healthy, 2 wanted');
+  await api.register(service, 'a', { AWS_INSTANCE_IPV4: '10.0.0.1' });
+  await terminal.shows('waiting: late.internal/web: 1 of 1 instance healthy, 2 wanted');
+  await api.register(service, 'b', { AWS_INSTANCE_IPV4: '10.0.0.2', AWS_INIT_HEALTH_STATUS: 'UNHEALTHY' });
+  await terminal.shows('waiting: late.internal/web: 1 of 2 instances healthy, 2 wanted; UNHEALTHY: b');
   await api.setHealth(service, 'b', 'HEALTHY');
-  expect(await ended).toEqual({ code: 0, stdout: 'late.internal/web: 2 healthy instances\n', stderr: '' });
+  expect(await terminal.ended).toBe(0);
+  expect(terminal.text().endsWith('late.internal/web: 2 healthy instances\n')).toBe(true);
   expect((await dig(dnsPort, 'web.late.internal', 'A')).answer).toHaveLength(2);
 });
 
@@ -63,7 +68,7 @@ describe('with a daemon', () => {
       namespace: 'shop.internal',
       service: 'web',
       wanted: 1,
-      instances: ['web-1'],
+      instances: [{ id: 'web-1', health: 'HEALTHY', attributes: { AWS_INSTANCE_IPV4: '10.0.0.1' } }],
     });
   });
 
@@ -89,46 +94,57 @@ describe('with a daemon', () => {
     expectFailure(await run(...line.split(' ')), 1, message);
   });
 
-  it('a service that is deleted and made anew meanwhile is the one that is waited for', async () => {
-    const first = await api.createService(namespace, 'anew', CHECKED);
-    const { child, ended } = startCli(['wait', 'shop.internal', 'anew'], { env: env() });
-    await api.deleteService(first);
-    const second = await api.createService(namespace, 'anew', CHECKED);
-    expect(child.exitCode).toBe(null);
-    await api.register(second, 'a', { AWS_INSTANCE_IPV4: '10.0.2.1' });
-    expect(await ended).toEqual({ code: 0, stdout: 'shop.internal/anew: 1 healthy instance\n', stderr: '' });
+  it('where what it had found is gone, it looks for the name again', async () => {
+    const first = await api.createNamespace('twin.internal');
+    const gone = await api.createService(first, 'web', CHECKED);
+    // The second one of a name has another one in discovery.
+    const { OperationId } = await api.sdk.send(new CreateHttpNamespaceCommand({ Name: 'twin.internal' }));
+    const second = (await api.operation(OperationId)).Targets?.NAMESPACE;
+    const { Service } = await api.sdk.send(new CreateServiceCommand({ NamespaceId: second, Name: 'web' }));
+    const relay = await httpRelayTo(daemon().endpoint);
+    const isLooking = relay.hold('DiscoverInstances');
+    const { ended } = startCli(['wait', 'twin.internal', 'web', '--timeout', '20s'], {
+      env: { CLOUDMAPD_ENDPOINT: relay.endpoint },
+    });
+    const letGo = await isLooking;
+    await api.deleteService(gone);
+    await api.sdk.send(new DeleteNamespaceCommand({ Id: first }));
+    await api.register(Service?.Id as string, 'a', {});
+    letGo();
+    expect(await ended).toEqual({ code: 0, stdout: 'twin.internal/web: 1 healthy instance\n', stderr: '' });
   });
 
-  it('what was found is in DNS when it ends', async () => {
-    const fast = await api.createService(namespace, 'fast', CHECKED);
-    for (let i = 0; i < 5; i++) {
-      const { ended } = startCli(['wait', 'shop.internal', 'fast', '--healthy', String(i + 1)], { env: env() });
-      await api.register(fast, `fast-${i}`, { AWS_INSTANCE_IPV4: `10.0.3.${i}` });
-      expect(await ended).toMatchObject({ code: 0 });
-      expect((await dig(daemon().dnsPort, 'fast.shop.internal', 'A')).answer).toHaveLength(i + 1);
-    }
+  it('ends when the answering threads have gone past what was found, and not before', async () => {
+    const relay = await httpRelayTo(daemon().endpoint);
+    const areAsked = relay.hold('POST /admin/flush');
+    const { child, ended } = startCli(['wait', 'shop.internal', 'web'], {
+      env: { CLOUDMAPD_ENDPOINT: relay.endpoint },
+    });
+    const letGo = await Promise.race([areAsked, ended]);
+    // What was found came first: threads answer by it once they have answered this.
+    expect(relay.seen.slice(-3)).toEqual(['DiscoverInstances', 'GET /readyz', 'POST /admin/flush']);
+    expect(child.exitCode).toBe(null);
+    (letGo as () => void)();
+    expect(await ended).toEqual({ code: 0, stdout: 'shop.internal/web: 1 healthy instance\n', stderr: '' });
+  });
+
+  it('however short the time is, the first look is carried to its end', async () => {
+    const own = await journey.start({ settings: { STORE: 'memory', FAULTS: 'true' } });
+    const slow = new Api(own.endpoint);
+    await slow.createService(await slow.createNamespace('slow.internal'), 'web');
+    const body = JSON.stringify({ api: { operation: 'DiscoverInstances', fault: 'delay', delayMs: 100 } });
+    expect((await fetch(`${own.endpoint}/admin/faults`, { method: 'POST', body })).status).toBe(200);
+    expectFailure(
+      await runCli(['wait', 'slow.internal', 'web', '--timeout', '20ms', '--endpoint', own.endpoint]),
+      1,
+      'slow.internal/web: 0 of 0 instances healthy, 1 wanted (waited 20ms)',
+    );
   });
 
   it('under a name of the daemon that is not its own it ends too', async () => {
-    const relay = createHttpServer((request, response) => {
-      const { method, url: path, headers } = request;
-      const to = httpRequest(
-        { port: daemon().httpPort, method, path, headers: { ...headers, host: 'other.example' } },
-        (from) => {
-          response.writeHead(from.statusCode as number, from.headers);
-          from.pipe(response);
-        },
-      );
-      request.pipe(to);
-    }).listen(0, '127.0.0.1');
-    await once(relay, 'listening');
-    try {
-      const endpoint = `http://127.0.0.1:${(relay.address() as AddressInfo).port}`;
-      expectFailure(await runCli(['flush', '--endpoint', endpoint]), 1, 'other.example');
-      expect(await well('shop.internal', 'web', '--endpoint', endpoint)).toContain('1 healthy instance');
-    } finally {
-      relay.close();
-    }
+    const { endpoint } = await httpRelayTo(daemon().endpoint, { headers: { host: 'other.example' } });
+    expectFailure(await runCli(['flush', '--endpoint', endpoint]), 1, 'other.example');
+    expect(await well('shop.internal', 'web', '--endpoint', endpoint)).toContain('1 healthy instance');
   });
 
   it('a mistake in the call ends it at once, with exit code 2', async () => {

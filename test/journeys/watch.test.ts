@@ -1,4 +1,9 @@
 /** `cloudmapd watch`, beside a daemon in which things happen: under a pipe and under a terminal. */
+import {
+  CreateHttpNamespaceCommand,
+  CreateServiceCommand,
+  GetNamespaceCommand,
+} from '@aws-sdk/client-servicediscovery';
 import { afterEach, describe, expect, it } from 'vitest';
 import { expectFailure, runCli, startCli } from '../support/cli.ts';
 import type { RunningDaemon } from '../support/daemon.ts';
@@ -157,7 +162,8 @@ it('tells that the store fails and is well again, whatever it is to tell of; doc
   disk.free();
   expect((await lines(3))[2]).toMatch(/^\S+ {2}store-recovered$/);
   child.kill('SIGINT');
-  expect(await ended).toMatchObject({ code: 0, stderr: '' });
+  // Who waits for what is not there is told so.
+  expect(await ended).toMatchObject({ code: 0, stderr: expect.stringContaining('there is no namespace') });
 });
 
 it('says in one line that the daemon has gone', async () => {
@@ -166,7 +172,22 @@ it('says in one line that the daemon has gone', async () => {
   expect(await own.stop()).toBe(0);
   const { code, stderr } = await ended;
   expect(code).toBe(1);
-  expect(stderr).toMatch(/^cloudmapd: the daemon at http:\/\/127\.0\.0\.1:\d+\/ tells no more: [^\n]+\n$/);
+  expect(stderr).toBe(`cloudmapd: the daemon at ${own.endpoint} tells no more: it has stopped\n`);
+});
+
+it('says in one line that it was cut off, where more happens at once than the daemon keeps for it', async () => {
+  const own = await journey.start({ settings: { STORE: 'memory' } });
+  const { ended } = await look(own.endpoint);
+  const attributes = Object.fromEntries([1, 2, 3, 4].map((key) => [`k${key}`, 'x'.repeat(1000)]));
+  const instances = Array.from({ length: 5000 }, (_, i) => ({ id: `i-${i}`, attributes }));
+  const content = { namespaces: [{ name: 'large', type: 'HTTP', services: [{ name: 'large', instances }] }] };
+  // All of it is told in one turn, and no socket takes 20 MB in one.
+  const response = await fetch(`${own.endpoint}/admin/import`, { method: 'POST', body: JSON.stringify(content) });
+  expect(response.status).toBe(200);
+  const { code, stdout, stderr } = await ended;
+  expect(code).toBe(1);
+  expect(stdout.trimEnd().split('\n').at(-1)).toMatch(/^\S+ {2}cut-off +this client does not read: /);
+  expect(stderr).toMatch(/^cloudmapd: the daemon at \S+ tells no more: this client does not read: [^\n]+\n$/);
 });
 
 it('says in one line that it was killed', async () => {
@@ -175,10 +196,74 @@ it('says in one line that it was killed', async () => {
   await own.stop('SIGKILL');
   const { code, stderr } = await ended;
   expect(code).toBe(1);
-  expect(stderr).toMatch(/^cloudmapd: the daemon at \S+ cannot be asked any more: [^\n]+\n$/);
+  expect(stderr).toMatch(/^cloudmapd: the daemon at \S+ tells no more: [^\n]+\n$/);
 });
 
-it('refuses an endpoint that is none, and says where nobody answers', async () => {
-  expectFailure(await runCli(['watch', '--endpoint', 'nonsense']), 2, '--endpoint', 'nonsense');
-  expectFailure(await runCli(['watch', '--endpoint', 'http://127.0.0.1:1']), 1, 'http://127.0.0.1:1/', 'ECONNREFUSED');
+it('refuses what nothing can be called', async () => {
+  const run = (...args: string[]) => runCli(['watch', ...args, '--endpoint', daemon().endpoint]);
+  expectFailure(await run('no name'), 2, 'cloudmapd: namespace: "no name" is no name, id or ARN of a namespace\n');
+  expectFailure(await run('x.internal', 'a..b'), 2, 'cloudmapd: service: "a..b" is no name, id or ARN of a service\n');
+});
+
+describe('what is not there', () => {
+  const env = () => ({ CLOUDMAPD_ENDPOINT: daemon().endpoint });
+  /** The command, once it has said what it has to say. */
+  const told = async (...args: string[]) => {
+    const { child, ended } = startCli(['watch', ...args, '--json'], { env: env() });
+    let [stdout, stderr] = ['', ''];
+    child.stdout.on('data', (chunk) => {
+      stdout += chunk;
+    });
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    await waitFor('a word', () => (stderr.includes('\n') ? true : null));
+    const line = () =>
+      waitFor('a line', () => (stdout.includes('\n') ? JSON.parse(stdout.split('\n')[0] as string) : null));
+    return { child, ended, stderr: () => stderr, line };
+  };
+
+  it('is said once, and is watched for all the same', async () => {
+    const namespace = await told('later.internal');
+    expect(namespace.stderr()).toMatch(
+      /^cloudmapd: there is no namespace "later\.internal"; [^\n]+ \(watching for it\)\n$/,
+    );
+    const { namespaceId } = await makeService(daemon(), 'later.internal');
+    expect(await namespace.line()).toMatchObject({ event: 'namespace-created', namespace: 'later.internal' });
+    const service = await told('LATER.internal', 'api');
+    expect(service.stderr()).toBe(
+      'cloudmapd: there is no service "api" in later.internal; there is web (watching for it)\n',
+    );
+    await new Api(daemon().endpoint).createService(namespaceId, 'api');
+    expect(await service.line()).toMatchObject({ event: 'service-created', service: 'api' });
+    for (const { child, ended } of [namespace, service]) {
+      child.kill('SIGINT');
+      expect(await ended).toMatchObject({ code: 0, stderr: expect.stringMatching(/^[^\n]+\n$/) });
+    }
+  });
+
+  it('is not said of what is there by another case, by its id or by its HttpName', async () => {
+    const { api, serviceId } = await makeService(daemon(), 'same.internal');
+    const { OperationId } = await api.sdk.send(new CreateHttpNamespaceCommand({ Name: 'same.internal' }));
+    const other = (await api.operation(OperationId)).Targets?.NAMESPACE as string;
+    const { Namespace } = await api.sdk.send(new GetNamespaceCommand({ Id: other }));
+    const httpName = Namespace?.Properties?.HttpProperties?.HttpName as string;
+    expect(httpName).not.toBe('same.internal');
+    const watching = await Promise.all([
+      look(daemon().endpoint, 'SAME.internal', 'WEB'),
+      look(daemon().endpoint, 'same.internal', serviceId),
+      look(daemon().endpoint, other),
+      look(daemon().endpoint, httpName),
+    ]);
+    await api.register(serviceId, 'web-1', { AWS_INSTANCE_IPV4: '10.0.0.7' });
+    await api.sdk.send(new CreateServiceCommand({ NamespaceId: other, Name: 'jobs' }));
+    const [byCase, byId, byNamespaceId, byHttpName] = await Promise.all(watching.map(({ lines }) => lines(2)));
+    for (const lines of [byCase, byId]) expect(lines?.[1]).toContain('same.internal/web/web-1');
+    for (const lines of [byNamespaceId, byHttpName])
+      expect(lines?.[1]).toMatch(/service-created +same\.internal\/jobs/);
+    for (const { child, ended } of watching) {
+      child.kill('SIGINT');
+      expect(await ended).toMatchObject({ code: 0, stderr: '' });
+    }
+  });
 });

@@ -16,7 +16,11 @@ export interface EventReader {
 /** Resolves when whatever happens from now on is told. */
 export async function readEvents(endpoint: string, query = ''): Promise<EventReader> {
   const stopper = new AbortController();
-  const response = await fetch(`${endpoint}/admin/events${query}`, { signal: stopper.signal });
+  return readLines(await fetch(`${endpoint}/admin/events${query}`, { signal: stopper.signal }), stopper);
+}
+
+/** @param stopper ends the request */
+export function readLines(response: Response, stopper = new AbortController()): EventReader {
   const lines = linesOf(response.body as AsyncIterable<Uint8Array>);
   const next = async (): Promise<EventLine | null> => {
     try {

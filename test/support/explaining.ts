@@ -30,8 +30,8 @@ export async function summaryOf(endpoint: string, question: string, from?: strin
   return (await explain(endpoint, question, from)).summary.map(stable);
 }
 
-/** `id STATUS verdict [records]` of the instances of one name on the way. */
+/** `id HEALTH verdict [records]` of the instances of one name on the way. */
 export function instancesOf({ names }: Explanation, index = 0): string[] {
   const instances: readonly ExplainedInstance[] = names[index]?.registry?.instances ?? [];
-  return instances.map(({ id, status, verdict, records }) => [id, status, verdict, ...records].join(' '));
+  return instances.map(({ id, health, verdict, records }) => [id, health, verdict, ...records].join(' '));
 }

@@ -98,7 +98,7 @@ describe.each(['last-healthy', 'all'] as const)('with the fallback %s', (fallbac
         );
         expect(choices).toEqual([...new Set(drawn.flat())].sort());
         expect(new Set(own.map((record) => record.type))).toEqual(new Set([found?.records?.type]));
-        for (const { ttl } of own) expect(rows.map((row) => row.ttl)).toContain(ttl);
+        for (const { ttl } of own) expect(rows.map((row) => row.ttlSeconds)).toContain(ttl);
       } else expect(found?.records ?? null).toBe(null);
       expect(rows).toHaveLength(count);
       expect(Object.values(found?.counts ?? {}).reduce((sum, each) => sum + each, 0)).toBe(count);

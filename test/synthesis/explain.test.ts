@@ -46,7 +46,7 @@ function explained(world: World, type = 'A'): ExplainedName {
 }
 
 const verdicts = (world: World, type?: string): string[] =>
-  explained(world, type).instances.map(({ id, status, verdict }) => `${id} ${status} ${verdict}`);
+  explained(world, type).instances.map(({ id, health, verdict }) => `${id} ${health} ${verdict}`);
 const sentences = (world: World, type = 'A'): string[] => {
   const found = explained(world, type);
   if (found.service === null) throw new Error('no service has the name');

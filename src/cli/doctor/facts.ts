@@ -43,6 +43,8 @@ export interface Facts {
   readonly isLocal: boolean;
   /** Or why there is none. */
   readonly daemon: DaemonFacts | string;
+  /** The file that `--config` names; null: none. */
+  readonly config: string | null;
   /** Where a daemon that is started from here would listen; text: which setting keeps it from starting. */
   readonly planned: { readonly http: readonly Endpoint[]; readonly dns: readonly Endpoint[] } | string;
   /** Of the ports above, those that may be had in their place, and 53; null: this system does not tell. */
@@ -138,6 +140,7 @@ export async function gatherFacts(
     endpoint,
     isLocal,
     daemon,
+    config: config ?? null,
     planned,
     holders: findHolders(new Set(ports.filter((port) => port > 0)), places.proc),
     leastFreePort: leastFreePort(places.proc),

@@ -10,17 +10,19 @@ export function withoutDaemon(facts: Facts, why: string): Finding[] {
   const { endpoint, isLocal, planned } = facts;
   const at = endpoint.href.replace(/\/$/, '');
   const findings: Finding[] = [];
-  const port = Number(endpoint.port || 80);
+  const port = portOf(endpoint);
   const [holder] = holdersOf(facts, 'TCP', { address: endpoint.hostname.replace(/^\[|\]$/g, ''), port });
   if (isLocal && holder !== undefined) {
     findings.push(problem('daemon', `${at}: ${why}; ${describe(holder)} holds the port`, freed(holder)));
   } else {
-    findings.push(problem('daemon', `no cloudmapd answers at ${at}: ${why}`, isLocal ? ['cloudmapd serve'] : []));
+    findings.push(problem('daemon', `no cloudmapd answers at ${at}: ${why}`, isLocal ? [startLine(facts)] : []));
   }
   if (!isLocal) return findings;
   if (typeof planned === 'string') return [...findings, problem('daemon', `it would not start: ${planned}`, [])];
+  // One that is started for the endpoint does not bind what else the settings say.
+  const http = isPlanned(facts) ? planned.http : [apiAddress(facts)];
   const wanted = [
-    ...planned.http.map((own) => ({ own, setting: 'CLOUDMAPD_HTTP', transports: ['TCP'] as const })),
+    ...http.map((own) => ({ own, setting: 'CLOUDMAPD_HTTP', transports: ['TCP'] as const })),
     ...planned.dns.map((own) => ({ own, setting: 'CLOUDMAPD_DNS', transports: ['UDP', 'TCP'] as const })),
   ];
   for (const { own, setting, transports } of wanted) {
@@ -40,12 +42,48 @@ export function withoutDaemon(facts: Facts, why: string): Finding[] {
   return findings;
 }
 
+/** Starts a daemon that answers at the endpoint. @param settings of it that are others than those as they are */
+function startLine(facts: Facts, settings: Readonly<Record<string, string>> = {}): string {
+  const { config } = facts;
+  const needed = isPlanned(facts) ? {} : { CLOUDMAPD_HTTP: formatAddress(apiAddress(facts)) };
+  const assignments = Object.entries({ ...needed, ...settings }).map(([name, value]) => `${name}=${value}`);
+  return [...assignments.reverse(), 'cloudmapd serve', ...(config === null ? [] : ['--config', quoted(config)])].join(
+    ' ',
+  );
+}
+
+/** As a word of a shell's. */
+function quoted(text: string): string {
+  return /^[\w./@%+:,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** Whether a daemon with the settings as they are would answer at the endpoint. */
+function isPlanned({ endpoint, endpointAddresses, planned }: Facts): boolean {
+  if (typeof planned === 'string') return true;
+  const isAt = (own: Endpoint, address: string): boolean =>
+    own.address === address || (isWildcard(own.address) && isIPv6(own.address) === isIPv6(address));
+  return planned.http.some(
+    (own) => own.port === portOf(endpoint) && endpointAddresses.some(({ address }) => isAt(own, address)),
+  );
+}
+
+/** Of the endpoint, as a setting takes it: an address, and one of IPv4 where its name has both. */
+function apiAddress({ endpoint, endpointAddresses }: Facts): Endpoint {
+  const addresses = endpointAddresses.map((each) => each.address);
+  const address = addresses.find((each) => !isIPv6(each)) ?? addresses[0] ?? '127.0.0.1';
+  return { address, port: portOf(endpoint) };
+}
+
+function portOf({ port }: URL): number {
+  return Number(port || 80);
+}
+
 function portTaken(facts: Facts, own: Endpoint, setting: string, holders: readonly Holder[]): Finding {
   const [first] = holders as [Holder];
   const transports = [...new Set(holders.map(({ transport }) => transport))].join(' and ');
   const message = `${formatAddress(own)} (${transports}, ${setting}): ${describe(first)} holds ${formatAddress(first)}`;
   const free = placesInstead(own).find((place) => !(facts.holders ?? []).some((holder) => collides(place, holder)));
-  const beside = free && ['# the daemon beside it:', `${setting}=${formatAddress(free)} cloudmapd serve`];
+  const beside = free && ['# the daemon beside it:', startLine(facts, { [setting]: formatAddress(free) })];
   return problem('port', message, [...(beside ?? []), '# or in its place:', ...freed(first)]);
 }
 
