@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, realpathSync, statfsSync, statSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
@@ -154,9 +154,13 @@ describe('GET /admin/backup', () => {
     }
     const dataDir = journey.newPath();
     mkdirSync(dataDir, { recursive: true });
-    const { endpoint } = await journey.start({ dataDir, launcher: [...mount, dataDir] });
+    const { endpoint, pid } = await journey.start({ dataDir, launcher: [...mount, dataDir] });
     const api = new Api(endpoint);
     const service = await fill(api, 500);
+    // How much the log has taken of the disk is by how the calls came together.
+    const inside = join(`/proc/${pid}/root`, dataDir);
+    const { bavail, bsize } = statfsSync(inside);
+    await writeFile(join(inside, 'filler'), Buffer.alloc(Math.max(0, bavail * bsize - 2 ** 20)));
     const response = await ask(endpoint);
     expect([response.statusCode, await json(response)]).toEqual([
       500,
