@@ -4,6 +4,9 @@ import type { FastifyReply } from 'fastify';
 
 /** What waits for a client that is slow to read: more would fill the memory. */
 const MAX_WAITING_BYTES = 1024 * 1024;
+/** What may come in one turn, such as an import's, when no socket takes any, where every line counts; and for all. */
+const MAX_BURST_BYTES = 8 * 1024 * 1024;
+const MAX_BURSTS_BYTES = 64 * 1024 * 1024;
 /** Each is a socket, and is written to with every line. */
 const MAX_STREAMS = 100;
 /** A client that has gone without a word is noticed after some minutes. */
@@ -19,12 +22,16 @@ export class LineStreams {
       return null;
     }
     reply.hijack();
-    const stream = new LineStream(reply.raw);
+    const stream = new LineStream(reply.raw, () => this.#waitingBytes);
     // A client that has gone already is told of no more.
     if (reply.raw.closed || reply.raw.destroyed) return stream;
     this.#open.add(stream);
     reply.raw.once('close', () => this.#open.delete(stream));
     return stream;
+  }
+
+  get #waitingBytes(): number {
+    return this.#open.values().reduce((sum, { waitingBytes }) => sum + waitingBytes, 0);
   }
 
   /** The daemon stops: whoever listens sees the end. */
@@ -35,10 +42,13 @@ export class LineStreams {
 
 export class LineStream {
   readonly #response: ServerResponse;
+  /** Of all streams. */
+  readonly #allWaitingBytes: () => number;
   #leftOut = 0;
 
-  constructor(response: ServerResponse) {
+  constructor(response: ServerResponse, allWaitingBytes: () => number) {
     this.#response = response;
+    this.#allWaitingBytes = allWaitingBytes;
     response.writeHead(200, { 'content-type': 'application/x-ndjson; charset=utf-8', 'cache-control': 'no-store' });
     response.socket?.setKeepAlive(true, KEEP_ALIVE_MS);
     response.on('drain', () => this.#tellLeftOut());
@@ -55,7 +65,11 @@ export class LineStream {
 
   /** False: a line would have to wait too long. */
   get hasRoom(): boolean {
-    return this.#response.writableLength < MAX_WAITING_BYTES;
+    return this.waitingBytes < MAX_WAITING_BYTES;
+  }
+
+  get waitingBytes(): number {
+    return this.#response.writableLength;
   }
 
   write(line: object): void {
@@ -75,11 +89,12 @@ export class LineStream {
 
   /** For one whose every line counts: where there is no room for it, it ends. @returns whether it went on */
   writeOrEnd(line: object): boolean {
-    if (this.hasRoom) {
+    const waiting = this.waitingBytes;
+    if (this.hasRoom || (waiting < MAX_BURST_BYTES && this.#allWaitingBytes() < MAX_BURSTS_BYTES)) {
       this.#send(line);
       return true;
     }
-    const reason = `this client does not read: ${MAX_WAITING_BYTES} octets were waiting for it, and what came then is lost`;
+    const reason = `this client does not read: ${waiting} octets were waiting for it, and what came then is lost`;
     this.#send({ at: new Date().toISOString(), event: 'cut-off', reason });
     this.#response.end();
     return false;

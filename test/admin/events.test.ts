@@ -186,7 +186,7 @@ it('a client that does not read is cut off, with a last line that says so, and o
     isEnded = true;
   })();
   const batch = Array.from({ length: 100 }, (_, n) => n);
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < 40; round++) {
     await Promise.all(
       batch.map((n) =>
         api.ok('RegisterInstance', { ServiceId: serviceId, InstanceId: `i${round}-${n}`, Attributes: attributes }),
@@ -195,7 +195,7 @@ it('a client that does not read is cut off, with a last line that says so, and o
   }
   await api.register(serviceId, 'last', {});
   await read;
-  expect({ count, isEnded }).toEqual({ count: 2000, isEnded: true });
+  expect({ count, isEnded }).toEqual({ count: 4000, isEnded: true });
 
   let text = '';
   socket.setEncoding('latin1').on('data', (chunk) => {
@@ -212,6 +212,19 @@ it('a client that does not read is cut off, with a last line that says so, and o
   });
   expect(text).not.toContain('"last"');
   socket.destroy();
+});
+
+it('what happens in one turn is told whole to whoever reads: an import of ten thousand', async () => {
+  const own = await startApi();
+  const reader = await readEvents(own.endpoint);
+  const instances = Array.from({ length: 10_000 }, (_, i) => ({ id: `i-${i}`, attributes: { k: 'v'.repeat(200) } }));
+  const content = { namespaces: [{ name: 'large', type: 'HTTP', services: [{ name: 'web', instances }] }] };
+  const imported = await fetch(`${own.endpoint}/admin/import`, { method: 'POST', body: JSON.stringify(content) });
+  expect(imported.status).toBe(200);
+  const lines = await reader.take(10_002);
+  expect(lines.at(-1)).toMatchObject({ event: 'instance-created', instance: expect.stringMatching(/^i-/) });
+  expect(new Set(lines.map(({ instance }) => instance)).size).toBe(10_001);
+  await own.close();
 });
 
 it('a daemon that stops ends the stream, and does not wait for whoever looks on', async () => {
