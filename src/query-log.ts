@@ -1,7 +1,7 @@
 /** The query log: DNS queries among the other lines of the log, all of them or one of so many. */
 import { queryLine } from './admin/query-line.ts';
+import { outcomeName } from './dns/outcome.ts';
 import type { Log } from './log.ts';
-import { outcomeName } from './outcome-name.ts';
 import type { Publisher } from './publish/publisher.ts';
 
 /** @param every one of so many; resolves when it has begun */

@@ -1,3 +1,6 @@
+/** What became of a query. */
+import { DROPPED } from '../telemetry/query-counters.ts';
+
 /** Where a reply came from: of a chain of CNAMEs, what its last name did. */
 export const OUTCOMES = [
   /** Compiled from the registry. */
@@ -27,3 +30,8 @@ export type QueryOutcome = (typeof OUTCOMES)[number];
 export const OUTCOME = Object.fromEntries(OUTCOMES.map((name, code) => [name, code])) as Readonly<
   Record<QueryOutcome, number>
 >;
+
+/** Of whatever became of a query, answered or not. @param outcome a number of OUTCOME, or DROPPED */
+export function outcomeName(outcome: number): string {
+  return outcome === DROPPED ? 'dropped' : (OUTCOMES[outcome] ?? 'other');
+}
