@@ -1,6 +1,7 @@
 /** An explanation in plain sentences: first what the answer is, then why, then for how long. */
 
 import { isIP } from 'node:net';
+import type { TextRecord } from '../wire/presentation.ts';
 import { aaaaRdata, aRdata } from '../wire/rdata.ts';
 import { instanceSentences, ttlSentence } from './explain-instances.ts';
 import { reverseOf } from './explain-reverse.ts';
@@ -30,6 +31,9 @@ export function sentencesOf(explained: Explained, now: number): string[] {
       const who = listed(step.registered, 'and');
       const has = `It is the name of an address that ${who} has, and so it has a PTR record (CLOUDMAPD_DNS_PTR).`;
       if (who !== '') sentences.push(has);
+      const ttl = explained.answer.find((record) => isAt(step, record))?.ttl;
+      const least = `the least of its services' records, or CLOUDMAPD_DNS_MAX_TTL where that is less`;
+      if (ttl !== undefined) sentences.push(`The TTL is ${ttl} s: ${least}.`);
     } else if (step.source === 'settings') {
       sentences.push(
         `${step.name} is a name of the settings: of \`records\` in the file, or CLOUDMAPD_OWN_NAME.`,
@@ -122,12 +126,19 @@ function registrySentences(step: ExplainedStep, found: ExplainedName, explained:
     sentences.push(`It is the service ${service.name} (${service.id}) of ${where}.`);
     if (isAnswer) sentences.push(...instanceSentences(found, service, question.type, now));
   }
-  const isEmpty = !isKeptBack && !answer.some(({ name }) => name.toLowerCase() === `${step.name}.`);
+  const isEmpty = !isKeptBack && !answer.some((record) => isAt(step, record));
+  if (!isEmpty && isAnswer && (kind === 'apex' || kind === 'name-server')) {
+    sentences.push(`The TTL is ${namespace.negativeTtlSeconds} s, that of the zone's SOA.`);
+  }
   sentences.push(...shadowSentences(found, step, isEmpty));
   if (isEmpty && isAnswer && step === names.at(-1)) {
     sentences.push(`Clients may remember that for ${namespace.negativeTtlSeconds} s, the TTL of the zone's SOA.`);
   }
   return sentences;
+}
+
+function isAt({ name }: ExplainedStep, record: TextRecord): boolean {
+  return record.name.toLowerCase() === `${name}.`;
 }
 
 function nothingSentences({ namespace, hints }: ExplainedName, where: string): string[] {

@@ -74,6 +74,7 @@ records:
 `;
 
 const NEGATIVE = "Clients may remember that for 5 s, the TTL of the zone's SOA.";
+const SOA_TTL = "The TTL is 5 s, that of the zone's SOA.";
 const RULE = 'The rule for internal (CLOUDMAPD_FORWARD) does not count: registered names come first.';
 const NAMESPACE = 'the namespace corp.internal (ns-*)';
 const OUTSIDE = 'It is in no namespace here.';
@@ -221,7 +222,22 @@ describe('a name', () => {
     ],
     [
       'ns.corp.internal A',
-      ['ns.corp.internal A is answered with 127.0.0.1.', `It is the name server of ${NAMESPACE}: this daemon.`, ZONE],
+      [
+        'ns.corp.internal A is answered with 127.0.0.1.',
+        `It is the name server of ${NAMESPACE}: this daemon.`,
+        SOA_TTL,
+        ZONE,
+      ],
+      [],
+    ],
+    [
+      'corp.internal NS',
+      [
+        'corp.internal NS is answered with ns.corp.internal.',
+        `It is the name of ${NAMESPACE} itself, which has SOA and NS alone.`,
+        SOA_TTL,
+        ZONE,
+      ],
       [],
     ],
     [
@@ -544,6 +560,7 @@ describe('the name of an address', () => {
     expect(await summaryOf(having.endpoint, REVERSE)).toEqual([
       '1.3.0.10.in-addr.arpa PTR is answered with mixed.corp.internal.',
       'It is the name of an address that m (mixed.corp.internal) has, and so it has a PTR record (CLOUDMAPD_DNS_PTR).',
+      "The TTL is 10 s: the least of its services' records, or CLOUDMAPD_DNS_MAX_TTL where that is less.",
     ]);
     expect(await summaryOf(having.endpoint, '10.0.3.1')).toContain(
       'It is an address, of which the name is 1.3.0.10.in-addr.arpa, with type PTR.',
