@@ -126,6 +126,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     // Of the main thread's own, for aliases; it keeps nothing, since each look-up is one of an ended TTL.
     const resolver = new Resolver({ ...forwarding, cacheBytes: 0 }, null);
     closers.push(() => resolver.close());
+    const stopping = new AbortController();
     const readinessNow = (): Readiness => {
       if (!readiness.isReady) return readiness;
       if (!publisher.isReady) return { ...readiness, isReady: false, reason: 'no thread answers DNS' };
@@ -147,6 +148,7 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
       reset: () => (served === null ? null : resetAll(served)),
       meters,
       lookups: () => resolver.figures,
+      stopping: stopping.signal,
     };
     const resetAll = (registry: Registry): Promise<ResetReport> =>
       reset({ registry, publisher, faults, resolver, throttles: listeners });
@@ -238,8 +240,9 @@ export async function startDaemon(configuration: Configuration, log: Log): Promi
     });
     // Requests under way still need the registry, so the listeners are the first to be closed.
     closers.push(() => listeners.close(DRAIN_TIMEOUT_MS));
-    // Calls that a fault holds up are among those under way.
+    // Calls that a fault holds up are among those under way, and an import that may take long.
     closers.push(() => faults.close());
+    closers.push(() => stopping.abort());
     const isFollowed = yaml !== null && yaml.digest !== null;
     const onLocal = (now: typeof local): void => {
       local = now;

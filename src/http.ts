@@ -48,6 +48,8 @@ export interface Served {
   readonly meters: DaemonMeters;
   /** Of the main thread's own look-ups outside. */
   lookups(): ResolverFigures;
+  /** Aborted when the daemon stops: what would take long ends. */
+  readonly stopping: AbortSignal;
 }
 
 /** Names of the API's operations. */
@@ -61,7 +63,7 @@ export interface ServedHttp extends HttpListeners {
 /** Binds every address and serves there. @throws HttpBindError; then none stays bound */
 export async function serveHttp(
   settings: Settings,
-  { registry, publisher, readiness, store, dns, faults, local, reset, meters, lookups }: Served,
+  { registry, publisher, readiness, store, dns, faults, local, reset, meters, lookups, stopping }: Served,
   outside: Outside,
   clock: () => number,
   log: Log,
@@ -87,7 +89,7 @@ export async function serveHttp(
     soaTtlSeconds: settings.soaTtl,
   };
   registerExplain(app, registry, publisher, explaining, local, faults);
-  registerImport(app, registry, outside.ec2);
+  registerImport(app, registry, outside.ec2, stopping);
   registerBackup(app, store);
   registerReset(app, reset);
   registerFaults(app, faults);

@@ -1,8 +1,8 @@
 /** `GET /admin/events`: registry changes and health transitions as they happen, a line of JSON each. */
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { HTTP_NAMESPACE_NAME, SERVICE_NAME } from '../registry/limits.ts';
 import type { Registry } from '../registry/registry.ts';
+import { mayBeNamespace, mayBeService } from '../registry/spelling.ts';
 import { type EventFilter, eventsOf, isWanted, type RegistryEvent } from './event-lines.ts';
 import type { LineStream, LineStreams } from './line-streams.ts';
 
@@ -22,10 +22,11 @@ export function registerEvents(
 ): void {
   const listening = new Map<LineStream, EventFilter>();
   let watched: Registry | null = null;
-  const tell = (event: RegistryEvent): void => {
-    const line = { at: new Date(clock()).toISOString(), ...event };
+  const tell = (events: readonly RegistryEvent[]): void => {
+    const at = new Date(clock()).toISOString();
+    const lines = events.map((event) => ({ event, line: { at, ...event }, bytes: sizeOf(event) }));
     for (const [stream, filter] of listening) {
-      if (isWanted(event, filter) && !stream.writeOrEnd(line)) listening.delete(stream);
+      if (!stream.writeAllOrEnd(lines.filter(({ event }) => isWanted(event, filter)))) listening.delete(stream);
     }
   };
   // HEAD would ask for what has no end.
@@ -46,10 +47,10 @@ export function registerEvents(
       // From the first client on: nobody else pays for it.
       watched = loaded;
       loaded.subscribe(async (changes) => {
-        if (listening.size > 0) for (const event of eventsOf(changes, loaded.state)) tell(event);
+        if (listening.size > 0) tell(eventsOf(changes, loaded.state));
       });
       loaded.onOutage((outage) =>
-        tell(outage === null ? { event: 'store-recovered' } : { event: 'store-failed', reason: outage.message }),
+        tell([outage === null ? { event: 'store-recovered' } : { event: 'store-failed', reason: outage.message }]),
       );
     }
     const stream = streams.make(reply);
@@ -60,14 +61,11 @@ export function registerEvents(
   });
 }
 
-/** A HTTP namespace may be called almost anything; what begins as an ARN is no name (Cloud Map: CreateHttpNamespace). */
-function mayBeNamespace(text: string): boolean {
-  return HTTP_NAMESPACE_NAME.test(text) || NAMESPACE_ARN.test(text);
+/** Octets of its line, roughly: what of it may be long is its attributes. */
+function sizeOf(event: RegistryEvent): number {
+  const attributes = 'attributes' in event ? Object.entries(event.attributes ?? {}) : [];
+  return attributes.reduce((sum, [key, value]) => sum + key.length + value.length, USUAL_BYTES);
 }
 
-function mayBeService(text: string): boolean {
-  return SERVICE_NAME.test(text) || SERVICE_ARN.test(text);
-}
-
-const NAMESPACE_ARN = /^arn:[!-~]*:namespace\/[!-~]+$/;
-const SERVICE_ARN = /^arn:[!-~]*:service\/[!-~]+$/;
+/** Of a line without attributes. */
+const USUAL_BYTES = 200;

@@ -17,7 +17,7 @@ import { toWireName } from '../wire/names.ts';
 import { typeCode, typeText } from '../wire/type-names.ts';
 
 const query = z.strictObject({
-  name: z.string().min(1).max(255),
+  name: z.string(),
   type: z.string().default('A'),
   from: z
     .string()

@@ -5,7 +5,7 @@ import type { Publisher } from '../publish/publisher.ts';
 import { domainNameProblem } from '../registry/owner-names.ts';
 
 const body = z.strictObject({
-  name: z.string().min(1).refine(isDomainName, 'is no domain name').optional(),
+  name: z.string().refine(isDomainName, 'is no domain name').optional(),
   below: z.boolean().default(false),
 });
 

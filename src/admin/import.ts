@@ -21,12 +21,14 @@ const query = z.strictObject({ dryRun: z.enum(['true', 'false']).default('false'
  * cannot be imported 400 with `{"error", "path", "problem"}`, and nothing is in, or as much as it says.
  * With `Accept: application/x-ndjson` lines say how far it is, from when the document has been read:
  * `{"progress": {"phase", "done", "total"}}`. The last one is the answer; what is wrong has its `status` there.
+ * @param stopping ends what is under way
  * @param ec2 asked for the addresses of declared EC2 instances; null: nobody is
  */
 export function registerImport(
   app: FastifyInstance,
   registry: () => Registry | null,
   ec2: ((id: string) => Promise<Ec2Answer>) | null,
+  stopping: AbortSignal,
 ): void {
   let isUnderWay = false;
   // In a scope of its own, whose bodies are not collected first.
@@ -57,6 +59,7 @@ export function registerImport(
         const report = await importText(loaded, bounded(body), {
           dryRun: wanted.data.dryRun === 'true',
           ec2,
+          signal: stopping,
           ...(lines && { onProgress: (progress) => lines.tell(progress) }),
         });
         return lines === null ? report : lines.end(report);

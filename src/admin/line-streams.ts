@@ -4,9 +4,10 @@ import type { FastifyReply } from 'fastify';
 
 /** What waits for a client that is slow to read: more would fill the memory. */
 const MAX_WAITING_BYTES = 1024 * 1024;
-/** What may come in one turn, such as an import's, when no socket takes any, where every line counts; and for all. */
-const MAX_BURST_BYTES = 8 * 1024 * 1024;
-const MAX_BURSTS_BYTES = 64 * 1024 * 1024;
+/** Where every line counts those behind that wait unwritten, since an import makes thousands in one turn. In octets, roughly. */
+const MAX_UNWRITTEN_BYTES = 32 * 1024 * 1024;
+/** So many that have been written are let go of together. */
+const COMPACT_AFTER = 10_000;
 /** Each is a socket, and is written to with every line. */
 const MAX_STREAMS = 100;
 /** A client that has gone without a word is noticed after some minutes. */
@@ -22,16 +23,12 @@ export class LineStreams {
       return null;
     }
     reply.hijack();
-    const stream = new LineStream(reply.raw, () => this.#waitingBytes);
+    const stream = new LineStream(reply.raw);
     // A client that has gone already is told of no more.
     if (reply.raw.closed || reply.raw.destroyed) return stream;
     this.#open.add(stream);
     reply.raw.once('close', () => this.#open.delete(stream));
     return stream;
-  }
-
-  get #waitingBytes(): number {
-    return this.#open.values().reduce((sum, { waitingBytes }) => sum + waitingBytes, 0);
   }
 
   /** The daemon stops: whoever listens sees the end. */
@@ -40,18 +37,30 @@ export class LineStreams {
   }
 }
 
+/** For any number of streams. */
+export interface SharedLine {
+  readonly line: object;
+  /** Of its text, roughly. */
+  readonly bytes: number;
+}
+
 export class LineStream {
   readonly #response: ServerResponse;
-  /** Of all streams. */
-  readonly #allWaitingBytes: () => number;
   #leftOut = 0;
+  /** Lines that are told to other streams too, and so are written out only when their turn comes. */
+  #unwritten: SharedLine[] = [];
+  /** The first of them that is yet to be written. */
+  #next = 0;
+  #unwrittenBytes = 0;
 
-  constructor(response: ServerResponse, allWaitingBytes: () => number) {
+  constructor(response: ServerResponse) {
     this.#response = response;
-    this.#allWaitingBytes = allWaitingBytes;
     response.writeHead(200, { 'content-type': 'application/x-ndjson; charset=utf-8', 'cache-control': 'no-store' });
     response.socket?.setKeepAlive(true, KEEP_ALIVE_MS);
-    response.on('drain', () => this.#tellLeftOut());
+    response.on('drain', () => {
+      this.#tellLeftOut();
+      this.#writeOn();
+    });
     response.on('error', () => response.destroy());
   }
 
@@ -65,11 +74,7 @@ export class LineStream {
 
   /** False: a line would have to wait too long. */
   get hasRoom(): boolean {
-    return this.waitingBytes < MAX_WAITING_BYTES;
-  }
-
-  get waitingBytes(): number {
-    return this.#response.writableLength;
+    return this.#response.writableLength < MAX_WAITING_BYTES;
   }
 
   write(line: object): void {
@@ -87,17 +92,33 @@ export class LineStream {
     this.#response.end();
   }
 
-  /** For one whose every line counts: where there is no room for it, it ends. @returns whether it went on */
-  writeOrEnd(line: object): boolean {
-    const waiting = this.waitingBytes;
-    if (this.hasRoom || (waiting < MAX_BURST_BYTES && this.#allWaitingBytes() < MAX_BURSTS_BYTES)) {
-      this.#send(line);
-      return true;
+  /** For one whose every line counts: where too much waits for it, it ends. @returns whether it went on */
+  writeAllOrEnd(lines: readonly SharedLine[]): boolean {
+    for (const line of lines) {
+      this.#unwritten.push(line);
+      this.#unwrittenBytes += line.bytes;
     }
-    const reason = `this client does not read: ${waiting} octets were waiting for it, and what came then is lost`;
+    this.#writeOn();
+    if (this.#unwrittenBytes <= MAX_UNWRITTEN_BYTES) return true;
+    const count = this.#unwritten.length - this.#next;
+    this.#unwritten = [];
+    const reason = `this client reads too slowly: ${count} lines were waiting for it, and are lost`;
     this.#send({ at: new Date().toISOString(), event: 'cut-off', reason });
     this.#response.end();
     return false;
+  }
+
+  #writeOn(): void {
+    while (this.#next < this.#unwritten.length && this.hasRoom) {
+      const { line, bytes } = this.#unwritten[this.#next++] as SharedLine;
+      this.#unwrittenBytes -= bytes;
+      this.#send(line);
+    }
+    // A reader that is always somewhat behind would have it grow for ever.
+    const isAllWritten = this.#next === this.#unwritten.length;
+    if (!isAllWritten && this.#next < COMPACT_AFTER) return;
+    this.#unwritten = isAllWritten ? [] : this.#unwritten.slice(this.#next);
+    this.#next = 0;
   }
 
   #tellLeftOut(): void {

@@ -1,5 +1,5 @@
 /** Which DNS queries whoever looks on wants to see: what nothing can match is told, not waited for. */
-import { isIP, isIPv6, SocketAddress } from 'node:net';
+import { isIP, isIPv4, isIPv6, SocketAddress } from 'node:net';
 import { NameError, toTextName, toWireName } from '../wire/names.ts';
 import type { QueryLine } from './query-line.ts';
 
@@ -32,7 +32,9 @@ export function clientFilter(text: string): string | null {
   // A zone is of this machine, and stands behind the address as it is.
   const [, bare = '', zone = ''] = /^([^%]*)(%.*)?$/.exec(text) ?? [];
   const { address } = new SocketAddress({ address: bare, family: isIPv6(bare) ? 'ipv6' : 'ipv4' });
-  return address.replace(/^::ffff:(?=\d+\.)/, '') + zone;
+  const own = address.replace(/^::ffff:(?=\d+\.)/, '');
+  // An IPv4 address has none.
+  return zone !== '' && isIPv4(own) ? null : own + zone;
 }
 
 /** @param name as `nameFilter` gives it @param client as `clientFilter` does; null: all */

@@ -25,6 +25,8 @@ export class HttpBindError extends Error {
   }
 }
 
+const TIDY_MS = 20;
+
 export interface HttpListeners {
   readonly addresses: readonly HttpAddress[];
   /** Wildcard IPv6 addresses that the machine has no IPv6 for. */
@@ -66,9 +68,14 @@ export async function listenHttp(app: FastifyInstance, wanted: readonly HttpAddr
       const timer = setTimeout(() => {
         for (const server of servers) server.closeAllConnections();
       }, timeoutMs);
+      // A connection that has been answered is kept by its client, and idle only from then on.
+      const tidying = setInterval(() => {
+        for (const server of servers) server.closeIdleConnections();
+      }, TIDY_MS);
       // close() ends idle connections itself and waits for the others.
       await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
       clearTimeout(timer);
+      clearInterval(tidying);
       await app.close();
     },
   };

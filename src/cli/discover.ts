@@ -2,7 +2,7 @@
 import { ApiClient, type AskFlags, endpointOf, RefusedError } from './api-client.ts';
 import { UsageError } from './command.ts';
 import { type FoundInstance, instanceLines, shownInstances } from './instances.ts';
-import { findNamespace, findService, httpNameOf } from './lookup.ts';
+import { findNamespace, findService, httpNameOf, requireServiceName } from './lookup.ts';
 import { readPairs } from './pairs.ts';
 import { writeResult } from './result.ts';
 
@@ -41,6 +41,7 @@ export async function discover(
     MaxResults: max,
   };
   const api = new ApiClient(endpointOf(flags, env));
+  requireServiceName(serviceName);
   const namespace = await findNamespace(api, namespaceName);
   const find = (name: string): Promise<Discovered> =>
     api.call('DiscoverInstances', { NamespaceName: httpNameOf(namespace), ServiceName: name, ...filters });

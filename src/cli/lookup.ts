@@ -1,6 +1,7 @@
 /** Namespaces and services by what people call them; what is not there is told with what there is instead. */
+import { mayBeInstance, mayBeNamespace, mayBeService } from '../registry/spelling.ts';
 import { type ApiClient, RefusedError } from './api-client.ts';
-import { CommandError } from './command.ts';
+import { CommandError, UsageError } from './command.ts';
 
 /** Cloud Map: NamespaceSummary; what is used of it. */
 export interface NamespaceSummary {
@@ -48,9 +49,10 @@ export function httpNameOf({ Properties }: NamespaceSummary): string {
 
 /**
  * @param name id, ARN or HttpName, which no two have; or the name, where one alone has it
- * @throws NotThereError; what the calls throw
+ * @throws NotThereError, UsageError; what the calls throw
  */
 export async function findNamespace(api: ApiClient, name: string): Promise<NamespaceSummary> {
+  if (!mayBeNamespace(name)) throw new UsageError(`"${name}" is no name, id or ARN of a namespace`);
   const byId = NAMESPACE_ID.test(name) ? await getNamespace(api, name) : null;
   if (byId !== null) return byId;
   for (const filter of ['HTTP_NAME', 'NAME']) {
@@ -83,6 +85,7 @@ function listNamespaces(api: ApiClient, filter: string, name: string): Promise<N
 
 /** @param name the service's, or its id or ARN @throws NotThereError; what the calls throw */
 export async function findService(api: ApiClient, namespace: NamespaceSummary, name: string): Promise<ServiceSummary> {
+  requireServiceName(name);
   if (SERVICE_ID.test(name)) {
     const found = await getService(api, name);
     if (found?.NamespaceId === namespace.Id) return found;
@@ -124,13 +127,16 @@ export interface Place {
 
 /** @throws NotThereError; what the calls throw */
 export async function findPlace(api: ApiClient, namespaceName: string, serviceName: string): Promise<Place> {
+  // Before anything is asked for: where the namespace is not there yet a mistake would be told late.
+  requireServiceName(serviceName);
   const namespace = await findNamespace(api, namespaceName);
   const service = await findService(api, namespace, serviceName);
   return { namespace, service, name: `${namespace.Name}/${service.Name}` };
 }
 
 /** Makes of the API's InstanceNotFound a line that names the instances that are there. */
-export async function instanceNotThere(api: ApiClient, { service, name }: Place, id: string): Promise<NotThereError> {
+export async function instanceNotThere(api: ApiClient, { service, name }: Place, id: string): Promise<CommandError> {
+  if (!mayBeInstance(id)) return new UsageError(`"${id}" is no id of an instance`);
   const instances = await api.list<{ Id: string }>('ListInstances', 'Instances', { ServiceId: service.Id });
   const ids = instances.map(({ Id }) => Id);
   return new NotThereError(`there is no instance "${id}" in ${name}; ${whatThereIs(ids)}`);
@@ -143,6 +149,11 @@ export function isChecked({ HealthCheckConfig, HealthCheckCustomConfig }: Servic
 
 export function isNotFound(error: unknown): boolean {
   return error instanceof RefusedError && error.code.endsWith('NotFound');
+}
+
+/** @param name, id or ARN @throws UsageError where nothing can be called so */
+export function requireServiceName(name: string): void {
+  if (!mayBeService(name)) throw new UsageError(`"${name}" is no name, id or ARN of a service`);
 }
 
 function whatThereIs(names: readonly string[]): string {

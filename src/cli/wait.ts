@@ -98,13 +98,14 @@ async function lookUntil(
 
 function lookFor(api: ApiClient, namespaceName: string, serviceName: string, wanted: number): Look {
   let place: Place | null = null;
+  let missing: string | null = null;
   return async () => {
     try {
       place ??= await findPlace(api, namespaceName, serviceName);
-      const instances = await discover(api, place, 'HEALTHY', Math.max(wanted, 1));
+      const instances = await discover(api, place, 'HEALTHY');
       if (instances.length < wanted) {
-        const all = await discover(api, place, 'ALL', MOST);
-        return missingText(place, instances, all, wanted);
+        missing = missingText(place, instances, await discover(api, place, 'ALL'), wanted);
+        return missing;
       }
       // Whether it answers DNS at all, and then what was found.
       await api.admin<{ status: string }>('GET', '/readyz', 'status');
@@ -114,6 +115,8 @@ function lookFor(api: ApiClient, namespaceName: string, serviceName: string, wan
       if (error instanceof RefusedError && error.code === 'InvalidInput') throw error;
       // It may be made anew, with another id.
       if (isNotFound(error)) place = null;
+      // How many are there is what somebody waits to hear of, not that this was asked too often.
+      if (missing !== null && error instanceof RefusedError && error.code === 'RequestLimitExceeded') return missing;
       if (error instanceof RefusedError) return `${api.name}: ${error.reason}`;
       if (error instanceof UnreachableError || error instanceof NotThereError) return error.message;
       throw error;
@@ -149,12 +152,12 @@ function missingText(
 }
 
 /** Where the service has no check every instance is found as healthy, as in DNS. */
-async function discover(api: ApiClient, place: Place, status: string, max: number): Promise<ShownInstance[]> {
+async function discover(api: ApiClient, place: Place, status: string): Promise<ShownInstance[]> {
   const { Instances } = await api.call<{ Instances: readonly FoundInstance[] }>('DiscoverInstances', {
     NamespaceName: httpNameOf(place.namespace),
     ServiceName: place.service.Name,
     HealthStatus: status,
-    MaxResults: max,
+    MaxResults: MOST,
   });
   return shownInstances(Instances);
 }

@@ -40,20 +40,26 @@ export function declare(
  * @throws StoreError; then nothing has changed
  */
 export function resetToDeclared(registry: Registry): Promise<Tally> {
-  return registry.submit((state, context) => {
+  const before = lastResetOf(registry);
+  const decided = registry.submit((state, context) => {
     const changes = decideReset(state, declared.get(context.options) ?? NO_CONTENT, context);
-    resets.set(registry, resetsOf(registry) + 1);
+    lastResets.set(registry, changes);
     for (const change of changes) reconciled.add(change);
     return { changes, result: tallyDifferences(state, changes) };
   });
+  return decided.catch((error) => {
+    if (before === null) lastResets.delete(registry);
+    else lastResets.set(registry, before);
+    throw error;
+  });
 }
 
-/** How often the registry has been reset: whoever works on it for longer sees that what it did before is gone. */
-export function resetsOf(registry: Registry): number {
-  return resets.get(registry) ?? 0;
+/** Another one each time: whoever works on the registry for longer sees that what it did before is gone. Null: none yet. */
+export function lastResetOf(registry: Registry): object | null {
+  return lastResets.get(registry) ?? null;
 }
 
-const resets = new WeakMap<Registry, number>();
+const lastResets = new WeakMap<Registry, object>();
 /** The content that options came with, which are in force with it. */
 const declared = new WeakMap<RegistryOptions, DeclaredContent>();
 const reconciled = new WeakSet<Change>();

@@ -41,6 +41,11 @@ export class QueryMeter {
     this.#counters = counters;
   }
 
+  /** When the last queries were read, or answered, if they were counted: it costs no look at the clock. */
+  get latestMs(): number {
+    return this.#beganMs;
+  }
+
   /** Queries have been read. */
   begin(): void {
     this.#beganMs = performance.now();

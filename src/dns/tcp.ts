@@ -178,18 +178,16 @@ function serve(
   /** Whole queries wait in `unread` until replies have gone out. */
   let isBusy = false;
   let hasEnded = false;
+  /** When a whole message last came, or it was last owed something. */
+  let activeMs = performance.now();
 
   // Not the socket's own idle timer: single octets would keep that one from ever running out.
-  const deadline = setTimeout(() => {
-    // Whoever waits for replies is not idle; who has begun a message and does not end it is.
-    if (relayed > 0 && !isMidMessage()) deadline.refresh();
-    else socket.destroy();
-  }, IDLE_TIMEOUT_MS);
+  let deadline = setTimeout(onDeadline, IDLE_TIMEOUT_MS);
   socket.once('close', () => clearTimeout(deadline));
   socket.on('error', () => socket.destroy());
   socket.on('data', (chunk: Buffer) => {
     // A message that begins has its whole time, however long replies have been waited for.
-    if (relayed > 0 && unread.length === 0) deadline.refresh();
+    if (relayed > 0 && unread.length === 0) activeMs = performance.now();
     unread = unread.length === 0 ? chunk : Buffer.concat([unread, chunk]);
     answerUnread();
   });
@@ -218,7 +216,7 @@ function serve(
       scratch.send(socket);
       unread = at === unread.length ? NOTHING : unread.subarray(at);
       connections.touch(socket);
-      deadline.refresh();
+      activeMs = meter.latestMs;
     }
     if (isBusy) socket.pause();
     else if (wasBusy) socket.resume();
@@ -246,10 +244,19 @@ function serve(
       if (socket.destroyed) return;
       socket.write(framed(answered, answered.length));
       // With the last one idleness begins.
-      if (relayed === 0 && !isMidMessage()) deadline.refresh();
+      if (relayed === 0 && !isMidMessage()) activeMs = performance.now();
       answerUnread();
     });
     meter.begin();
+  }
+
+  /** Set anew here alone: to do that with each message would cost some percent of an answer. */
+  function onDeadline(): void {
+    // Whoever waits for replies is not idle; who has begun a message and does not end it is.
+    if (relayed > 0 && !isMidMessage()) activeMs = performance.now();
+    const leftMs = activeMs + IDLE_TIMEOUT_MS - performance.now();
+    if (leftMs <= 0) socket.destroy();
+    else deadline = setTimeout(onDeadline, Math.ceil(leftMs));
   }
 
   /** The client has sent part of a message, and the rest may still come. */

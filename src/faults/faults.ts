@@ -113,7 +113,7 @@ export class Faults {
     const fault = this.#faults.get(id);
     if (fault === undefined) return false;
     this.#faults.delete(id);
-    for (const [release, ids] of [...this.#held]) if (ids.delete(id) && ids.size === 0) release();
+    this.#letGo(id);
     await this.#changed(fault.dns !== undefined);
     return isInForce(fault, this.#options.clock());
   }
@@ -157,6 +157,11 @@ export class Faults {
     for (const release of [...this.#held.keys()]) release();
   }
 
+  /** Calls that no other delay holds up go on. */
+  #letGo(id: string): void {
+    for (const [release, ids] of [...this.#held]) if (ids.delete(id) && ids.size === 0) release();
+  }
+
   #requireOn(): void {
     if (!this.#options.isOn) throw new FaultsOffError();
   }
@@ -186,7 +191,11 @@ export class Faults {
   /** The threads know the times too: this is for a query to cost nothing more once all have ended. */
   #dropEnded(): void {
     const now = this.#options.clock();
-    for (const [id, fault] of this.#faults) if (!isInForce(fault, now)) this.#faults.delete(id);
+    for (const [id, fault] of this.#faults) {
+      if (isInForce(fault, now)) continue;
+      this.#faults.delete(id);
+      this.#letGo(id);
+    }
     void this.#changed(true);
   }
 }

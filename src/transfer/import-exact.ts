@@ -3,7 +3,7 @@
  * decision like any other, so that whoever writes meanwhile gets a turn and loses nothing.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { resetsOf } from '../declared/declare.ts';
+import { lastResetOf } from '../declared/declare.ts';
 import type { Context } from '../registry/decision.ts';
 import { Draft } from '../registry/draft.ts';
 import type { Change } from '../registry/model.ts';
@@ -35,11 +35,11 @@ interface Part {
 export async function importExact(
   registry: Registry,
   document: ExactDocument,
-  { dryRun, onProgress = () => undefined }: ImportOptions,
+  { dryRun, onProgress = () => undefined, signal }: ImportOptions,
 ): Promise<ImportReport> {
-  const check = new Check(registry, document, onProgress);
+  const check = new Check(registry, document, onProgress, signal);
   await check.run();
-  return dryRun ? check.tally.report(true) : apply(registry, document, check.changedServices, onProgress);
+  return dryRun ? check.tally.report(true) : apply(registry, document, check.changedServices, onProgress, signal);
 }
 
 type OnProgress = (progress: ImportProgress) => void;
@@ -54,10 +54,12 @@ class Check {
   readonly #state = new State();
   readonly #turns = new Turns();
   readonly #onProgress: OnProgress;
+  readonly #signal: AbortSignal | undefined;
   readonly #total: number;
   #done = 0;
 
-  constructor(registry: Registry, document: ExactDocument, onProgress: OnProgress) {
+  constructor(registry: Registry, document: ExactDocument, onProgress: OnProgress, signal: AbortSignal | undefined) {
+    this.#signal = signal;
     this.#registry = registry;
     this.#document = document;
     this.#onProgress = onProgress;
@@ -93,6 +95,7 @@ class Check {
   async #turn(): Promise<void> {
     this.#tell();
     await this.#turns.next();
+    throwIfStopping(this.#signal);
   }
 
   #tell(): void {
@@ -172,18 +175,20 @@ async function apply(
   document: ExactDocument,
   changedServices: ReadonlySet<string>,
   onProgress: OnProgress,
+  signal: AbortSignal | undefined,
 ): Promise<ImportReport> {
   const tally = new Tally();
   const total = countRecords(document);
   let done = 0;
-  let resets = resetsOf(registry);
+  let lastReset = lastResetOf(registry);
   onProgress({ phase: 'importing', done, total });
   for (const piece of piecesOf(partsOf(registry, document, changedServices))) {
     try {
+      throwIfStopping(signal);
       const put = registry.submit((state, context) => {
         // Before the first one it is the import that comes after; among them nothing may follow what is gone.
-        if (done === 0) resets = resetsOf(registry);
-        else if (resetsOf(registry) !== resets) throw new ResetMeanwhile();
+        if (done === 0) lastReset = lastResetOf(registry);
+        else if (lastResetOf(registry) !== lastReset) throw new ResetMeanwhile();
         return decide(new Draft(state), piece, context);
       });
       tally.join(await put);
@@ -194,6 +199,11 @@ async function apply(
     onProgress({ phase: 'importing', done, total });
   }
   return tally.report(false);
+}
+
+/** Whoever stops waits for what is under way, and a million records take some time. @throws StoreError */
+function throwIfStopping(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new StoreError('the daemon is stopping');
 }
 
 /** The registry has been reset between two pieces. */

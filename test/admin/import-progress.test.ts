@@ -139,6 +139,22 @@ describe('cloudmapd import', () => {
   });
 });
 
+it('a daemon that stops does not wait for the rest of an import, which says how much is in', async () => {
+  holdBatches();
+  const importing = send(BODY);
+  const { state } = api.daemon.registry;
+  await waitFor('the second piece', () => (state.instance('srv-1', 'i-499') === undefined ? null : true));
+  const closed = api.close();
+  open();
+  expect((await allLines(await importing)).at(-1)).toEqual({
+    status: 500,
+    error: `the daemon is stopping (${SECOND} of ${TOTAL} records are in; the import can be repeated)`,
+  });
+  await closed;
+  expect(state.instance('srv-1', 'i-500')).toBe(undefined);
+  api = await startApi({ store: 'memory' });
+});
+
 describe('a reset in the midst of an import', () => {
   it.each([{ accept: 'application/x-ndjson' }, {}])('ends it, which says so: %o', async (headers) => {
     holdBatches();

@@ -115,7 +115,7 @@ describe('while the state is loaded', () => {
   it('neither is there', async () => {
     const app = createApp();
     registerExport(app, () => null);
-    registerImport(app, () => null, null);
+    registerImport(app, () => null, null, AbortSignal.any([]));
     const listeners = await listenHttp(app, [{ address: '127.0.0.1', port: 0 }]);
     try {
       const base = `http://127.0.0.1:${listeners.addresses[0]?.port}/admin`;

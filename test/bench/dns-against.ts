@@ -60,7 +60,9 @@ function measureInTurn(
   // The first round is not counted: code is still being compiled, and caches are filled.
   for (let round = 0; round <= rounds; round++) {
     for (let i = 0; i < DAEMONS; i++) {
-      for (const [g, group] of groups.entries()) {
+      // Whoever comes first finds the machine otherwise than the one behind.
+      const order = round % 2 === 0 ? [...groups.entries()] : [...groups.entries()].reverse();
+      for (const [g, group] of order) {
         const { pid, port } = group[i] as Server;
         const { cpuMicrosecondsPerAnswer } = measure(pid, port, load);
         if (round > 0) costs[g]?.[i]?.push(cpuMicrosecondsPerAnswer);

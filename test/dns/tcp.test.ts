@@ -116,7 +116,7 @@ describe('an idle or unfinished connection (RFC 7766 s6.2.3)', () => {
 
   beforeEach(async () => {
     // The deadlines of `src/dns/tcp.ts` alone: sockets have timers of their own.
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     client = await openClient();
     server = await connections.at(0);
   });
@@ -221,7 +221,7 @@ describe('a connection that is owed a reply', () => {
       untilMs: null,
     } as const;
     faults.set([{ name, ...delay }], 1);
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     client = await openClient();
     server = await connections.at(0);
   });

@@ -113,6 +113,25 @@ describe('faults', () => {
     await expect(faults.add({ dns: web })).rejects.toThrow('the daemon is stopping');
   });
 
+  it('let calls that wait go on when their time is over, but for those that another one holds up', async () => {
+    const { faults, clock } = open();
+    const delay = (operation: string) => ({ api: { operation, fault: 'delay', delayMs: 60_000 } }) as const;
+    // Its timer is real: it looks at the clock when it comes.
+    await faults.add({ ...delay('RegisterInstance'), forSeconds: 0.05 });
+    const ended = faults.disturb('RegisterInstance')?.wait();
+    await faults.add(delay('*'));
+    let isOver = false;
+    const both = faults.disturb('RegisterInstance')?.wait();
+    void both?.then(() => {
+      isOver = true;
+    });
+    clock.now = NOW + 50;
+    await ended;
+    expect(isOver).toBe(false);
+    await faults.clear();
+    await both;
+  });
+
   it('hit so many of a hundred, and with a seed the same ones', async () => {
     const hits = async (seed: number): Promise<string> => {
       const { faults } = open({ seed });

@@ -399,13 +399,27 @@ describe('what is not there is named, with what there is instead', () => {
   });
 
   it('names that would move the cursor are shown as codes', async () => {
-    expectFailure(await run('ls', '\u001b[2Jevil'), 1, 'there is no namespace "\\u001b[2Jevil"');
-    expectFailure(await run('ls', ''), 1, 'there is no namespace ""');
+    expectFailure(await run('ls', '\u001b[2Jevil'), 2, '"\\u001b[2Jevil" is no name, id or ARN of a namespace');
     expectFailure(await run('ls', 'x'.repeat(300)), 1, 'there is no namespace');
   });
 });
 
 describe('wrong usage ends with exit code 2', () => {
+  it.each([
+    [['ls', ''], 'namespace'],
+    [['ls', 'a b'], 'namespace'],
+    [['ls', 'arn:foo'], 'namespace'],
+    [['ls', 'demo', 'x y'], 'service'],
+    [['discover', 'a b', 'web'], 'namespace'],
+    [['discover', 'demo', 'x y'], 'service'],
+    [['register', 'demo', 'x y', 'i', '--ipv4', '1.1.1.1'], 'service'],
+    [['deregister', 'demo', 'x y', 'i'], 'service'],
+    [['wait', 'a b', 'web'], 'namespace'],
+    [['wait', 'demo', ''], 'service'],
+  ])('%j: nothing can be called so', async (args, what) => {
+    expectFailure(await run(...args), 2, ` is no name, id or ARN of a ${what}`);
+  });
+
   it.each([
     ['discover a'],
     ['discover a b --health SICK'],

@@ -76,6 +76,24 @@ describe('with a daemon', () => {
     expect(await well('shop.internal', 'plain')).toBe('shop.internal/plain: 1 healthy instance\n');
   });
 
+  it('tells all that are healthy, however few are wanted', async () => {
+    const api = new Api(daemon().endpoint);
+    const service = await api.createService(await api.createNamespace('three.internal'), 'web');
+    for (const n of [1, 2, 3]) await api.register(service, `web-${n}`, { AWS_INSTANCE_IPV4: `10.0.3.${n}` });
+    expect(await well('three.internal', 'web')).toBe('three.internal/web: 3 healthy instances\n');
+    const { wanted, instances } = JSON.parse(await well('three.internal', 'web', '--json'));
+    expect([wanted, instances.map(({ id }: { id: string }) => id)]).toEqual([1, ['web-1', 'web-2', 'web-3']]);
+  });
+
+  it('tells what is missing also where it was asked too often meanwhile', async () => {
+    const { endpoint } = await journey.start({ settings: { STORE: 'memory', QUOTA_DISCOVER_INSTANCES: '1' } });
+    const api = new Api(endpoint);
+    const service = await api.createService(await api.createNamespace('slow.internal'), 'web');
+    await api.register(service, 'web-1', { AWS_INSTANCE_IPV4: '10.0.4.1' });
+    const ended = await run('slow.internal', 'web', '--healthy', '2', '--timeout', '700ms', '--endpoint', endpoint);
+    expectFailure(ended, 1, 'slow.internal/web: 1 of 1 instance healthy, 2 wanted (waited 700ms)');
+  });
+
   it('--healthy 0 waits for the service alone', async () => {
     expect(await well('shop.internal', 'empty', '--healthy', '0')).toBe('shop.internal/empty is there\n');
     expectFailure(await run('shop.internal', 'nope', '--healthy', '0', '--timeout', '0'), 1, 'no service "nope"');
@@ -88,7 +106,10 @@ describe('with a daemon', () => {
     ],
     ['shop.internal empty --timeout 0s', 'shop.internal/empty: 0 of 0 instances healthy, 1 wanted (waited 0s)'],
     ['shop.internal nope --timeout 4', 'there is no service "nope" in shop.internal; there is empty, plain, web'],
-    ['nope.internal web --timeout 0', 'there is no namespace "nope.internal"; there is shop.internal (waited 0)'],
+    [
+      'nope.internal web --timeout 0',
+      'there is no namespace "nope.internal"; there is shop.internal, three.internal (waited 0)',
+    ],
     [`shop.internal web --timeout 0 --endpoint ${NOBODY}`, `no cloudmapd answers at ${NOBODY}: `],
   ])('%s ends with exit code 1, and what there is', async (line, message) => {
     expectFailure(await run(...line.split(' ')), 1, message);
