@@ -93,7 +93,8 @@ describe('wait', () => {
   });
 
   it('draws no line that is wider than the terminal', async () => {
-    const terminal = startInTerminal(['wait', 'shop.internal', 'x'.repeat(200), '--timeout', '5m'], {
+    const name = `${'x'.repeat(60)}.${'y'.repeat(60)}`;
+    const terminal = startInTerminal(['wait', 'shop.internal', name, '--timeout', '5m'], {
       env: env(),
       columns: 40,
     });
